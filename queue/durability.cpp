@@ -1,0 +1,83 @@
+// Directory syncs and their sharing.
+#include "queue/durability.hpp"
+
+#include <linux/magic.h>
+
+#include "queue/throw_error.hpp"
+
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+
+namespace spoolq::detail {
+
+int GroupSync::run(const std::function<int()>& sync) {
+  std::unique_lock lock{mutex_};
+  // A sync that is running now may have begun before our change: wait for the one after it.
+  const std::uint64_t wanted = started_ + 1;
+  while (finished_ < wanted) {
+    if (running_) {
+      done_.wait(lock);
+      continue;
+    }
+    running_ = true;
+    const std::uint64_t turn = ++started_;
+    lock.unlock();
+    const int error = sync();
+    lock.lock();
+    running_ = false;
+    finished_ = turn;
+    // A failure stays: no later success makes good what this one dropped.
+    if (error_ == 0) error_ = error;
+    done_.notify_all();
+  }
+  return error_;
+}
+
+Durability::Durability(Sys& sys, const Folders& folders) : sys_{sys}, folders_{folders} {
+  const std::int64_t type = folders.file_system().type;
+  per_folder_ = type == EXT4_SUPER_MAGIC || type == XFS_SUPER_MAGIC;
+}
+
+void Durability::sync_published(Folder folder) {
+  require_sound(folders_.path());
+  sync_folder(folder);
+}
+
+void Durability::sync_changed(std::initializer_list<Folder> folders) {
+  require_sound(folders_.path());
+  if (!per_folder_) {
+    sync_file_system();
+    return;
+  }
+  for (const Folder folder : folders) sync_folder(folder);
+}
+
+void Durability::require_sound(const std::string& path) const {
+  if (condemned_) throw_errc(errc::condemned, "use", path);
+}
+
+void Durability::sync_folder(Folder folder) {
+  const int fd = folders_.fd(folder);
+  const int error = groups_[static_cast<int>(folder)].run([&] {
+    const SysResult synced = sys_.fsync(fd);
+    if (!synced.ok()) return synced.error();
+    // XFS lets the fsync of a directory succeed after the file system has shut down; fstat does
+    // not. Without it, puts and acks were promised that a power cut then undid.
+    struct stat status = {};
+    return sys_.fstat(fd, status).error();
+  });
+  if (error != 0) fail(error, "fsync", folders_.path(folder));
+}
+
+void Durability::sync_file_system() {
+  const int error = file_system_group_.run([&] { return sys_.syncfs(folders_.root()).error(); });
+  if (error != 0) fail(error, "syncfs", folders_.path());
+}
+
+void Durability::fail(int error, const char* operation, const std::string& path) {
+  condemn();
+  throw_errno(error, operation, path);
+}
+
+}  // namespace spoolq::detail

@@ -1,0 +1,65 @@
+// Syncing directories: the one place that does, with the two policies of docs/guarantees.md.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <mutex>
+#include <string>
+
+#include "queue/folders.hpp"
+#include "queue/sys.hpp"
+
+namespace spoolq::detail {
+
+/// Lets threads that wait for the same sync share one: a caller is served by a sync that started
+/// after it asked.
+class GroupSync {
+ public:
+  /// Returns when `sync` has run, by this thread or another, from start to end after the call.
+  /// `sync` returns an errno, 0 for success; so does run().
+  int run(const std::function<int()>& sync);
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable done_;
+  std::uint64_t started_ = 0;
+  std::uint64_t finished_ = 0;
+  int error_ = 0;
+  bool running_ = false;
+};
+
+/// The syncs of one open queue. After the first failure everything is condemned: the kernel may
+/// have dropped what it could not write, and would call a second sync a success. Any thread.
+class Durability {
+ public:
+  Durability(Sys& sys, const Folders& folders);
+
+  /// After a put's rename into `folder`. fsync of the folder, on every file system.
+  void sync_published(Folder folder);
+  /// After any other change of `folders`, in the order in which they must become durable. ext4 and
+  /// xfs: fsync and fstat of each. Everything else: one syncfs, because an fsync of one btrfs
+  /// folder can undo a change of another that was committed earlier.
+  void sync_changed(std::initializer_list<Folder> folders);
+
+  /// After a failed fsync of a message's file.
+  void condemn() { condemned_ = true; }
+  /// Throws errc::condemned after a failed sync.
+  void require_sound(const std::string& path) const;
+
+ private:
+  void sync_folder(Folder folder);
+  void sync_file_system();
+  [[noreturn]] void fail(int error, const char* operation, const std::string& path);
+
+  Sys& sys_;
+  const Folders& folders_;
+  bool per_folder_;
+  std::atomic<bool> condemned_{false};
+  GroupSync groups_[kFolderCount];
+  GroupSync file_system_group_;
+};
+
+}  // namespace spoolq::detail

@@ -1,0 +1,128 @@
+// Opening a queue's folders.
+#include "queue/folders.hpp"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <linux/openat2.h>
+
+#include <boost/filesystem.hpp>
+#include <cerrno>
+
+#include "queue/throw_error.hpp"
+
+namespace spoolq::detail {
+namespace {
+
+constexpr std::array<const char*, kFolderCount> kNames{"tmp",    "new",  "cur", "later",
+                                                       "failed", "done", "bad", "consumers"};
+
+/// What a Maildir has.
+constexpr int kMaildirFolders = 3;
+
+}  // namespace
+
+const char* folder_name(Folder folder) { return kNames[static_cast<std::size_t>(folder)]; }
+
+Folder folder_of(State state) {
+  switch (state) {
+    case State::ready:
+      return Folder::ready;
+    case State::claimed:
+      return Folder::claimed;
+    case State::delayed:
+      return Folder::later;
+    case State::failed:
+      return Folder::failed;
+    case State::done:
+      break;
+  }
+  return Folder::done;
+}
+
+std::string canonical_path(const std::string& path) {
+  boost::system::error_code error;
+  const auto canonical = boost::filesystem::canonical(path, error);
+  if (error) throw_errno(error.value(), "open", path);
+  return canonical.string();
+}
+
+UniqueFd open_directory(Sys& sys, const std::string& path) {
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  SysResult opened =
+      sys.openat2(AT_FDCWD, path.c_str(), kFlags, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+  // Kernels before 5.6, and sandboxes that do not know the call.
+  if (opened.error() == ENOSYS || opened.error() == EPERM) {
+    opened = sys.openat(AT_FDCWD, path.c_str(), kFlags | O_NOFOLLOW);
+  }
+  if (!opened.ok()) throw_errno(opened.error(), "open", path);
+  return UniqueFd{sys, opened.fd()};
+}
+
+Folders::Folders(Sys& sys, const std::string& path) : path_{path} {
+  root_ = open_directory(sys, path_);
+  struct stat status = {};
+  if (const auto result = sys.fstat(root_.get(), status); !result.ok()) {
+    throw_errno(result.error(), "stat", path_);
+  }
+  std::uint64_t mount = 0;
+  if (const auto result = sys.mount_id(root_.get(), mount); !result.ok()) {
+    throw_errno(result.error(), "stat", path_);
+  }
+  if (const auto result = sys.file_system(root_.get(), file_system_); !result.ok()) {
+    throw_errno(result.error(), "statfs", path_);
+  }
+  check(sys, root_.get(), path_, status.st_dev, mount);
+  for (int i = 0; i < kFolderCount; ++i) {
+    const auto folder = static_cast<Folder>(i);
+    const SysResult opened = sys.openat(root_.get(), folder_name(folder),
+                                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (!opened.ok()) {
+      if (opened.error() != ENOENT) throw_errno(opened.error(), "open", this->path(folder));
+      if (i < kMaildirFolders) {
+        throw_errc(errc::not_a_queue, "open", path_,
+                   fmt::format("it has no {}/", folder_name(folder)));
+      }
+      continue;
+    }
+    fds_[static_cast<std::size_t>(i)] = UniqueFd{sys, opened.fd()};
+    check(sys, opened.fd(), this->path(folder), status.st_dev, mount);
+  }
+}
+
+void Folders::check(Sys& sys, int fd, const std::string& path, std::uint64_t device,
+                    std::uint64_t mount) const {
+  struct stat status = {};
+  if (const auto result = sys.fstat(fd, status); !result.ok()) {
+    throw_errno(result.error(), "stat", path);
+  }
+  std::uint64_t own_mount = 0;
+  if (const auto result = sys.mount_id(fd, own_mount); !result.ok()) {
+    throw_errno(result.error(), "stat", path);
+  }
+  // A bind mount has the same device, and a rename into it still fails.
+  if (status.st_dev != device || own_mount != mount) {
+    throw_errno(EXDEV, "open", path, "all folders of a queue must be on one mount");
+  }
+  if ((status.st_mode & S_IWOTH) != 0) {
+    throw_errc(errc::unsafe_permissions, "open", path, "chmod o-w it");
+  }
+}
+
+std::string Folders::path(Folder folder, std::string_view file) const {
+  return file.empty() ? fmt::format("{}/{}", path_, folder_name(folder))
+                      : fmt::format("{}/{}/{}", path_, folder_name(folder), file);
+}
+
+bool Folders::has(Folder folder) const {
+  return static_cast<bool>(fds_[static_cast<std::size_t>(folder)]);
+}
+
+int Folders::fd(Folder folder) const {
+  if (!has(folder)) {
+    throw_errc(errc::not_a_queue, "open", path(folder),
+               fmt::format("a Maildir without it; 'spoolq init {}' adds what is missing", path_));
+  }
+  return fds_[static_cast<std::size_t>(folder)].get();
+}
+
+}  // namespace spoolq::detail

@@ -1,0 +1,133 @@
+// A queue as a whole: make it, open it, look into it, move its messages by hand.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "spoolq/error.hpp"
+#include "spoolq/message.hpp"
+
+namespace spoolq {
+
+namespace detail {
+class OpenQueue;
+}
+
+enum class LogLevel { notice, warning };
+/// Receives what the library has to say; it never prints. Called from the thread that found the
+/// thing, possibly from several at once. Texts are one line, with file names escaped.
+using LogHandler = std::function<void(LogLevel, std::string_view)>;
+
+/// A setting and its value as text, such as {"max_attempts", "3"}.
+using SettingChange = std::pair<std::string, std::string>;
+
+/// A claim without a living owner (`spoolq take --hold`), named by its receipt.
+struct HeldClaim {
+  MessageInfo info;
+  std::string file;  ///< The exact name in cur/, which is what fences it.
+};
+
+struct Stats {
+  std::string path;
+  std::optional<Duration> oldest_ready;  ///< Age of the oldest message in new/.
+  std::uint64_t ready = 0, claimed = 0, delayed = 0, failed = 0, done = 0, bad = 0;
+  std::uint64_t bytes = 0;      ///< Payload bytes of all messages that are not done.
+  std::uint64_t consumers = 0;  ///< Living consumers.
+  bool paused = false;
+};
+
+struct ReapCounts {
+  std::uint64_t returned = 0;  ///< Claims of dead consumers, back in new/.
+  std::uint64_t failed = 0;    ///< Claims of dead consumers that had no attempt or time left.
+  std::uint64_t due = 0;       ///< Delayed messages whose time had come.
+  std::uint64_t swept = 0;     ///< Files of dead writers removed from tmp/.
+  std::uint64_t pruned = 0;    ///< Finished messages older than keep_done.
+};
+
+/// An open queue. A cheap handle: copies share the open folders. All members may be called from
+/// several threads at once. Made before fork(), it is the parent's: in the child its calls throw
+/// errc::foreign_process.
+class Queue {
+ public:
+  /// Makes a queue at `path`, or completes one whose making was interrupted, and applies
+  /// `settings`. Parent folders are made too. When it returns, the queue survives a power cut. A
+  /// Maildir becomes a queue this way; nothing in it is touched. Throws Error; errc::bad_settings
+  /// before anything is made.
+  static Queue init(const std::filesystem::path& path,
+                    const std::vector<SettingChange>& settings = {}, LogHandler log = {});
+
+  /// Opens an existing queue. Throws errc::not_a_queue, errc::unsupported_format,
+  /// errc::unsafe_permissions, or the errno. A Maildir without spoolq.json opens with default
+  /// settings for putting and looking; is_maildir() is then true.
+  static Queue open(const std::filesystem::path& path, LogHandler log = {});
+
+  /// The absolute path at which the queue was opened.
+  [[nodiscard]] const std::string& path() const;
+  /// A Maildir without spoolq.json: put, list, find and stats work; taking needs init().
+  [[nodiscard]] bool is_maildir() const;
+
+  /// All settings, in the order of docs/format.md, as text.
+  [[nodiscard]] std::vector<SettingChange> settings() const;
+  /// Sets all of `changes` or, throwing errc::bad_settings, none. Durable when it returns.
+  /// Running consumers notice within five seconds.
+  void configure(const std::vector<SettingChange>& changes);
+
+  /// The messages in `state`, in order of delivery (ready), of due time (delayed), else by name;
+  /// the first `limit` of them (0: all). No system call per message of spoolq's own.
+  [[nodiscard]] std::vector<MessageInfo> list(State state, std::size_t limit = 0) const;
+
+  /// Every message in `states` whose id starts or ends with `text` (four characters or more), or
+  /// is the oldest or newest (`@oldest`, `@newest`). Throws errc::no_such_message when nothing
+  /// matches, errc::ambiguous_id when several ids do.
+  [[nodiscard]] MessageInfo find(std::string_view text, const std::vector<State>& states) const;
+
+  /// The message's headers and failure reason.
+  [[nodiscard]] MessageDetails details(const MessageInfo& message) const;
+
+  /// Opens the payload for reading; the caller closes the descriptor. Throws
+  /// errc::no_such_message when the message has moved on.
+  [[nodiscard]] int open_payload(const MessageInfo& message) const;
+
+  /// Counts and ages, from one pass over each folder.
+  [[nodiscard]] Stats stats() const;
+
+  /// failed/ → new/: attempts 0, reason dropped, the same id. Durable when it returns. Throws
+  /// errc::no_such_message when somebody else moved it first.
+  void retry(const MessageInfo& message);
+  /// Removes a message for good; durable when it returns. A claimed message only with `claimed`.
+  void remove(const MessageInfo& message, bool claimed = false);
+
+  /// The detached claim that `reference` names: the path that was printed when it was held (then
+  /// exactly that claim or errc::claim_lost), or an id (whatever detached claim there is of it).
+  /// Throws errc::claim_owned for a claim of a living consumer, errc::no_such_message.
+  [[nodiscard]] HeldClaim held_claim(std::string_view reference) const;
+  /// Finishes a detached claim. Once it has returned, the message is never delivered again.
+  /// This and the next three throw errc::claim_lost when the claim is no longer there.
+  void ack(const HeldClaim& claim);
+  /// Gives it back, at once or after `delay`; at the maximum of attempts it goes to failed/.
+  void release(const HeldClaim& claim, Duration delay = Duration{0});
+  /// Puts it into failed/.
+  void fail(const HeldClaim& claim, const Reason& reason);
+  /// Prolongs the claim to `lease` from now. The receipt stays valid.
+  HeldClaim extend(const HeldClaim& claim, Duration lease);
+
+  /// Takes back claims whose owner is dead, moves due messages, removes what dead writers left
+  /// in tmp/ and finished messages older than keep_done. Consumers do all this by themselves.
+  ReapCounts reap();
+
+  /// For the project's own libraries and tests.
+  explicit Queue(std::shared_ptr<detail::OpenQueue> open) : open_{std::move(open)} {}
+  [[nodiscard]] const std::shared_ptr<detail::OpenQueue>& internals() const { return open_; }
+
+ private:
+  std::shared_ptr<detail::OpenQueue> open_;
+};
+
+}  // namespace spoolq

@@ -1,0 +1,83 @@
+// Making a queue, so that a crash at any point leaves something that init completes.
+//
+// 1. Make the directory, then its folders, spares and ballast: a full disk could not make them
+//    later.
+// 2. Sync each folder, the directory and its parent.
+// 3. Write spoolq.json last. Where it stands, all the rest is durable.
+#include <fcntl.h>
+#include <fmt/core.h>
+
+#include <cerrno>
+
+#include "queue/liveness.hpp"
+#include "queue/message_id.hpp"
+#include "queue/open_queue.hpp"
+#include "queue/space.hpp"
+#include "queue/throw_error.hpp"
+
+namespace spoolq::detail {
+namespace {
+
+void sync_directory(Sys& sys, int fd, const std::string& path) {
+  if (const auto result = sys.fsync(fd); !result.ok()) throw_errno(result.error(), "fsync", path);
+}
+
+/// Makes the directory unless it is there; true when it was made. Its mode does not depend on the
+/// umask; an existing directory keeps its own.
+bool make_directory(Sys& sys, int parent, const std::string& name, const std::string& path,
+                    mode_t mode) {
+  const SysResult made = sys.mkdirat(parent, name.c_str(), 0700);
+  if (made.error() == EEXIST) return false;
+  if (!made.ok()) throw_errno(made.error(), "mkdir", path);
+  const SysResult opened =
+      sys.openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (!opened.ok()) throw_errno(opened.error(), "open", path);
+  const UniqueFd fd{sys, opened.fd()};
+  if (const auto result = sys.fchmod(fd.get(), mode); !result.ok()) {
+    throw_errno(result.error(), "chmod", path);
+  }
+  return true;
+}
+
+}  // namespace
+
+void init_queue(Sys& sys, const std::string& path, const std::vector<SettingChange>& settings) {
+  // Bad settings are refused before anything is made.
+  static_cast<void>(change_settings(Settings{}, settings));
+
+  const std::size_t slash = path.rfind('/');
+  const std::string parent_path = slash == 0 ? "/" : path.substr(0, slash);
+  const std::string name = path.substr(slash + 1);
+  const UniqueFd parent = open_directory(sys, parent_path);
+  mode_t mode = change_settings(Settings{}, settings).mode;
+
+  // Step 1.
+  make_directory(sys, parent.get(), name, path, mode);
+  const UniqueFd root = open_directory(sys, path);
+  auto file = read_queue_file(sys, root.get(), path);
+  const bool exists = file.has_value();
+  if (!file) file.emplace().queue_id = random_queue_id();
+  file->settings = change_settings(file->settings, settings);
+  for (const auto& [key, value] : settings) file->set[key] = value;
+  mode = file->settings.mode;
+  for (int i = 0; i < kFolderCount; ++i) {
+    const char* const folder = folder_name(static_cast<Folder>(i));
+    make_directory(sys, root.get(), folder, fmt::format("{}/{}", path, folder), mode);
+  }
+  // Step 2. Also when they were there: an earlier run may have died before its syncs.
+  {
+    const Folders folders{sys, path};
+    make_spares(sys, folders);
+    make_ballast(sys, folders);
+    for (int i = 0; i < kFolderCount; ++i) {
+      const auto folder = static_cast<Folder>(i);
+      sync_directory(sys, folders.fd(folder), folders.path(folder));
+    }
+  }
+  sync_directory(sys, root.get(), path);
+  sync_directory(sys, parent.get(), parent_path);
+  // Step 3.
+  if (!exists || !settings.empty()) write_queue_file(sys, root.get(), path, *file);
+}
+
+}  // namespace spoolq::detail

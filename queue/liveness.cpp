@@ -1,0 +1,188 @@
+// Locked files as proof of life.
+#include "queue/liveness.hpp"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "queue/directory_scan.hpp"
+#include "queue/message_id.hpp"
+#include "queue/message_name.hpp"
+#include "queue/rename.hpp"
+#include "queue/throw_error.hpp"
+#include "queue/whole_file.hpp"
+
+namespace spoolq::detail {
+namespace {
+
+constexpr std::string_view kSparePrefix = "spare.";
+constexpr int kSpares = 4;
+constexpr int kLockFlags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+constexpr int kAttempts = 16;
+
+std::vector<std::string> list_spares(Sys& sys, const Folders& folders) {
+  std::vector<std::string> spares;
+  scan_directory(sys, folders.fd(Folder::consumers), folders.path(Folder::consumers),
+                 [&spares](const DirectoryEntry& entry) {
+                   if (entry.name.starts_with(kSparePrefix)) spares.emplace_back(entry.name);
+                   return true;
+                 });
+  return spares;
+}
+
+std::string first_line(const char* path) {
+  std::ifstream file{path};
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+std::string command_line() {
+  std::ifstream file{"/proc/self/cmdline", std::ios::binary};
+  std::string text{std::istreambuf_iterator<char>{file}, {}};
+  for (char& c : text) {
+    if (c == '\0') c = ' ';
+  }
+  while (!text.empty() && text.back() == ' ') text.pop_back();
+  constexpr std::size_t kLimit = 200;
+  return text.substr(0, kLimit);
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string{name.data()} : "";
+}
+
+}  // namespace
+
+void make_spares(Sys& sys, const Folders& folders) {
+  const int dir = folders.fd(Folder::consumers);
+  for (auto count = list_spares(sys, folders).size(); count < kSpares; ++count) {
+    const std::string name = std::string{kSparePrefix} + random_token();
+    const SysResult made =
+        sys.openat(dir, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (!made.ok()) return;
+    static_cast<void>(sys.close(made.fd()));
+  }
+}
+
+Registration::Registration(OpenQueue& queue) : queue_{queue}, consumer_{random_token()} {
+  for (int i = 0; i < kAttempts; ++i) {
+    if (take_spare()) {
+      describe_process();
+      return;
+    }
+    make_spare();
+  }
+  throw_errno(EAGAIN, "register in", queue_.path(Folder::consumers), "every spare was taken");
+}
+
+bool Registration::take_spare() {
+  Sys& sys = queue_.sys();
+  const int dir = queue_.fd(Folder::consumers);
+  for (const std::string& spare : list_spares(sys, queue_.folders())) {
+    LockFd lock{sys, [&] { return sys.openat(dir, spare.c_str(), kLockFlags); }};
+    if (lock.error() == ENOENT || lock.error() == ELOOP) continue;
+    if (lock.error() != 0) {
+      throw_errno(lock.error(), "open", queue_.path(Folder::consumers, spare));
+    }
+    // Locked: another consumer is taking this spare.
+    const SysResult locked = sys.flock(lock.get(), LOCK_EX | LOCK_NB);
+    if (locked.error() == EWOULDBLOCK) continue;
+    if (!locked.ok()) {
+      throw_errno(locked.error(), "lock", queue_.path(Folder::consumers, spare));
+    }
+    // Another consumer may have taken it between our open and our lock, and ended since.
+    struct stat ours = {};
+    struct stat named = {};
+    if (!sys.fstat(lock.get(), ours).ok() || !sys.fstatat(dir, spare.c_str(), named).ok() ||
+        ours.st_ino != named.st_ino) {
+      continue;
+    }
+    const SysResult renamed = rename_new(sys, dir, spare.c_str(), dir, consumer_.c_str());
+    if (!renamed.ok()) {
+      throw_errno(renamed.error(), "rename", queue_.path(Folder::consumers, spare));
+    }
+    lock_ = std::move(lock);
+    return true;
+  }
+  return false;
+}
+
+void Registration::make_spare() {
+  const std::string name = std::string{kSparePrefix} + random_token();
+  const SysResult made = queue_.sys().openat(queue_.fd(Folder::consumers), name.c_str(),
+                                             kLockFlags | O_CREAT | O_EXCL, 0600);
+  if (!made.ok()) throw_errno(made.error(), "create", queue_.path(Folder::consumers, name));
+  static_cast<void>(queue_.sys().close(made.fd()));
+}
+
+void Registration::describe_process() {
+  const nlohmann::ordered_json json{
+      {"host", host_name()},
+      {"pid", ::getpid()},
+      {"boot_id", first_line("/proc/sys/kernel/random/boot_id")},
+      {"started_at_ms", queue_.now().time_since_epoch().count()},
+      {"command", command_line()},
+  };
+  const std::string text =
+      json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  // For people only: on a full disk the lock and the name have to do.
+  try {
+    static_cast<void>(queue_.sys().ftruncate(lock_.get(), 0));
+    write_all(queue_.sys(), lock_.get(), text, queue_.path(Folder::consumers, consumer_));
+  } catch (const Error&) {
+    static_cast<void>(queue_.sys().ftruncate(lock_.get(), 0));
+  }
+}
+
+Registration::~Registration() {
+  if (process_.foreign()) return;
+  try {
+    bury_consumer(queue_, consumer_);
+  } catch (const Error& error) {
+    queue_.log(LogLevel::warning, error.what());
+  }
+}
+
+bool is_alive(OpenQueue& queue, std::string_view consumer) {
+  const std::string name{consumer};
+  Sys& sys = queue.sys();
+  const SysResult opened = sys.openat(queue.fd(Folder::consumers), name.c_str(),
+                                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (!opened.ok()) return opened.error() != ENOENT;
+  const UniqueFd fd{sys, opened.fd()};
+  if (!queue.locks_prove_death()) return true;
+  // Shared, so that two who ask at the same time do not take each other for the owner.
+  return !sys.flock(fd.get(), LOCK_SH | LOCK_NB).ok();
+}
+
+void scan_consumers(OpenQueue& queue, const std::function<void(std::string_view)>& visit) {
+  scan_directory(queue.sys(), queue.fd(Folder::consumers), queue.path(Folder::consumers),
+                 [&visit](const DirectoryEntry& entry) {
+                   if (is_consumer_name(entry.name)) visit(entry.name);
+                   return true;
+                 });
+}
+
+void bury_consumer(OpenQueue& queue, std::string_view consumer) {
+  const std::string name{consumer};
+  Sys& sys = queue.sys();
+  const int dir = queue.fd(Folder::consumers);
+  if (list_spares(sys, queue.folders()).size() < kSpares) {
+    const std::string spare = std::string{kSparePrefix} + random_token();
+    const SysResult renamed = rename_new(sys, dir, name.c_str(), dir, spare.c_str());
+    if (renamed.ok() || renamed.error() == ENOENT) return;
+  }
+  static_cast<void>(sys.unlinkat(dir, name.c_str()));
+}
+
+}  // namespace spoolq::detail

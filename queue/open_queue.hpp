@@ -1,0 +1,77 @@
+// One open queue: what every transition needs at hand.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "queue/durability.hpp"
+#include "queue/folders.hpp"
+#include "queue/fork_guard.hpp"
+#include "queue/settings.hpp"
+#include "queue/sys.hpp"
+#include "spoolq/queue.hpp"
+
+namespace spoolq::detail {
+
+/// Folders, settings, syncs and log of a queue. Shared by the handles that opened it; any thread.
+class OpenQueue {
+ public:
+  /// `path` is absolute and without symbolic links. Throws as Queue::open.
+  OpenQueue(Sys& sys, const std::string& path, LogHandler log);
+
+  [[nodiscard]] Sys& sys() const { return sys_; }
+  [[nodiscard]] const Folders& folders() const { return folders_; }
+  [[nodiscard]] int fd(Folder folder) const { return folders_.fd(folder); }
+  [[nodiscard]] const std::string& path() const { return folders_.path(); }
+  [[nodiscard]] std::string path(Folder folder, std::string_view file = {}) const {
+    return folders_.path(folder, file);
+  }
+  [[nodiscard]] Durability& durability() { return durability_; }
+
+  [[nodiscard]] bool is_maildir() const { return is_maildir_; }
+  [[nodiscard]] const MessageId& queue_id() const { return queue_id_; }
+  [[nodiscard]] std::shared_ptr<const Settings> settings() const;
+  /// Reads spoolq.json again when it was replaced since. What cannot be read is reported and the
+  /// old settings stay.
+  void refresh_settings();
+  void configure(const std::vector<SettingChange>& changes);
+
+  /// False where a free lock proves nothing, because flock may not reach every machine that has the
+  /// queue mounted (network and FUSE file systems).
+  [[nodiscard]] bool locks_prove_death() const { return locks_prove_death_; }
+
+  /// The system clock in milliseconds.
+  [[nodiscard]] Time now() const;
+  void log(LogLevel level, std::string_view text) const;
+  /// Throws errc::foreign_process in a forked child.
+  void require_own_process(const char* operation) const {
+    process_.require_own(operation, folders_.path().c_str());
+  }
+
+ private:
+  struct Version {
+    std::uint64_t inode = 0;
+    std::int64_t modified_ns = 0;
+    bool operator==(const Version&) const = default;
+  };
+  [[nodiscard]] Version version_of_file() const;
+
+  Sys& sys_;
+  Folders folders_;
+  Durability durability_;
+  LogHandler log_;
+  ProcessMark process_;
+  MessageId queue_id_;
+  bool is_maildir_ = false;
+  bool locks_prove_death_ = true;
+  mutable std::mutex settings_mutex_;
+  std::shared_ptr<const Settings> settings_;
+  Version settings_version_;
+};
+
+/// Makes or completes the queue at `path`, whose parent exists (docs/format.md, "The folders").
+void init_queue(Sys& sys, const std::string& path, const std::vector<SettingChange>& settings);
+
+}  // namespace spoolq::detail

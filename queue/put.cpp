@@ -1,0 +1,200 @@
+// Putting a message, after docs/format.md, "Writing a message":
+//
+// 1. Create the file in tmp/, lock it, see that it was not swept in between.
+// 2. Write the payload and set the headers.
+// 3. fsync the file. A failure condemns the file and the handle; it is never tried again, because
+//    the kernel may have dropped the pages and would call the second fsync a success.
+// 4. Rename it into new/ or later/, never over another message.
+// 5. fsync that folder, then fstat it.
+#include "queue/put.hpp"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/file.h>
+
+#include <cerrno>
+#include <limits>
+
+#include "queue/attributes.hpp"
+#include "queue/message_id.hpp"
+#include "queue/rename.hpp"
+#include "queue/space.hpp"
+#include "queue/throw_error.hpp"
+#include "queue/whole_file.hpp"
+
+namespace spoolq::detail {
+namespace {
+
+/// A name is swept between its creation and its lock only if the clock jumped ahead meanwhile.
+constexpr int kCreationsMax = 10;
+
+void require_text(std::string_view option, const std::string& text) {
+  if (text.find('\0') != std::string::npos) {
+    throw_errc(errc::bad_value, "put with", std::string{option}, "it has a NUL byte");
+  }
+}
+
+MessageName name_of(const PutOptions& options, Time now) {
+  if (options.priority < 0 || options.priority > 9) {
+    throw_errc(errc::bad_value, "put with", fmt::format("priority {}", options.priority),
+               "a priority is 0 (first) to 9");
+  }
+  require_text("key", options.key);
+  require_text("type", options.type);
+  require_text("name", options.name);
+  MessageName name;
+  name.priority = options.priority;
+  name.id = process_message_ids().next(now);
+  if (options.time_to_live) name.expires = now + *options.time_to_live;
+  name.key = options.key;
+  name.type = options.type;
+  name.original = options.name;
+  return name;
+}
+
+/// The time before which a message is not delivered, when it is not now.
+std::optional<Time> due_of(const PutOptions& options, Time now) {
+  const Time due = options.due ? *options.due : now + options.delay;
+  if (due <= now) return std::nullopt;
+  return due;
+}
+
+/// Shortens N until the name fits, counting the longest S and H it may get. True when N was cut.
+bool fit_for_put(MessageName& name) {
+  MessageName longest = name;
+  longest.size = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  longest.checksum = 0;
+  if (!fit_name(longest)) {
+    throw_errc(errc::bad_value, "put with", "key and type",
+               fmt::format("together they are {} bytes too long for a file name",
+                           name_size_at_put(longest) - kOwnNameMax));
+  }
+  const bool cut = longest.original != name.original;
+  name.original = longest.original;
+  return cut;
+}
+
+}  // namespace
+
+PendingMessage::PendingMessage(OpenQueue& queue, const PutOptions& options)
+    : queue_{queue}, sync_{options.sync} {
+  queue_.require_own_process("put into");
+  queue_.durability().require_sound(queue_.path());
+  require_valid_headers(options.headers);
+  queue_.refresh_settings();
+  const Time now = queue_.now();
+  name_ = name_of(options, now);
+  due_ = due_of(options, now);
+  const bool name_cut = fit_for_put(name_);
+  // A Maildir has no later/: found out before anything is written.
+  if (due_) static_cast<void>(queue_.fd(Folder::later));
+  require_space(queue_);
+
+  create_file();
+  try {
+    if (name_cut) set_whole_name(queue_.sys(), fd_.get(), options.name);
+    set_headers(queue_.sys(), fd_.get(), options.headers, queue_.path(Folder::tmp, file_));
+  } catch (...) {
+    drop();
+    throw;
+  }
+}
+
+PendingMessage::~PendingMessage() { drop(); }
+
+void PendingMessage::drop() {
+  if (file_.empty() || process_.foreign()) return;
+  static_cast<void>(queue_.sys().unlinkat(queue_.fd(Folder::tmp), file_.c_str()));
+  file_.clear();
+}
+
+void PendingMessage::create_file() {
+  // Step 1.
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  Sys& sys = queue_.sys();
+  const int tmp = queue_.fd(Folder::tmp);
+  const std::string file = fmt::format("{}.{}", name_.priority, name_.id.to_string());
+  for (int i = 0; i < kCreationsMax; ++i) {
+    fd_ = LockFd{sys, [&] { return sys.openat(tmp, file.c_str(), kFlags, 0600); }};
+    if (fd_.error() != 0) throw_errno(fd_.error(), "create", queue_.path(Folder::tmp, file));
+    file_ = file;
+    try {
+      if (const auto locked = sys.flock(fd_.get(), LOCK_EX | LOCK_NB); !locked.ok()) {
+        throw_errno(locked.error(), "lock", queue_.path(Folder::tmp, file));
+      }
+      struct stat status = {};
+      if (const auto result = sys.fstat(fd_.get(), status); !result.ok()) {
+        throw_errno(result.error(), "stat", queue_.path(Folder::tmp, file));
+      }
+      if (status.st_nlink == 0) {
+        file_.clear();
+        continue;
+      }
+      // The mode does not depend on the umask.
+      if (const auto result = sys.fchmod(fd_.get(), queue_.settings()->file_mode()); !result.ok()) {
+        throw_errno(result.error(), "chmod", queue_.path(Folder::tmp, file));
+      }
+    } catch (...) {
+      drop();
+      throw;
+    }
+    return;
+  }
+  throw_errno(EAGAIN, "create", queue_.path(Folder::tmp, file), "swept each time");
+}
+
+void PendingMessage::write(std::string_view bytes) {
+  // Step 2.
+  if (file_.empty()) throw_errc(errc::condemned, "write", queue_.path(Folder::tmp));
+  try {
+    const auto max_size = queue_.settings()->max_size;
+    if (max_size && size_ + bytes.size() > *max_size) {
+      throw_errc(errc::too_large, "put into", queue_.path(),
+                 fmt::format("more than {} bytes", *max_size));
+    }
+    write_all(queue_.sys(), fd_.get(), bytes, queue_.path(Folder::tmp, file_));
+  } catch (...) {
+    drop();
+    throw;
+  }
+  checksum_.update(bytes);
+  size_ += bytes.size();
+}
+
+void PendingMessage::publish() {
+  if (file_.empty()) throw_errc(errc::condemned, "publish", queue_.path(Folder::tmp));
+  const std::string tmp_path = queue_.path(Folder::tmp, file_);
+  name_.size = size_;
+  name_.checksum = checksum_.value();
+  const Destination destination{due_ ? Folder::later : Folder::ready, name_, due_};
+  std::optional<std::string> published;
+  try {
+    if (sync_ == Sync::durable) {
+      queue_.durability().require_sound(queue_.path());
+      // Step 3.
+      if (const auto synced = queue_.sys().fsync(fd_.get()); !synced.ok()) {
+        queue_.durability().condemn();
+        throw_errno(synced.error(), "fsync", tmp_path);
+      }
+    }
+    // Step 4. A put on a full disk is refused: the ballast is for what is already in the queue.
+    published = rename_message(queue_, Folder::tmp, file_, destination, Ballast::keep);
+    if (!published) throw_errno(ENOENT, "rename", tmp_path, "somebody removed it");
+  } catch (...) {
+    drop();
+    throw;
+  }
+  file_.clear();
+  if (sync_ != Sync::durable) return;
+  // Step 5.
+  try {
+    queue_.durability().sync_published(destination.folder);
+  } catch (const Error&) {
+    // Take it back, so that the caller may put it again. Whoever has claimed it keeps it.
+    const int folder = queue_.fd(destination.folder);
+    if (queue_.sys().unlinkat(folder, published->c_str()).ok()) throw;
+    throw_errc(errc::indeterminate, "put", queue_.path(destination.folder, *published));
+  }
+}
+
+}  // namespace spoolq::detail

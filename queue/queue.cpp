@@ -1,0 +1,185 @@
+// The public face of a queue: each member checks the process and calls the function that does it.
+#include "spoolq/queue.hpp"
+
+#include <boost/filesystem.hpp>
+#include <cerrno>
+#include <system_error>
+
+#include "queue/attributes.hpp"
+#include "queue/held_claims.hpp"
+#include "queue/listing.hpp"
+#include "queue/open_queue.hpp"
+#include "queue/throw_error.hpp"
+#include "queue/transitions.hpp"
+#include "queue/unique_fd.hpp"
+#include "queue/upkeep.hpp"
+
+namespace spoolq {
+namespace {
+
+namespace fs = boost::filesystem;
+
+detail::OpenQueue& own(const std::shared_ptr<detail::OpenQueue>& open, const char* operation) {
+  open->require_own_process(operation);
+  return *open;
+}
+
+/// Makes the folders above a queue, each durable before the next.
+void make_parents(const fs::path& parent) {
+  if (fs::exists(parent)) return;
+  make_parents(parent.parent_path());
+  boost::system::error_code error;
+  fs::create_directory(parent, error);
+  if (error) detail::throw_errno(error.value(), "mkdir", parent.string());
+  detail::Sys& sys = detail::real_sys();
+  const auto grandparent =
+      detail::open_directory(sys, detail::canonical_path(parent.parent_path().string()));
+  if (const auto synced = sys.fsync(grandparent.get()); !synced.ok()) {
+    detail::throw_errno(synced.error(), "fsync", parent.parent_path().string());
+  }
+}
+
+/// The absolute path of a queue that may not exist yet, without links and dots, its parent made.
+std::string path_to_make(const std::string& path) {
+  fs::path absolute = fs::absolute(path).lexically_normal();
+  if (absolute.filename() == "." || absolute.filename().empty()) absolute = absolute.parent_path();
+  if (fs::exists(absolute)) return detail::canonical_path(absolute.string());
+  make_parents(absolute.parent_path());
+  return (fs::path{detail::canonical_path(absolute.parent_path().string())} / absolute.filename())
+      .string();
+}
+
+}  // namespace
+
+Queue Queue::init(const std::filesystem::path& path, const std::vector<SettingChange>& settings,
+                  LogHandler log) {
+  static_cast<void>(detail::change_settings(detail::Settings{}, settings));
+  try {
+    detail::init_queue(detail::real_sys(), path_to_make(path.string()), settings);
+  } catch (const fs::filesystem_error& error) {
+    detail::throw_errno(error.code().value(), "make", path.string());
+  }
+  return open(path, std::move(log));
+}
+
+Queue Queue::open(const std::filesystem::path& path, LogHandler log) {
+  std::string canonical;
+  try {
+    canonical = detail::canonical_path(path.string());
+  } catch (const Error& error) {
+    if (error.code() != std::errc::no_such_file_or_directory &&
+        error.code() != std::errc::not_a_directory) {
+      throw;
+    }
+    detail::throw_errc(errc::not_a_queue, "open", path.string(), "nothing is there");
+  }
+  return Queue{std::make_shared<detail::OpenQueue>(detail::real_sys(), canonical, std::move(log))};
+}
+
+const std::string& Queue::path() const { return open_->path(); }
+
+bool Queue::is_maildir() const { return open_->is_maildir(); }
+
+std::vector<SettingChange> Queue::settings() const {
+  open_->refresh_settings();
+  return detail::list_settings(*open_->settings());
+}
+
+void Queue::configure(const std::vector<SettingChange>& changes) {
+  own(open_, "configure").configure(changes);
+}
+
+std::vector<MessageInfo> Queue::list(State state, std::size_t limit) const {
+  return detail::list_messages(own(open_, "list"), state, limit);
+}
+
+MessageInfo Queue::find(std::string_view text, const std::vector<State>& states) const {
+  return detail::find_message(own(open_, "find"), text, states);
+}
+
+MessageDetails Queue::details(const MessageInfo& message) const {
+  const detail::UniqueFd fd{open_->sys(), open_payload(message)};
+  MessageDetails details;
+  details.info = message;
+  details.headers = detail::get_headers(open_->sys(), fd.get());
+  details.reason = detail::get_reason(open_->sys(), fd.get());
+  if (auto name = detail::get_whole_name(open_->sys(), fd.get())) {
+    details.info.name = std::move(*name);
+  }
+  return details;
+}
+
+int Queue::open_payload(const MessageInfo& message) const {
+  detail::OpenQueue& queue = own(open_, "open");
+  const detail::StoredMessage stored = detail::locate(queue, message);
+  try {
+    return detail::open_message(queue, stored.folder, stored.file).release();
+  } catch (const Error& error) {
+    if (error.code() != std::errc::no_such_file_or_directory) throw;
+    detail::throw_errc(errc::no_such_message, "open", message.path, "it has moved on");
+  }
+}
+
+Stats Queue::stats() const { return detail::count_messages(own(open_, "count")); }
+
+void Queue::retry(const MessageInfo& message) {
+  detail::OpenQueue& queue = own(open_, "retry");
+  if (message.state != State::failed) {
+    detail::throw_errc(errc::no_such_message, "retry", message.path, "it is not in failed/");
+  }
+  if (!detail::retry(queue, detail::locate(queue, message))) {
+    detail::throw_errc(errc::no_such_message, "retry", message.path, "it has moved on");
+  }
+}
+
+void Queue::remove(const MessageInfo& message, bool claimed) {
+  detail::OpenQueue& queue = own(open_, "remove");
+  if (message.state == State::claimed && !claimed) {
+    detail::throw_errc(errc::claim_owned, "remove", message.path, "it is claimed");
+  }
+  if (!detail::remove(queue, detail::locate(queue, message))) {
+    detail::throw_errc(errc::no_such_message, "remove", message.path, "it has moved on");
+  }
+}
+
+HeldClaim Queue::held_claim(std::string_view reference) const {
+  return detail::find_held_claim(own(open_, "find claim"), reference);
+}
+
+void Queue::ack(const HeldClaim& claim) {
+  detail::OpenQueue& queue = own(open_, "ack");
+  detail::acknowledge(queue, detail::current_claim(queue, claim), Sync::durable);
+}
+
+void Queue::release(const HeldClaim& claim, Duration delay) {
+  detail::OpenQueue& queue = own(open_, "release");
+  detail::release(queue, detail::current_claim(queue, claim), queue.now() + delay);
+}
+
+void Queue::fail(const HeldClaim& claim, const Reason& reason) {
+  detail::OpenQueue& queue = own(open_, "fail");
+  detail::fail(queue, detail::current_claim(queue, claim), reason);
+}
+
+HeldClaim Queue::extend(const HeldClaim& claim, Duration lease) {
+  return detail::extend_claim(own(open_, "extend"), claim, lease);
+}
+
+ReapCounts Queue::reap() {
+  detail::OpenQueue& queue = own(open_, "reap");
+  if (queue.is_maildir()) {
+    detail::throw_errc(errc::not_a_queue, "reap", queue.path(),
+                       "a Maildir; 'spoolq init' makes it a queue");
+  }
+  ReapCounts counts;
+  const detail::TakenBack taken_back = detail::reap(queue);
+  counts.returned = taken_back.returned;
+  counts.failed = taken_back.failed;
+  counts.due = detail::move_due(queue).moved;
+  counts.swept = detail::sweep(queue);
+  counts.pruned = detail::prune_done(queue);
+  detail::restock(queue);
+  return counts;
+}
+
+}  // namespace spoolq

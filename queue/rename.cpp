@@ -1,0 +1,97 @@
+// Renames between folders.
+#include "queue/rename.hpp"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "queue/message_id.hpp"
+#include "queue/space.hpp"
+#include "queue/throw_error.hpp"
+
+namespace spoolq::detail {
+namespace {
+
+constexpr unsigned kCopiesMax = 0xffff;
+
+bool is_full(int error) { return error == ENOSPC || error == EDQUOT; }
+
+/// Whether two names are the same file. False when one of them is gone.
+bool same_file(Sys& sys, int first_dir, const std::string& first, int second_dir,
+               const std::string& second) {
+  struct stat one = {};
+  struct stat two = {};
+  return sys.fstatat(first_dir, first.c_str(), one).ok() &&
+         sys.fstatat(second_dir, second.c_str(), two).ok() && one.st_ino == two.st_ino &&
+         one.st_dev == two.st_dev;
+}
+
+}  // namespace
+
+SysResult rename_new(Sys& sys, int from_dir, const char* from, int to_dir, const char* to) {
+  const SysResult renamed = sys.renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE);
+  if (renamed.error() != EINVAL && renamed.error() != ENOSYS) return renamed;
+  struct stat status = {};
+  const SysResult there = sys.fstatat(to_dir, to, status);
+  if (there.ok()) return SysResult::failure(EEXIST);
+  if (there.error() != ENOENT) return there;
+  return sys.renameat2(from_dir, from, to_dir, to, 0);
+}
+
+std::optional<std::string> rename_message(OpenQueue& queue, Folder from, const std::string& file,
+                                          Destination to, Ballast ballast) {
+  Sys& sys = queue.sys();
+  const int from_dir = queue.fd(from);
+  const int to_dir = queue.fd(to.folder);
+  bool ballast_given = ballast == Ballast::keep;
+  for (unsigned copy = 0; copy <= kCopiesMax;) {
+    const std::string target = to.file();
+    const SysResult renamed = rename_new(sys, from_dir, file.c_str(), to_dir, target.c_str());
+    if (renamed.ok()) return target;
+    if (renamed.error() == ENOENT) return std::nullopt;
+    if (renamed.error() == EEXIST) {
+      if (same_file(sys, from_dir, file, to_dir, target)) {
+        // A crash, or a hard link, left two names of one file. The target is the one to keep.
+        const SysResult removed = sys.unlinkat(from_dir, file.c_str());
+        if (removed.ok() || removed.error() == ENOENT) return target;
+        throw_errno(removed.error(), "unlink", queue.path(from, file));
+      }
+      // Another message with this id, from a backup or a copied queue: both are kept.
+      if (copy == 0) {
+        queue.log(LogLevel::warning,
+                  fmt::format("{} exists already; keeping both", escaped(target)));
+      }
+      to.name.copy = static_cast<std::uint16_t>(++copy);
+      continue;
+    }
+    if (is_full(renamed.error()) && !ballast_given) {
+      ballast_given = true;
+      if (release_ballast(sys, queue.folders())) {
+        queue.log(LogLevel::warning, "the disk is full; gave up the ballast file");
+      }
+      continue;
+    }
+    throw_errno(renamed.error(), "rename",
+                fmt::format("{} to {}", queue.path(from, file), queue.path(to.folder, target)));
+  }
+  throw_errno(EEXIST, "rename", queue.path(from, file), "too many copies of one id");
+}
+
+void quarantine(OpenQueue& queue, Folder from, const std::string& file, const std::string& reason) {
+  Sys& sys = queue.sys();
+  const int from_dir = queue.fd(from);
+  const int to_dir = queue.fd(Folder::bad);
+  SysResult renamed = rename_new(sys, from_dir, file.c_str(), to_dir, file.c_str());
+  if (renamed.error() == EEXIST || renamed.error() == ENAMETOOLONG) {
+    const std::string fresh = "bad-" + random_token();
+    renamed = rename_new(sys, from_dir, file.c_str(), to_dir, fresh.c_str());
+  }
+  if (renamed.error() == ENOENT) return;
+  if (!renamed.ok()) throw_errno(renamed.error(), "rename", queue.path(from, file));
+  queue.log(LogLevel::warning,
+            fmt::format("{}/{} moved to bad/: {}", folder_name(from), escaped(file), reason));
+}
+
+}  // namespace spoolq::detail

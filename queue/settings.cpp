@@ -1,0 +1,211 @@
+// Reading, checking and replacing a queue's settings.
+#include "queue/settings.hpp"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "queue/message_id.hpp"
+#include "queue/throw_error.hpp"
+#include "queue/unique_fd.hpp"
+#include "queue/whole_file.hpp"
+#include "spoolq/units.hpp"
+
+namespace spoolq::detail {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// One row of the settings table: how the value is read and written.
+struct Setting {
+  std::string_view name;
+  std::string_view expected;
+  std::function<bool(Settings&, std::string_view)> set;
+  std::function<std::string(const Settings&)> get;
+};
+
+/// Stores what `parsed` holds; false when it holds nothing.
+template <typename Target, typename Value>
+bool store(Target& target, const std::optional<Value>& parsed) {
+  if (parsed) target = *parsed;
+  return parsed.has_value();
+}
+
+std::optional<unsigned> parse_number(std::string_view text, int base, unsigned least,
+                                     unsigned most) {
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  if (value < least || value > most) return std::nullopt;
+  return value;
+}
+
+bool set_keep_done(Settings& settings, std::string_view text) {
+  settings.keep_done_for.reset();
+  settings.keep_done = text != "off";
+  if (text == "off" || text == "on") return true;
+  settings.keep_done_for = parse_duration(text);
+  return settings.keep_done_for.has_value();
+}
+
+std::string get_keep_done(const Settings& settings) {
+  if (!settings.keep_done) return "off";
+  return settings.keep_done_for ? format_duration(*settings.keep_done_for) : "on";
+}
+
+bool set_order(Settings& settings, std::string_view text) {
+  settings.strict_order = text == "strict";
+  return text == "strict" || text == "relaxed";
+}
+
+bool set_max_size(Settings& settings, std::string_view text) {
+  settings.max_size = parse_size(text);
+  return settings.max_size.has_value() || text == "off";
+}
+
+bool set_mode(Settings& settings, std::string_view text) {
+  const auto mode = parse_number(text, 8, 0700, 02775);
+  // The owner needs everything; everybody writing is refused at open.
+  return mode && (*mode & 0700) == 0700 && (*mode & 0002) == 0 && store(settings.mode, mode);
+}
+
+const std::array<Setting, 8>& table() {
+  static const std::array<Setting, 8> settings{{
+      {"max_attempts", "a number from 1 to 9999",
+       [](Settings& s, std::string_view text) {
+         return store(s.max_attempts, parse_number(text, 10, 1, 9999));
+       },
+       [](const Settings& s) { return fmt::format("{}", s.max_attempts); }},
+      {"detached_lease", "a duration such as 10m",
+       [](Settings& s, std::string_view text) {
+         return store(s.detached_lease, parse_duration(text));
+       },
+       [](const Settings& s) { return format_duration(s.detached_lease); }},
+      {"keep_done", "off, on, or a duration such as 7d", set_keep_done, get_keep_done},
+      {"settle", "a duration such as 500ms",
+       [](Settings& s, std::string_view text) { return store(s.settle, parse_duration(text)); },
+       [](const Settings& s) { return format_duration(s.settle); }},
+      {"order", "relaxed or strict", set_order,
+       [](const Settings& s) { return std::string{s.strict_order ? "strict" : "relaxed"}; }},
+      {"max_size", "off, or a size such as 16M", set_max_size,
+       [](const Settings& s) { return s.max_size ? format_size(*s.max_size) : "off"; }},
+      {"min_free", "a size such as 64M, 0 for none",
+       [](Settings& s, std::string_view text) { return store(s.min_free, parse_size(text)); },
+       [](const Settings& s) { return format_size(s.min_free); }},
+      {"mode", "an octal mode such as 0700 or 2770, not writable by everybody", set_mode,
+       [](const Settings& s) { return fmt::format("{:04o}", s.mode); }},
+  }};
+  return settings;
+}
+
+const Setting* find_setting(std::string_view name) {
+  for (const Setting& setting : table()) {
+    if (setting.name == name) return &setting;
+  }
+  return nullptr;
+}
+
+std::string known_names() {
+  std::string names;
+  for (const Setting& setting : table()) names += fmt::format(" {}", setting.name);
+  return names;
+}
+
+}  // namespace
+
+std::vector<SettingChange> list_settings(const Settings& settings) {
+  std::vector<SettingChange> list;
+  for (const Setting& setting : table()) list.emplace_back(setting.name, setting.get(settings));
+  return list;
+}
+
+Settings change_settings(Settings settings, const std::vector<SettingChange>& changes) {
+  for (const auto& [name, value] : changes) {
+    const Setting* setting = find_setting(name);
+    if (setting == nullptr) {
+      throw_errc(errc::bad_settings, "set", escaped(name),
+                 fmt::format("no such setting; there are:{}", known_names()));
+    }
+    if (!setting->set(settings, value)) {
+      throw_errc(errc::bad_settings, "set", escaped(name + "=" + value),
+                 fmt::format("{} takes {}", name, setting->expected));
+    }
+  }
+  return settings;
+}
+
+QueueFile parse_queue_file(std::string_view text, const std::string& path) {
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("format") || !json["format"].is_number_integer()) {
+    throw_errc(errc::bad_settings, "read", path, "not the settings file of a queue");
+  }
+  if (json["format"].get<int>() != kFormatVersion) {
+    throw_errc(errc::unsupported_format, "read", path,
+               fmt::format("format {}, this spoolq knows format {}", json["format"].dump(),
+                           kFormatVersion));
+  }
+  QueueFile file;
+  const auto id = MessageId::parse(json.value("queue_id", std::string{}));
+  if (!id) throw_errc(errc::bad_settings, "read", path, "queue_id is not a UUID");
+  file.queue_id = *id;
+  const Json settings = json.value("settings", Json::object());
+  for (const auto& [name, value] : settings.items()) {
+    if (!value.is_string()) {
+      throw_errc(errc::bad_settings, "read", path, fmt::format("{} is not text", escaped(name)));
+    }
+    file.set[name] = value.get<std::string>();
+    // A newer version may have settings of its own: kept, not understood.
+    if (find_setting(name) != nullptr) {
+      file.settings = change_settings(file.settings, {{name, file.set[name]}});
+    }
+  }
+  return file;
+}
+
+std::string format_queue_file(const QueueFile& file) {
+  Json json{{"format", kFormatVersion}, {"queue_id", file.queue_id.to_string()}};
+  json["settings"] = Json::object();
+  for (const auto& [name, value] : file.set) json["settings"][name] = value;
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::optional<QueueFile> read_queue_file(Sys& sys, int root, const std::string& path) {
+  const std::string file_path = path + "/" + kSettingsFile;
+  const auto text = read_whole_file(sys, root, kSettingsFile, file_path);
+  if (!text) return std::nullopt;
+  return parse_queue_file(*text, file_path);
+}
+
+void write_queue_file(Sys& sys, int root, const std::string& path, const QueueFile& file) {
+  const std::string temporary = fmt::format(".{}.{}", kSettingsFile, random_token());
+  const std::string file_path = path + "/" + kSettingsFile;
+  const SysResult opened = sys.openat(root, temporary.c_str(),
+                                      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (!opened.ok()) throw_errno(opened.error(), "create", path + "/" + temporary);
+  const UniqueFd fd{sys, opened.fd()};
+  try {
+    write_all(sys, fd.get(), format_queue_file(file), file_path);
+    if (const auto result = sys.fchmod(fd.get(), file.settings.file_mode()); !result.ok()) {
+      throw_errno(result.error(), "chmod", file_path);
+    }
+    if (const auto result = sys.fsync(fd.get()); !result.ok()) {
+      throw_errno(result.error(), "fsync", file_path);
+    }
+    // This rename replaces on purpose: readers see the old settings or the new ones.
+    const auto result = sys.renameat2(root, temporary.c_str(), root, kSettingsFile, 0);
+    if (!result.ok()) throw_errno(result.error(), "rename", file_path);
+  } catch (...) {
+    static_cast<void>(sys.unlinkat(root, temporary.c_str()));
+    throw;
+  }
+  if (const auto result = sys.fsync(root); !result.ok()) {
+    throw_errno(result.error(), "fsync", path);
+  }
+}
+
+}  // namespace spoolq::detail

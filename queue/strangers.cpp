@@ -1,0 +1,108 @@
+// Telling messages, strangers' files and other things in new/ apart.
+#include "queue/strangers.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+
+#include "queue/message_id.hpp"
+#include "queue/unique_fd.hpp"
+
+namespace spoolq::detail {
+namespace {
+
+// The endings under which browsers, editors and copy programs write what is not finished.
+constexpr std::array<std::string_view, 4> kUnfinishedEndings{".tmp", ".part", ".crdownload", "~"};
+/// How much longer than `settle` we wait for a file whose writers we may not ask about.
+constexpr int kBlindFactor = 10;
+
+bool is_unfinished_name(std::string_view name) {
+  return name.starts_with('.') ||
+         std::any_of(kUnfinishedEndings.begin(), kUnfinishedEndings.end(),
+                     [name](std::string_view ending) { return name.ends_with(ending); });
+}
+
+/// SECONDS.UNIQUE.HOST with an optional info part, as maildir(5) describes it. Such names are made
+/// by delivery agents, which write elsewhere and link or rename here.
+bool is_maildir_name(std::string_view name) {
+  const std::size_t digits = std::min(name.find_first_not_of("0123456789"), name.size());
+  if (digits < 9 || digits > 11 || digits == name.size() || name[digits] != '.') return false;
+  const std::string_view rest = name.substr(digits + 1);
+  const std::size_t dot = rest.find('.');
+  return dot != std::string_view::npos && dot > 0 && dot + 1 < rest.size();
+}
+
+std::optional<struct stat> status_of(OpenQueue& queue, std::string_view file) {
+  struct stat status = {};
+  const std::string name{file};
+  if (!queue.sys().fstatat(queue.fd(Folder::ready), name.c_str(), status).ok()) return std::nullopt;
+  return status;
+}
+
+Time time_of(const struct timespec& time) {
+  return Time{
+      std::chrono::milliseconds{std::int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1'000'000}};
+}
+
+}  // namespace
+
+EntryKind classify(OpenQueue& queue, std::string_view name, unsigned char type) {
+  if (type == DT_UNKNOWN) {
+    const auto status = status_of(queue, name);
+    if (!status) return EntryKind::left_alone;
+    type = static_cast<unsigned char>(IFTODT(status->st_mode));
+  }
+  if (type == DT_DIR || is_unfinished_name(name)) return EntryKind::left_alone;
+  if (type != DT_REG) return EntryKind::not_a_message;
+  return parse_name(name) ? EntryKind::message : EntryKind::stranger;
+}
+
+MessageName derive_name(const OpenQueue& queue, std::string_view file, const struct stat& status) {
+  MessageName name;
+  name.id =
+      derive_message_id(queue.queue_id(), status.st_ino, static_cast<std::uint64_t>(status.st_size),
+                        time_of(status.st_mtim), file);
+  name.original = file;
+  fit_name(name);
+  return name;
+}
+
+std::optional<MessageName> derive_name(OpenQueue& queue, std::string_view file) {
+  const auto status = status_of(queue, file);
+  if (!status || !S_ISREG(status->st_mode)) return std::nullopt;
+  return derive_name(queue, file, *status);
+}
+
+std::optional<bool> has_writer(OpenQueue& queue, Folder folder, const std::string& file) {
+  Sys& sys = queue.sys();
+  const SysResult opened =
+      sys.openat(queue.fd(folder), file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (!opened.ok()) return std::nullopt;
+  const UniqueFd fd{sys, opened.fd()};
+  // A read lease is granted only while nobody has the file open for writing (fcntl(2)).
+  const SysResult leased = sys.set_lease(fd.get(), F_RDLCK);
+  if (leased.error() == EAGAIN) return true;
+  if (!leased.ok()) return std::nullopt;
+  static_cast<void>(sys.set_lease(fd.get(), F_UNLCK));
+  return false;
+}
+
+bool is_settled(OpenQueue& queue, const std::string& file) {
+  const auto status = status_of(queue, file);
+  if (!status || !S_ISREG(status->st_mode)) return false;
+  if (status->st_nlink > 1 || is_maildir_name(file)) return true;
+  const auto writer = has_writer(queue, Folder::ready, file);
+  if (writer == true) return false;
+  Duration wait = queue.settings()->settle;
+  if (!writer) wait *= kBlindFactor;
+  // By the time of the last change of the inode, which no writer can set back, as it can the time
+  // of modification. A clock that was set back since counts as time gone by.
+  const Duration age = queue.now() - time_of(status->st_ctim);
+  return std::chrono::abs(age) >= wait && status->st_size > 0;
+}
+
+}  // namespace spoolq::detail

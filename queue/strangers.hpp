@@ -1,0 +1,39 @@
+// Files in new/ that spoolq did not name (docs/format.md, "Files that others drop into new/").
+#pragma once
+
+#include <sys/stat.h>
+
+#include <optional>
+#include <string_view>
+
+#include "queue/directory_scan.hpp"
+#include "queue/message_name.hpp"
+#include "queue/open_queue.hpp"
+
+namespace spoolq::detail {
+
+/// What an entry of new/ is, as far as its name and type tell.
+enum class EntryKind {
+  message,       ///< A name of ours.
+  stranger,      ///< A regular file of somebody else's.
+  left_alone,    ///< Not to be touched: temporary names, directories.
+  not_a_message  ///< A link, FIFO, socket or device: to bad/, unopened.
+};
+
+/// `type` is a DT_ value; DT_UNKNOWN asks the file system.
+EntryKind classify(OpenQueue& queue, std::string_view name, unsigned char type);
+
+/// The name that a stranger's file has as a message, derived from its status.
+MessageName derive_name(const OpenQueue& queue, std::string_view file, const struct stat& status);
+/// The same, asking for the status; nullopt when the file is gone or not regular.
+std::optional<MessageName> derive_name(OpenQueue& queue, std::string_view file);
+
+/// Whether some process has the file open for writing. nullopt: the kernel does not tell us,
+/// because the file is another user's, or the file system has no leases.
+std::optional<bool> has_writer(OpenQueue& queue, Folder folder, const std::string& file);
+
+/// Whether a stranger's file is complete, when nobody saw how it came: a second link, a Maildir
+/// name, or no writer and `settle` without change.
+bool is_settled(OpenQueue& queue, const std::string& file);
+
+}  // namespace spoolq::detail

@@ -1,0 +1,20 @@
+// Showing names that may hold any bytes.
+#include "queue/throw_error.hpp"
+
+#include <fmt/core.h>
+
+namespace spoolq::detail {
+
+std::string escaped(std::string_view text) {
+  std::string shown;
+  for (const char c : text) {
+    if (c >= ' ' && c <= '~' && c != '\\') {
+      shown += c;
+    } else {
+      shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    }
+  }
+  return shown;
+}
+
+}  // namespace spoolq::detail

@@ -1,0 +1,25 @@
+// Throwing errors and showing names, the same way everywhere.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "spoolq/error.hpp"
+
+namespace spoolq::detail {
+
+[[noreturn]] inline void throw_errno(int error, std::string_view operation, std::string_view path,
+                                     std::string detail = {}) {
+  throw Error{std::error_code{error, std::generic_category()}, std::string{operation},
+              std::string{path}, std::move(detail)};
+}
+
+[[noreturn]] inline void throw_errc(errc code, std::string_view operation, std::string_view path,
+                                    std::string detail = {}) {
+  throw Error{code, std::string{operation}, std::string{path}, std::move(detail)};
+}
+
+/// A name with everything but printable ASCII written as \xNN, so that it cannot forge a line.
+std::string escaped(std::string_view text);
+
+}  // namespace spoolq::detail

@@ -1,0 +1,211 @@
+// The transitions of a message after the put.
+#include "queue/transitions.hpp"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "queue/attributes.hpp"
+#include "queue/rename.hpp"
+#include "queue/throw_error.hpp"
+
+namespace spoolq::detail {
+namespace {
+
+constexpr std::string_view kExpired = "expired: its time to live is over";
+
+Reason because(std::string text) {
+  Reason reason;
+  reason.text = std::move(text);
+  return reason;
+}
+
+/// The name without what ends with a claim.
+MessageName unclaimed(MessageName name) {
+  name.claim.clear();
+  name.lease_until.reset();
+  return name;
+}
+
+[[noreturn]] void claim_is_lost(OpenQueue& queue, const char* operation,
+                                const StoredMessage& message) {
+  throw_errc(errc::claim_lost, operation, queue.path(message.folder, message.file));
+}
+
+/// Why a message that is given back cannot be delivered again, or nothing.
+std::optional<std::string> end_of(OpenQueue& queue, const MessageName& name) {
+  if (name.expires && *name.expires <= queue.now()) return std::string{kExpired};
+  const unsigned max_attempts = queue.settings()->max_attempts;
+  if (name.attempts >= max_attempts) {
+    return fmt::format("given up after {} of {} attempts", name.attempts, max_attempts);
+  }
+  return std::nullopt;
+}
+
+/// Sets the reason where the file can be opened. Never stops the move that follows.
+void note_reason(OpenQueue& queue, const StoredMessage& message, const Reason& reason) {
+  const SysResult opened = queue.sys().openat(queue.fd(message.folder), message.file.c_str(),
+                                              O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (!opened.ok()) return;
+  const UniqueFd fd{queue.sys(), opened.fd()};
+  set_reason(queue.sys(), fd.get(), reason);
+}
+
+/// Moves a message to failed/, not synced. False when it is gone.
+bool move_to_failed(OpenQueue& queue, const StoredMessage& message, const Reason& reason) {
+  note_reason(queue, message, reason);
+  return rename_message(queue, message.folder, message.file,
+                        {Folder::failed, unclaimed(message.name), {}})
+      .has_value();
+}
+
+}  // namespace
+
+std::optional<StoredMessage> claim(OpenQueue& queue, const std::string& file, MessageName name,
+                                   const std::string& claim) {
+  name.attempts = std::min(name.attempts + 1, kAttemptsMax);
+  name.claim = claim;
+  name.lease_until.reset();
+  auto claimed = rename_message(queue, Folder::ready, file, {Folder::claimed, name, {}});
+  if (!claimed) return std::nullopt;
+  auto stored = parse_name(*claimed);
+  return StoredMessage{Folder::claimed, std::move(*claimed), stored ? *stored : name};
+}
+
+void unclaim(OpenQueue& queue, const StoredMessage& message, const std::string& file) {
+  const SysResult renamed = rename_new(queue.sys(), queue.fd(Folder::claimed), message.file.c_str(),
+                                       queue.fd(Folder::ready), file.c_str());
+  if (renamed.ok() || renamed.error() == ENOENT) return;
+  // Its name was taken meanwhile, or the folder has no room: back as any released message.
+  MessageName name = unclaimed(message.name);
+  --name.attempts;
+  static_cast<void>(
+      rename_message(queue, Folder::claimed, message.file, {Folder::ready, name, {}}));
+}
+
+void acknowledge(OpenQueue& queue, const StoredMessage& message, Sync sync) {
+  if (sync == Sync::durable) queue.durability().require_sound(queue.path());
+  bool kept = false;
+  if (queue.settings()->keep_done) {
+    try {
+      if (!rename_message(queue, Folder::claimed, message.file,
+                          {Folder::done, unclaimed(message.name), {}})) {
+        claim_is_lost(queue, "ack", message);
+      }
+      kept = true;
+    } catch (const Error& error) {
+      // On a full disk the end of the message matters more than its memory.
+      if (error.code() != condition::temporary) throw;
+    }
+  }
+  if (!kept) {
+    const SysResult removed = queue.sys().unlinkat(queue.fd(Folder::claimed), message.file.c_str());
+    if (removed.error() == ENOENT) claim_is_lost(queue, "ack", message);
+    if (!removed.ok()) {
+      throw_errno(removed.error(), "unlink", queue.path(Folder::claimed, message.file));
+    }
+  }
+  if (sync != Sync::durable) return;
+  if (kept) {
+    queue.durability().sync_changed({Folder::done, Folder::claimed});
+  } else {
+    queue.durability().sync_changed({Folder::claimed});
+  }
+}
+
+void release(OpenQueue& queue, const StoredMessage& message, std::optional<Time> due) {
+  if (const auto end = end_of(queue, message.name)) {
+    fail(queue, message, because(*end));
+    return;
+  }
+  Destination destination{Folder::ready, unclaimed(message.name), {}};
+  if (due && *due > queue.now()) {
+    destination.folder = Folder::later;
+    destination.due = due;
+  }
+  if (!rename_message(queue, Folder::claimed, message.file, destination)) {
+    claim_is_lost(queue, "release", message);
+  }
+  queue.durability().sync_changed({destination.folder, Folder::claimed});
+}
+
+void fail(OpenQueue& queue, const StoredMessage& message, const Reason& reason) {
+  if (!move_to_failed(queue, message, reason)) claim_is_lost(queue, "fail", message);
+  queue.durability().sync_changed({Folder::failed, Folder::claimed});
+}
+
+StoredMessage change_claim(OpenQueue& queue, const StoredMessage& message, const std::string& claim,
+                           std::optional<Time> lease_until) {
+  StoredMessage changed = message;
+  changed.name.claim = claim;
+  changed.name.lease_until = lease_until;
+  auto file =
+      rename_message(queue, Folder::claimed, message.file, {Folder::claimed, changed.name, {}});
+  if (!file) claim_is_lost(queue, "extend", message);
+  changed.file = std::move(*file);
+  return changed;
+}
+
+bool retry(OpenQueue& queue, const StoredMessage& message) {
+  const SysResult opened = queue.sys().openat(queue.fd(Folder::failed), message.file.c_str(),
+                                              O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (opened.ok()) {
+    const UniqueFd fd{queue.sys(), opened.fd()};
+    remove_reason(queue.sys(), fd.get());
+  }
+  MessageName name = unclaimed(message.name);
+  name.attempts = 0;
+  // Whoever retries an expired message wants it delivered all the same.
+  if (name.expires && *name.expires <= queue.now()) name.expires.reset();
+  if (!rename_message(queue, Folder::failed, message.file, {Folder::ready, name, {}})) return false;
+  queue.durability().sync_changed({Folder::ready, Folder::failed});
+  return true;
+}
+
+bool remove(OpenQueue& queue, const StoredMessage& message) {
+  const SysResult removed = queue.sys().unlinkat(queue.fd(message.folder), message.file.c_str());
+  if (removed.error() == ENOENT) return false;
+  if (!removed.ok()) {
+    throw_errno(removed.error(), "unlink", queue.path(message.folder, message.file));
+  }
+  queue.durability().sync_changed({message.folder});
+  return true;
+}
+
+bool make_due(OpenQueue& queue, const StoredMessage& message) {
+  if (message.name.expires && *message.name.expires <= queue.now()) return expire(queue, message);
+  return rename_message(queue, Folder::later, message.file, {Folder::ready, message.name, {}})
+      .has_value();
+}
+
+bool expire(OpenQueue& queue, const StoredMessage& message) {
+  if (!move_to_failed(queue, message, because(std::string{kExpired}))) return false;
+  queue.durability().sync_changed({Folder::failed, message.folder});
+  return true;
+}
+
+std::optional<Folder> take_back(OpenQueue& queue, const StoredMessage& message,
+                                const std::string& why) {
+  if (const auto end = end_of(queue, message.name)) {
+    if (!move_to_failed(queue, message, because(fmt::format("{}; {}", *end, why)))) {
+      return std::nullopt;
+    }
+    return Folder::failed;
+  }
+  if (!rename_message(queue, Folder::claimed, message.file,
+                      {Folder::ready, unclaimed(message.name), {}})) {
+    return std::nullopt;
+  }
+  return Folder::ready;
+}
+
+UniqueFd open_message(OpenQueue& queue, Folder folder, const std::string& file) {
+  const SysResult opened = queue.sys().openat(queue.fd(folder), file.c_str(),
+                                              O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (!opened.ok()) throw_errno(opened.error(), "open", queue.path(folder, file));
+  return UniqueFd{queue.sys(), opened.fd()};
+}
+
+}  // namespace spoolq::detail

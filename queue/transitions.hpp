@@ -1,0 +1,68 @@
+// What happens to a message after the put: one function for each row of the table in
+// docs/architecture.md. Each is a rename or unlink of an exact name, so each has one winner.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "queue/message_name.hpp"
+#include "queue/open_queue.hpp"
+
+namespace spoolq::detail {
+
+/// A message in a folder: its exact name there, and what the name says.
+struct StoredMessage {
+  Folder folder = Folder::ready;
+  std::string file;
+  MessageName name;
+};
+
+/// new/ → cur/. `name` is what the file is called as a message of ours, which for a stranger's file
+/// is derived; `claim` is the C field. nullopt: somebody else was first. Not synced: a power cut
+/// gives the message back.
+std::optional<StoredMessage> claim(OpenQueue& queue, const std::string& file, MessageName name,
+                                   const std::string& claim);
+
+/// cur/ → new/ under the name it had, attempt not counted: for a file that its writer has not
+/// finished. Not synced. Does nothing when the claim is gone.
+void unclaim(OpenQueue& queue, const StoredMessage& message, const std::string& file);
+
+/// The end of a claimed message: removed, or kept in done/. Throws errc::claim_lost when the name
+/// is gone, and the errno when the sync failed: the message may then be delivered again.
+void acknowledge(OpenQueue& queue, const StoredMessage& message, Sync sync);
+
+/// cur/ → new/, or later/ when `due` is set and in the future; failed/ when the attempts are used
+/// up or the time to live is over. Throws errc::claim_lost. Durable when it returns.
+void release(OpenQueue& queue, const StoredMessage& message, std::optional<Time> due);
+
+/// cur/ → failed/, with the reason. Throws errc::claim_lost. Durable when it returns.
+void fail(OpenQueue& queue, const StoredMessage& message, const Reason& reason);
+
+/// cur/ → cur/ under another claim: a living consumer's made detached, or a lease prolonged. Throws
+/// errc::claim_lost. Not synced.
+StoredMessage change_claim(OpenQueue& queue, const StoredMessage& message, const std::string& claim,
+                           std::optional<Time> lease_until);
+
+/// failed/ → new/ with no attempts and no reason. False when it is gone. Durable when it returns.
+bool retry(OpenQueue& queue, const StoredMessage& message);
+
+/// Removes a message from any folder. False when it is gone. Durable when it returns.
+bool remove(OpenQueue& queue, const StoredMessage& message);
+
+/// later/ → new/, or failed/ when its time to live is over. False when somebody else was first. Not
+/// synced: after a power cut it is moved again.
+bool make_due(OpenQueue& queue, const StoredMessage& message);
+
+/// new/ → failed/ for a message whose time to live is over. False when somebody else was first.
+bool expire(OpenQueue& queue, const StoredMessage& message);
+
+/// The claim that a reaper saw in cur/ is over: back to new/, or to failed/. Synced by the caller,
+/// once for all. Gives the folder it went to, or nullopt when somebody else was first.
+std::optional<Folder> take_back(OpenQueue& queue, const StoredMessage& message,
+                                const std::string& why);
+
+/// Opens a message's file for reading without following links or waiting for a FIFO's writer.
+/// Throws the errno; ENOENT is the caller's to understand.
+UniqueFd open_message(OpenQueue& queue, Folder folder, const std::string& file);
+
+}  // namespace spoolq::detail

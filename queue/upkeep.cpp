@@ -1,0 +1,218 @@
+// Due messages, dead consumers, leftovers.
+#include "queue/upkeep.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/file.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "queue/directory_scan.hpp"
+#include "queue/liveness.hpp"
+#include "queue/rename.hpp"
+#include "queue/space.hpp"
+#include "queue/throw_error.hpp"
+
+namespace spoolq::detail {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+
+/// Younger files in tmp/ are left alone: their writer may be between creating and locking them.
+constexpr Duration kSweepAge = seconds{60};
+/// Files with other names, after maildir(5). Measured by the newest of the three times, because
+/// access times are not kept on many mounts.
+constexpr Duration kForeignSweepAge = hours{36};
+
+Time time_of(const struct timespec& time) {
+  return Time{
+      std::chrono::milliseconds{std::int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1'000'000}};
+}
+
+bool is_pending_name(std::string_view name) {
+  return name.size() == 38 && parse_name(name).has_value();
+}
+
+/// Remembers who was found alive or dead during one pass, so that each owner is asked about once.
+class Owners {
+ public:
+  Owners(OpenQueue& queue, std::string_view self) : queue_{queue} {
+    if (!self.empty()) alive_.emplace(self, true);
+  }
+  bool alive(std::string_view consumer) {
+    const auto known = alive_.find(consumer);
+    if (known != alive_.end()) return known->second;
+    return alive_.emplace(consumer, is_alive(queue_, consumer)).first->second;
+  }
+
+ private:
+  OpenQueue& queue_;
+  std::map<std::string, bool, std::less<>> alive_;
+};
+
+/// Why the claim is over, or nothing. Notes the end of a lease that is still to come.
+std::optional<std::string> end_of_claim(OpenQueue& queue, const MessageName& name, Owners& owners,
+                                        std::optional<Time>& next_lease_end) {
+  if (!is_detached(name.claim)) {
+    if (owners.alive(claim_owner(name.claim))) return std::nullopt;
+    return "its consumer died";
+  }
+  // A detached claim without an end is not ours to judge.
+  if (!name.lease_until) return std::nullopt;
+  if (*name.lease_until <= queue.now()) return "its lease ended";
+  next_lease_end = std::min(next_lease_end.value_or(*name.lease_until), *name.lease_until);
+  return std::nullopt;
+}
+
+/// Removes files of the dead from consumers/. Their claims have been taken back before; one that
+/// could not be is taken back all the same by whoever finds no file of that name.
+void bury_the_dead(OpenQueue& queue, Owners& owners) {
+  std::vector<std::string> dead;
+  scan_consumers(queue, [&](std::string_view consumer) {
+    if (!owners.alive(consumer)) dead.emplace_back(consumer);
+  });
+  for (const std::string& consumer : dead) bury_consumer(queue, consumer);
+}
+
+}  // namespace
+
+DueResult move_due(OpenQueue& queue) {
+  DueResult result;
+  const Time now = queue.now();
+  std::vector<StoredMessage> due;
+  scan_directory(queue.sys(), queue.fd(Folder::later), queue.path(Folder::later),
+                 [&](const DirectoryEntry& entry) {
+                   auto delayed = parse_delayed_name(entry.name);
+                   if (!delayed) return true;
+                   if (delayed->due <= now) {
+                     due.push_back({Folder::later, std::string{entry.name}, delayed->name});
+                   } else {
+                     result.next = std::min(result.next.value_or(delayed->due), delayed->due);
+                   }
+                   return true;
+                 });
+  std::sort(due.begin(), due.end(), [](const auto& a, const auto& b) { return a.file < b.file; });
+  for (const StoredMessage& message : due) {
+    if (make_due(queue, message)) ++result.moved;
+  }
+  return result;
+}
+
+TakenBack reap(OpenQueue& queue, std::string_view self) {
+  TakenBack result;
+  Owners owners{queue, self};
+  std::vector<std::pair<StoredMessage, std::string>> over;
+  scan_directory(queue.sys(), queue.fd(Folder::claimed), queue.path(Folder::claimed),
+                 [&](const DirectoryEntry& entry) {
+                   auto name = parse_name(entry.name);
+                   // Without C it is somebody's mail.
+                   if (!name || name->claim.empty()) return true;
+                   if (auto why = end_of_claim(queue, *name, owners, result.next_lease_end)) {
+                     over.emplace_back(
+                         StoredMessage{Folder::claimed, std::string{entry.name}, *name}, *why);
+                   }
+                   return true;
+                 });
+  for (const auto& [message, why] : over) {
+    const auto target = take_back(queue, message, why);
+    if (!target) continue;
+    ++(*target == Folder::failed ? result.failed : result.returned);
+    queue.log(LogLevel::notice, fmt::format("{} taken back: {}", message.name.id.to_string(), why));
+  }
+  if (result.returned > 0 || result.failed > 0) {
+    queue.durability().sync_changed({Folder::ready, Folder::failed, Folder::claimed});
+  }
+  bury_the_dead(queue, owners);
+  return result;
+}
+
+std::uint64_t sweep(OpenQueue& queue) {
+  Sys& sys = queue.sys();
+  const int tmp = queue.fd(Folder::tmp);
+  const Time now = queue.now();
+  std::uint64_t swept = 0;
+  scan_directory(sys, tmp, queue.path(Folder::tmp), [&](const DirectoryEntry& entry) {
+    if (entry.type != DT_REG && entry.type != DT_UNKNOWN) return true;
+    const std::string file{entry.name};
+    const SysResult opened =
+        sys.openat(tmp, file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (!opened.ok()) return true;
+    const UniqueFd fd{sys, opened.fd()};
+    struct stat status = {};
+    if (!sys.fstat(fd.get(), status).ok() || !S_ISREG(status.st_mode)) return true;
+    const Time changed = time_of(status.st_ctim);
+    bool abandoned = false;
+    if (is_pending_name(file)) {
+      // The lock is held until the file is gone: a writer that comes now finds no link left.
+      abandoned = now - changed >= kSweepAge && sys.flock(fd.get(), LOCK_EX | LOCK_NB).ok();
+    } else {
+      const Time touched = std::max({changed, time_of(status.st_mtim), time_of(status.st_atim)});
+      // A write lease is granted only while nobody else has the file open (fcntl(2)).
+      abandoned = now - touched >= kForeignSweepAge && sys.set_lease(fd.get(), F_WRLCK).ok();
+    }
+    if (abandoned && sys.unlinkat(tmp, file.c_str()).ok()) ++swept;
+    return true;
+  });
+  return swept;
+}
+
+void restock(OpenQueue& queue) {
+  make_spares(queue.sys(), queue.folders());
+  make_ballast(queue.sys(), queue.folders());
+}
+
+std::uint64_t prune_done(OpenQueue& queue) {
+  const auto keep = queue.settings()->keep_done_for;
+  if (!keep) return 0;
+  Sys& sys = queue.sys();
+  const int done = queue.fd(Folder::done);
+  const Time now = queue.now();
+  std::uint64_t pruned = 0;
+  scan_directory(sys, done, queue.path(Folder::done), [&](const DirectoryEntry& entry) {
+    const std::string file{entry.name};
+    if (!parse_name(file)) return true;
+    struct stat status = {};
+    if (!sys.fstatat(done, file.c_str(), status).ok()) return true;
+    // The rename into done/ set the time of change.
+    if (now - time_of(status.st_ctim) < *keep) return true;
+    if (sys.unlinkat(done, file.c_str()).ok()) ++pruned;
+    return true;
+  });
+  return pruned;
+}
+
+void drop_other_names(OpenQueue& queue, const StoredMessage& message) {
+  Sys& sys = queue.sys();
+  struct stat status = {};
+  if (!sys.fstatat(queue.fd(message.folder), message.file.c_str(), status).ok()) return;
+  Owners owners{queue, {}};
+  constexpr std::array kFolders{Folder::ready, Folder::later, Folder::claimed, Folder::failed};
+  for (const Folder folder : kFolders) {
+    scan_directory(sys, queue.fd(folder), queue.path(folder), [&](const DirectoryEntry& entry) {
+      if (entry.inode != status.st_ino) return true;
+      const std::string file{entry.name};
+      if (folder == message.folder && file == message.file) return true;
+      const auto delayed = parse_delayed_name(file);
+      const auto name = folder == Folder::later && delayed ? delayed->name : parse_name(file);
+      // Another id is another message, even where somebody linked both names to one file.
+      if (!name || name->id != message.name.id) return true;
+      if (folder == Folder::claimed) {
+        if (name->claim.empty() || is_detached(name->claim)) return true;
+        if (owners.alive(claim_owner(name->claim))) return true;
+      }
+      if (sys.unlinkat(queue.fd(folder), file.c_str()).ok()) {
+        queue.log(LogLevel::notice, fmt::format("removed {}/{}, a second name of a claimed message",
+                                                folder_name(folder), escaped(file)));
+      }
+      return true;
+    });
+  }
+}
+
+}  // namespace spoolq::detail
