@@ -1,0 +1,78 @@
+// The producer's public face over queue/put.
+#include "spoolq/producer.hpp"
+
+#include <array>
+#include <cerrno>
+
+#include "queue/fork_guard.hpp"
+#include "queue/open_queue.hpp"
+#include "queue/put.hpp"
+#include "queue/throw_error.hpp"
+
+namespace spoolq {
+
+class Draft::Impl {
+ public:
+  Impl(std::shared_ptr<detail::OpenQueue> queue, const PutOptions& options)
+      : queue_{std::move(queue)}, message_{*queue_, options} {}
+
+  detail::PendingMessage& message() {
+    queue_->require_own_process("write to");
+    return message_;
+  }
+
+ private:
+  std::shared_ptr<detail::OpenQueue> queue_;
+  detail::PendingMessage message_;
+};
+
+Draft::Draft(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
+Draft::Draft(Draft&&) noexcept = default;
+Draft& Draft::operator=(Draft&&) noexcept = default;
+Draft::~Draft() = default;
+
+MessageId Draft::id() const { return impl_->message().id(); }
+
+void Draft::write(std::span<const std::byte> bytes) {
+  write(std::string_view{reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+void Draft::write(std::string_view bytes) { impl_->message().write(bytes); }
+
+MessageId Draft::commit() {
+  impl_->message().publish();
+  return impl_->message().id();
+}
+
+Producer::Producer(const std::filesystem::path& path, LogHandler log)
+    : Producer{Queue::open(path, std::move(log))} {}
+Producer::Producer(Queue queue) : queue_{std::move(queue)} {}
+
+MessageId Producer::put(std::string_view payload, const PutOptions& options) {
+  Draft message = draft(options);
+  message.write(payload);
+  return message.commit();
+}
+
+MessageId Producer::put(std::span<const std::byte> payload, const PutOptions& options) {
+  Draft message = draft(options);
+  message.write(payload);
+  return message.commit();
+}
+
+MessageId Producer::put(std::istream& payload, const PutOptions& options) {
+  Draft message = draft(options);
+  std::array<char, std::size_t{64} * 1024> buffer;
+  while (payload) {
+    payload.read(buffer.data(), buffer.size());
+    message.write(std::string_view{buffer.data(), static_cast<std::size_t>(payload.gcount())});
+  }
+  if (payload.bad()) detail::throw_errno(EIO, "read", "the payload's stream");
+  return message.commit();
+}
+
+Draft Producer::draft(const PutOptions& options) {
+  return Draft{std::make_unique<Draft::Impl>(queue_.internals(), options)};
+}
+
+}  // namespace spoolq
