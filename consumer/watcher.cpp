@@ -1,0 +1,157 @@
+// inotify(7) events through a libuv loop.
+#include "consumer/watcher.hpp"
+
+#include <fmt/core.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include "queue/throw_error.hpp"
+
+namespace spoolq::detail {
+namespace {
+
+// IN_MOVED_TO is a put, IN_CREATE may be a finished link or an unfinished copy, IN_CLOSE_WRITE the
+// end of one. Claims and acks (moves away, deletions) wake nobody.
+constexpr std::uint32_t kReadyMask =
+    IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK;
+constexpr std::uint32_t kDelayedMask = IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK;
+// A consumer's file is open for writing as long as it lives: the kernel closes it at its death.
+constexpr std::uint32_t kConsumersMask = IN_CLOSE_WRITE | IN_ONLYDIR;
+constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
+
+void require(int result, const char* operation) {
+  if (result < 0) throw_errno(-result, operation, "event loop");
+}
+
+}  // namespace
+
+struct Watcher::Loop {
+  uv_loop_t loop{};
+  uv_async_t wake{};
+  uv_timer_t timer{};
+  uv_poll_t poll{};
+  int inotify = -1;
+  int ready_watch = -1;
+  int delayed_watch = -1;
+  int consumers_watch = -1;
+  std::atomic<bool> stopped{false};
+
+  Loop() {
+    require(uv_loop_init(&loop), "make");
+    // Only stop() sends; the callback ends the wait.
+    require(uv_async_init(&loop, &wake, [](uv_async_t* handle) { uv_stop(handle->loop); }),
+            "make async handle in");
+    require(uv_timer_init(&loop, &timer), "make timer in");
+  }
+
+  void poll_inotify() {
+    require(uv_poll_init(&loop, &poll, inotify), "poll inotify in");
+    require(uv_poll_start(&poll, UV_READABLE,
+                          [](uv_poll_t* handle, int, int) { uv_stop(handle->loop); }),
+            "poll inotify in");
+  }
+
+  ~Loop() {
+    // Handles may be freed only after their close callbacks, which the last uv_run() calls.
+    uv_close(reinterpret_cast<uv_handle_t*>(&wake), nullptr);
+    uv_close(reinterpret_cast<uv_handle_t*>(&timer), nullptr);
+    if (inotify >= 0) uv_close(reinterpret_cast<uv_handle_t*>(&poll), nullptr);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    if (inotify >= 0) ::close(inotify);
+  }
+};
+
+Watcher::Watcher(OpenQueue& queue) : queue_{queue}, loop_{std::make_unique<Loop>()} {}
+
+Watcher::~Watcher() {
+  if (process_.foreign()) static_cast<void>(loop_.release());
+}
+
+void Watcher::start() {
+  if (started_) return;
+  started_ = true;
+  // Events of other machines, or of a FUSE server, do not reach us.
+  if (!queue_.locks_prove_death()) return;
+  const int inotify = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (inotify < 0) {
+    queue_.log(LogLevel::warning,
+               fmt::format("no inotify ({}); looking at intervals instead", std::strerror(errno)));
+    return;
+  }
+  // By descriptor, so that it is the folder we have open, whatever its path is now.
+  const auto watch = [&](Folder folder, std::uint32_t mask) {
+    const std::string path = fmt::format("/proc/self/fd/{}", queue_.fd(folder));
+    int descriptor = ::inotify_add_watch(inotify, path.c_str(), mask);
+    if (descriptor < 0 && errno == ENOENT) {  // no /proc
+      descriptor = ::inotify_add_watch(inotify, queue_.path(folder).c_str(), mask);
+    }
+    return descriptor;
+  };
+  loop_->ready_watch = watch(Folder::ready, kReadyMask);
+  loop_->delayed_watch = watch(Folder::later, kDelayedMask);
+  loop_->consumers_watch = watch(Folder::consumers, kConsumersMask);
+  if (loop_->ready_watch < 0 || loop_->delayed_watch < 0 || loop_->consumers_watch < 0) {
+    queue_.log(LogLevel::warning, fmt::format("cannot watch ({}); looking at intervals instead",
+                                              std::strerror(errno)));
+    ::close(inotify);
+    return;
+  }
+  loop_->inotify = inotify;
+  loop_->poll_inotify();
+}
+
+bool Watcher::watching() const { return loop_->inotify >= 0; }
+
+void Watcher::wait(Duration timeout) {
+  if (loop_->stopped) return;
+  const auto milliseconds = static_cast<std::uint64_t>(std::max<std::int64_t>(timeout.count(), 0));
+  uv_update_time(&loop_->loop);
+  uv_timer_start(&loop_->timer, [](uv_timer_t* timer) { uv_stop(timer->loop); }, milliseconds, 0);
+  uv_run(&loop_->loop, UV_RUN_DEFAULT);
+  uv_timer_stop(&loop_->timer);
+}
+
+Events Watcher::collect() {
+  Events events;
+  if (!watching()) return events;
+  alignas(inotify_event) std::array<char, kBufferSize> buffer;
+  for (;;) {
+    const ssize_t size = ::read(loop_->inotify, buffer.data(), buffer.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) return events;
+    for (std::size_t position = 0; position < static_cast<std::size_t>(size);) {
+      inotify_event event;
+      std::memcpy(&event, buffer.data() + position, sizeof event);
+      const char* const name = buffer.data() + position + sizeof event;
+      position += sizeof event + event.len;
+      if ((event.mask & IN_Q_OVERFLOW) != 0) {
+        events.overflow = true;
+      } else if (event.wd == loop_->consumers_watch) {
+        events.consumer_ended = true;
+      } else if (event.wd == loop_->delayed_watch && event.len > 0) {
+        events.delayed.emplace_back(name);
+      } else if (event.wd == loop_->ready_watch && event.len > 0) {
+        events.ready.push_back({name, (event.mask & IN_MOVED_TO) != 0});
+      } else if (event.wd == loop_->ready_watch &&
+                 (event.mask & (IN_DELETE_SELF | IN_UNMOUNT | IN_IGNORED)) != 0) {
+        events.folder_gone = true;
+      }
+    }
+  }
+}
+
+void Watcher::stop() noexcept {
+  loop_->stopped = true;
+  uv_async_send(&loop_->wake);
+}
+
+bool Watcher::take_stop() noexcept { return loop_->stopped.exchange(false); }
+
+}  // namespace spoolq::detail
