@@ -224,9 +224,7 @@ void Consumer::Impl::offer(std::string_view file, unsigned char type, bool compl
         detail::quarantine(open(), Folder::ready, candidate.file, "not a regular file");
       } catch (const Error& error) {
         if (!is_forbidden(error.code())) throw;
-        if (window_.put_off(candidate.file, Clock::now() + kForbiddenRetry)) {
-          open().log(LogLevel::warning, detail::escaped(error.what()));
-        }
+        open().warn_once(candidate.file, detail::escaped(error.what()));
       }
       return;
     case EntryKind::message:
@@ -261,10 +259,13 @@ std::optional<Claim> Consumer::Impl::attempt(const Candidate& candidate) {
     }
     return accept(candidate, std::move(*message));
   } catch (const Error& error) {
-    if (!is_forbidden(error.code())) throw;
-    if (window_.put_off(candidate.file, Clock::now() + kForbiddenRetry)) {
-      open().log(LogLevel::warning, detail::escaped(error.what()));
+    if (!is_forbidden(error.code())) {
+      // The name is out of the window and may still be in new/.
+      scan_needed_ = true;
+      throw;
     }
+    window_.put_off(candidate.file, Clock::now() + kForbiddenRetry);
+    open().warn_once(candidate.file, detail::escaped(error.what()));
     return std::nullopt;
   }
 }
@@ -324,11 +325,10 @@ bool Consumer::Impl::may_still_grow(const StoredMessage& message, const struct s
 /// Undoes a claim, not counted as an attempt, and leaves the name alone for a while.
 void Consumer::Impl::put_back(const Candidate& candidate, const StoredMessage& message,
                               Duration retry, const std::string& why) {
-  if (window_.put_off(candidate.file, Clock::now() + retry)) {
-    open().log(LogLevel::warning,
-               fmt::format("new/{} left for later: {}", detail::escaped(candidate.file),
-                           detail::escaped(why)));
-  }
+  window_.put_off(candidate.file, Clock::now() + retry);
+  open().warn_once(candidate.file,
+                   fmt::format("new/{} left for later: {}", detail::escaped(candidate.file),
+                               detail::escaped(why)));
   detail::unclaim(open(), message, candidate.file);
 }
 

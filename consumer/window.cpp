@@ -7,8 +7,7 @@
 
 namespace spoolq::detail {
 namespace {
-/// Names that were put off are forgotten beyond this, so that a folder full of them stays bounded
-/// in memory.
+/// So many names can be put off at a time: a folder full of them stays bounded in memory.
 constexpr std::size_t kPutOffMax = 65'536;
 }  // namespace
 
@@ -19,8 +18,7 @@ void Window::clear() {
 }
 
 void Window::offer(Candidate candidate) {
-  const auto waiting = put_off_.find(candidate.file);
-  if (waiting != put_off_.end() && waiting->second.waiting) return;
+  if (put_off_.contains(candidate.file)) return;
   std::string key = candidate.stranger ? format_name(candidate.name) : candidate.file;
   if (entries_.size() >= capacity_) {
     truncated_ = true;
@@ -54,31 +52,20 @@ void Window::lost_race() {
   cursor_ = std::next(entries_.begin(), place(random_))->first;
 }
 
-bool Window::put_off(const std::string& file, Clock::time_point until) {
-  if (put_off_.size() >= kPutOffMax) {
-    std::erase_if(put_off_, [](const auto& entry) { return !entry.second.waiting; });
-  }
-  const auto [entry, first] = put_off_.try_emplace(file, PutOff{until, true});
-  entry->second = {until, true};
-  return first;
+void Window::put_off(const std::string& file, Clock::time_point until) {
+  if (put_off_.size() < kPutOffMax) put_off_.insert_or_assign(file, until);
 }
 
 std::optional<Window::Clock::time_point> Window::next_retry() const {
   std::optional<Clock::time_point> earliest;
-  for (const auto& [file, entry] : put_off_) {
-    if (entry.waiting) earliest = std::min(earliest.value_or(entry.until), entry.until);
+  for (const auto& [file, until] : put_off_) {
+    earliest = std::min(earliest.value_or(until), until);
   }
   return earliest;
 }
 
 bool Window::readmit(Clock::time_point now) {
-  bool any = false;
-  for (auto& [file, entry] : put_off_) {
-    if (!entry.waiting || entry.until > now) continue;
-    entry.waiting = false;
-    any = true;
-  }
-  return any;
+  return std::erase_if(put_off_, [now](const auto& entry) { return entry.second <= now; }) > 0;
 }
 
 }  // namespace spoolq::detail

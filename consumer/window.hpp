@@ -44,8 +44,8 @@ class Window {
   std::optional<Candidate> next();
   /// The last name went to somebody else.
   void lost_race();
-  /// Keeps a name out until `until`. True the first time for that name.
-  bool put_off(const std::string& file, Clock::time_point until);
+  /// Keeps a name out until `until`.
+  void put_off(const std::string& file, Clock::time_point until);
 
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   /// True when a name was dropped for lack of room: the folder holds more than the window.
@@ -56,17 +56,12 @@ class Window {
   bool readmit(Clock::time_point now);
 
  private:
-  struct PutOff {
-    Clock::time_point until;
-    bool waiting = true;
-  };
-
   std::size_t capacity_;
   bool strict_ = false;
   bool truncated_ = false;
   std::map<std::string, Candidate> entries_;  // by name as a message: the order of delivery
   std::string cursor_;                        // where to go on; empty: at the best name
-  std::unordered_map<std::string, PutOff> put_off_;
+  std::unordered_map<std::string, Clock::time_point> put_off_;  // and until when
   std::minstd_rand random_{std::random_device{}()};
 };
 

@@ -38,7 +38,7 @@ std::string_view text_of(errc code) {
     case errc::damaged:
       return "damaged message, moved to bad/";
     case errc::condemned:
-      return "an earlier sync failed; open the queue again";
+      return "an earlier write or sync failed; what was open before must be opened again";
     case errc::foreign_process:
       return "made before fork() by the parent process";
     case errc::unsafe_permissions:

@@ -18,6 +18,9 @@ constexpr std::array<std::int64_t, 10> kDistantFileSystems{
     0x6969,     0x517B,     0xFF534D42, 0xFE534D42, 0x65735546,
     0x01021997, 0x00C36400, 0x5346414F, 0x73757245, 0x564C};
 
+/// Files that were warned about are forgotten beyond this.
+constexpr std::size_t kWarnedMax = 10'000;
+
 bool is_distant(std::int64_t type) {
   return std::find(kDistantFileSystems.begin(), kDistantFileSystems.end(), type) !=
          kDistantFileSystems.end();
@@ -99,6 +102,15 @@ Time OpenQueue::now() const {
 
 void OpenQueue::log(LogLevel level, std::string_view text) const {
   if (log_) log_(level, fmt::format("{}: {}", folders_.path(), text));
+}
+
+void OpenQueue::warn_once(const std::string& file, std::string_view text) {
+  {
+    const std::lock_guard lock{warned_mutex_};
+    if (warned_.size() >= kWarnedMax) warned_.clear();
+    if (!warned_.insert(file).second) return;
+  }
+  log(LogLevel::warning, text);
 }
 
 }  // namespace spoolq::detail

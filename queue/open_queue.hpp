@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 #include "queue/durability.hpp"
 #include "queue/folders.hpp"
@@ -45,6 +46,8 @@ class OpenQueue {
   /// The system clock in milliseconds.
   [[nodiscard]] Time now() const;
   void log(LogLevel level, std::string_view text) const;
+  /// Logs what is wrong with one file the first time it is met, not at every look.
+  void warn_once(const std::string& file, std::string_view text);
   /// Throws errc::foreign_process in a forked child.
   void require_own_process(const char* operation) const {
     process_.require_own(operation, folders_.path().c_str());
@@ -69,6 +72,8 @@ class OpenQueue {
   mutable std::mutex settings_mutex_;
   std::shared_ptr<const Settings> settings_;
   Version settings_version_;
+  std::mutex warned_mutex_;
+  std::unordered_set<std::string> warned_;
 };
 
 /// Makes or completes the queue at `path`, whose parent exists (docs/format.md, "The folders").

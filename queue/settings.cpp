@@ -144,16 +144,20 @@ QueueFile parse_queue_file(std::string_view text, const std::string& path) {
   if (!json.is_object() || !json.contains("format") || !json["format"].is_number_integer()) {
     throw_errc(errc::bad_settings, "read", path, "not the settings file of a queue");
   }
-  if (json["format"].get<int>() != kFormatVersion) {
+  if (json["format"] != kFormatVersion) {
     throw_errc(errc::unsupported_format, "read", path,
                fmt::format("format {}, this spoolq knows format {}", json["format"].dump(),
                            kFormatVersion));
   }
   QueueFile file;
-  const auto id = MessageId::parse(json.value("queue_id", std::string{}));
+  const Json id_text = json.value("queue_id", Json{});
+  const auto id = id_text.is_string() ? MessageId::parse(id_text.get<std::string>()) : std::nullopt;
   if (!id) throw_errc(errc::bad_settings, "read", path, "queue_id is not a UUID");
   file.queue_id = *id;
   const Json settings = json.value("settings", Json::object());
+  if (!settings.is_object()) {
+    throw_errc(errc::bad_settings, "read", path, "settings is not an object");
+  }
   for (const auto& [name, value] : settings.items()) {
     if (!value.is_string()) {
       throw_errc(errc::bad_settings, "read", path, fmt::format("{} is not text", escaped(name)));

@@ -16,6 +16,7 @@
 #include "queue/liveness.hpp"
 #include "queue/rename.hpp"
 #include "queue/space.hpp"
+#include "queue/strangers.hpp"
 #include "queue/throw_error.hpp"
 
 namespace spoolq::detail {
@@ -56,6 +57,21 @@ class Owners {
   std::map<std::string, bool, std::less<>> alive_;
 };
 
+/// Runs one step of upkeep. What may not be touched, or has no room to go to, is reported once and
+/// left, so that it does not stop what comes after it.
+template <typename Step>
+void attempt(OpenQueue& queue, const std::string& file, Step step) {
+  try {
+    step();
+  } catch (const Error& error) {
+    const bool left = error.code() == std::errc::operation_not_permitted ||
+                      error.code() == std::errc::permission_denied ||
+                      error.code() == condition::temporary;
+    if (!left) throw;
+    queue.warn_once(file, escaped(error.what()));
+  }
+}
+
 /// Why the claim is over, or nothing. Notes the end of a lease that is still to come.
 std::optional<std::string> end_of_claim(OpenQueue& queue, const MessageName& name, Owners& owners,
                                         std::optional<Time>& next_lease_end) {
@@ -68,6 +84,16 @@ std::optional<std::string> end_of_claim(OpenQueue& queue, const MessageName& nam
   if (*name.lease_until <= queue.now()) return "its lease ended";
   next_lease_end = std::min(next_lease_end.value_or(*name.lease_until), *name.lease_until);
   return std::nullopt;
+}
+
+/// What a file in a message folder is as a message; a stranger's in new/ by its derived name.
+std::optional<MessageName> name_in(OpenQueue& queue, Folder folder, const std::string& file) {
+  if (folder == Folder::later) {
+    auto delayed = parse_delayed_name(file);
+    return delayed ? std::optional{std::move(delayed->name)} : std::nullopt;
+  }
+  auto name = parse_name(file);
+  return name || folder != Folder::ready ? name : derive_name(queue, file);
 }
 
 /// Removes files of the dead from consumers/. Their claims have been taken back before; one that
@@ -99,7 +125,9 @@ DueResult move_due(OpenQueue& queue) {
                  });
   std::sort(due.begin(), due.end(), [](const auto& a, const auto& b) { return a.file < b.file; });
   for (const StoredMessage& message : due) {
-    if (make_due(queue, message)) ++result.moved;
+    attempt(queue, message.file, [&] {
+      if (make_due(queue, message)) ++result.moved;
+    });
   }
   return result;
 }
@@ -120,10 +148,13 @@ TakenBack reap(OpenQueue& queue, std::string_view self) {
                    return true;
                  });
   for (const auto& [message, why] : over) {
-    const auto target = take_back(queue, message, why);
-    if (!target) continue;
-    ++(*target == Folder::failed ? result.failed : result.returned);
-    queue.log(LogLevel::notice, fmt::format("{} taken back: {}", message.name.id.to_string(), why));
+    attempt(queue, message.file, [&] {
+      const auto target = take_back(queue, message, why);
+      if (!target) return;
+      ++(*target == Folder::failed ? result.failed : result.returned);
+      queue.log(LogLevel::notice,
+                fmt::format("{} taken back: {}", message.name.id.to_string(), why));
+    });
   }
   if (result.returned > 0 || result.failed > 0) {
     queue.durability().sync_changed({Folder::ready, Folder::failed, Folder::claimed});
@@ -198,8 +229,7 @@ void drop_other_names(OpenQueue& queue, const StoredMessage& message) {
       if (entry.inode != status.st_ino) return true;
       const std::string file{entry.name};
       if (folder == message.folder && file == message.file) return true;
-      const auto delayed = parse_delayed_name(file);
-      const auto name = folder == Folder::later && delayed ? delayed->name : parse_name(file);
+      const auto name = name_in(queue, folder, file);
       // Another id is another message, even where somebody linked both names to one file.
       if (!name || name->id != message.name.id) return true;
       if (folder == Folder::claimed) {

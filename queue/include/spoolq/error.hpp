@@ -22,7 +22,7 @@ enum class errc {
   claim_lost,          ///< The claim is no longer ours: taken back, or already finished.
   claim_owned,         ///< The claim belongs to a living consumer; nobody else may finish it.
   damaged,             ///< Size or checksum of the payload do not match its name; it is in bad/.
-  condemned,           ///< An earlier sync failed; this handle must be opened again.
+  condemned,           ///< An earlier write or sync of this draft or handle failed; open it again.
   foreign_process,     ///< The handle was made before fork() and belongs to the parent.
   unsafe_permissions,  ///< The folder can be written by everybody.
 };
