@@ -1,0 +1,175 @@
+// What was asked for: the command line, parsed and checked.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cli/exit_codes.hpp"
+#include "cli/print.hpp"
+#include "cli/verbs.hpp"
+#include "spoolq/message.hpp"
+#include "spoolq/queue.hpp"
+
+namespace spoolq::cli {
+
+struct InitArguments {
+  std::string queue;
+  std::vector<SettingChange> settings;
+};
+
+struct ConfigArguments {
+  std::string queue;
+  std::vector<SettingChange> settings;  ///< Empty: print them.
+  bool json = false;
+};
+
+enum class Split { none, lines, nuls };
+enum class PutSync { durable, file_system, none };
+
+struct PutArguments {
+  std::string queue;
+  std::vector<std::string> files;  ///< "-" is standard input; empty: only that.
+  PutOptions options;              ///< Its `sync` is not used.
+  bool named = false;              ///< options.name was given, so it is not taken from the file.
+  Split split = Split::none;
+  PutSync sync = PutSync::durable;
+};
+
+/// How long to wait for a message.
+struct Wait {
+  bool waits = false;
+  std::optional<Duration> limit;  ///< Empty: for ever.
+};
+
+struct TakeArguments {
+  std::string queue;
+  std::size_t count = 1;  ///< 0: all there are.
+  Wait wait;
+  std::string terminator;                ///< After each payload.
+  bool nul = false;                      ///< A NUL after each printed path or claim.
+  std::optional<std::string> directory;  ///< Each payload into a file there.
+  std::string name_template = "{id}";
+  Sync ack = Sync::durable;
+  bool hold = false;
+  std::optional<Duration> lease;
+};
+
+struct AckArguments {
+  std::string queue;
+  std::vector<std::string> references;
+};
+
+struct ReleaseArguments {
+  std::string queue;
+  std::vector<std::string> references;
+  Duration delay{0};
+};
+
+struct ExtendArguments {
+  std::string queue;
+  std::vector<std::string> references;
+  std::optional<Duration> lease;
+};
+
+struct FailArguments {
+  std::string queue;
+  std::vector<std::string> references;
+  std::string reason;
+};
+
+struct ListArguments {
+  std::string queue;
+  std::vector<State> states;
+  std::optional<std::size_t> count;  ///< 0: all.
+  bool more = false;
+  bool json = false;
+  bool ids = false;
+  bool nul = false;
+};
+
+struct ShowArguments {
+  std::string queue;
+  std::string id;
+  bool json = false;
+};
+
+struct CatArguments {
+  std::string queue;
+  std::string id;
+};
+
+struct PeekArguments {
+  std::string queue;
+  std::size_t count = 1;  ///< 0: all.
+};
+
+struct StatsArguments {
+  std::vector<std::string> queues;
+  bool json = false;
+};
+
+struct RetryArguments {
+  std::string queue;
+  std::vector<std::string> ids;
+  bool all = false;
+};
+
+struct RemoveArguments {
+  std::string queue;
+  std::vector<std::string> ids;
+  bool force = false;
+};
+
+struct ReapArguments {
+  std::string queue;
+  bool json = false;
+};
+
+struct VersionArguments {
+  bool json = false;
+};
+
+struct HelpArguments {
+  const VerbText* verb = nullptr;  ///< nullptr: the program.
+  bool full = false;
+};
+
+using Command =
+    std::variant<InitArguments, ConfigArguments, PutArguments, TakeArguments, AckArguments,
+                 ReleaseArguments, ExtendArguments, FailArguments, ListArguments, ShowArguments,
+                 CatArguments, PeekArguments, StatsArguments, RetryArguments, RemoveArguments,
+                 ReapArguments, VersionArguments, HelpArguments>;
+
+struct Arguments {
+  Command command;
+  ColorChoice color = ColorChoice::automatic;
+  bool verbose = false;
+};
+
+/// Wrong use: unknown verb or option, or an argument is missing. Ends in exit code 64.
+class UsageError : public std::runtime_error {
+ public:
+  UsageError(const std::string& message, const VerbText* verb, bool missing = false)
+      : std::runtime_error{message}, verb_{verb}, missing_{missing} {}
+  /// The verb whose usage helps, or nullptr.
+  [[nodiscard]] const VerbText* verb() const { return verb_; }
+  /// Something is missing, so the usage and an example help most.
+  [[nodiscard]] bool missing() const { return missing_; }
+
+ private:
+  const VerbText* verb_;
+  bool missing_;
+};
+
+/// Parses what follows the program's name. Throws UsageError, and Failure for a bad value.
+Arguments parse_arguments(const std::vector<std::string>& words);
+
+/// The word among `candidates` that `typed` was probably meant to be, or an empty one: at most two
+/// letters changed, or `typed` is its beginning.
+std::string_view nearest(std::string_view typed, const std::vector<std::string_view>& candidates);
+
+}  // namespace spoolq::cli

@@ -1,0 +1,134 @@
+// Making the JSON documents. The only file that knows the JSON library.
+#include "cli/documents.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "cli/print.hpp"
+#include "cli/units.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Bytes that are not UTF-8 become U+FFFD: a file name may hold any.
+std::string line_of(const Json& document) {
+  return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json{} : Json(text); }
+
+template <typename Value>
+Json value_or_null(const std::optional<Value>& value) {
+  return value ? Json(*value) : Json{};
+}
+
+Json time_or_null(const std::optional<Time>& time) {
+  return time ? Json(format_time(*time)) : Json{};
+}
+
+std::string base64(std::string_view bytes) {
+  static constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string result;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const auto byte = [&](std::size_t j) -> std::uint32_t {
+      return j < bytes.size() ? static_cast<unsigned char>(bytes[j]) : 0U;
+    };
+    const std::uint32_t group = (byte(i) << 16) | (byte(i + 1) << 8) | byte(i + 2);
+    result += kDigits[group >> 18];
+    result += kDigits[(group >> 12) & 63U];
+    result += i + 1 < bytes.size() ? kDigits[(group >> 6) & 63U] : '=';
+    result += i + 2 < bytes.size() ? kDigits[group & 63U] : '=';
+  }
+  return result;
+}
+
+Json reason_or_null(const std::optional<Reason>& reason) {
+  if (!reason) return {};
+  Json json;
+  json["text"] = text_or_null(reason->text);
+  json["exit_code"] = value_or_null(reason->exit_code);
+  json["signal"] = value_or_null(reason->signal);
+  json["stderr"] = text_or_null(reason->error_output);
+  return json;
+}
+
+}  // namespace
+
+std::string message_document(const MessageDetails& message, Time at) {
+  const MessageInfo& info = message.info;
+  Json json;
+  json["schema"] = "spoolq.message/1";
+  json["id"] = info.id.to_string();
+  json["state"] = to_string(info.state);
+  json["priority"] = info.priority;
+  json["attempts"] = info.attempts;
+  json["size"] = value_or_null(info.size);
+  json["enqueued_at"] = format_time(info.enqueued());
+  json["age_seconds"] = to_seconds(at - info.enqueued());
+  json["due_at"] = time_or_null(info.due);
+  json["expires_at"] = time_or_null(info.expires);
+  json["key"] = text_or_null(info.key);
+  json["type"] = text_or_null(info.type);
+  json["name"] = text_or_null(info.name);
+  if (!is_utf8(info.name)) json["name_b64"] = base64(info.name);
+  json["headers"] = Json::object();
+  for (const auto& [name, value] : message.headers) json["headers"][name] = value;
+  json["consumer"] = text_or_null(info.consumer);
+  json["lease_until"] = time_or_null(info.lease_until);
+  json["reason"] = reason_or_null(message.reason);
+  json["path"] = info.path;
+  return line_of(json);
+}
+
+std::string stats_document(const Stats& stats, Time at) {
+  Json json;
+  json["schema"] = "spoolq.stats/1";
+  json["queue"] = stats.path;
+  json["at"] = format_time(at);
+  json["oldest_ready_seconds"] =
+      stats.oldest_ready ? Json(to_seconds(*stats.oldest_ready)) : Json{};
+  json["ready"] = stats.ready;
+  json["claimed"] = stats.claimed;
+  json["delayed"] = stats.delayed;
+  json["failed"] = stats.failed;
+  json["done"] = stats.done;
+  json["bad"] = stats.bad;
+  json["bytes"] = stats.bytes;
+  json["consumers"] = stats.consumers;
+  json["paused"] = stats.paused;
+  return line_of(json);
+}
+
+std::string settings_document(const std::string& queue,
+                              const std::vector<SettingChange>& settings) {
+  Json json;
+  json["schema"] = "spoolq.settings/1";
+  json["queue"] = queue;
+  json["settings"] = Json::object();
+  for (const auto& [name, value] : settings) json["settings"][name] = value;
+  return line_of(json);
+}
+
+std::string reap_document(const std::string& queue, const ReapCounts& counts) {
+  Json json;
+  json["schema"] = "spoolq.reap/1";
+  json["queue"] = queue;
+  json["returned"] = counts.returned;
+  json["failed"] = counts.failed;
+  json["due"] = counts.due;
+  json["swept"] = counts.swept;
+  json["pruned"] = counts.pruned;
+  return line_of(json);
+}
+
+std::string version_document(const std::string& version) {
+  Json json;
+  json["schema"] = "spoolq.version/1";
+  json["version"] = version;
+  json["format"] = 1;
+  return line_of(json);
+}
+
+}  // namespace spoolq::cli

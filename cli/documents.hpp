@@ -1,0 +1,25 @@
+// The JSON documents. Fields may be added to them; none may change.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "spoolq/message.hpp"
+#include "spoolq/queue.hpp"
+
+namespace spoolq::cli {
+
+// Each is one line with a newline at its end.
+
+/// spoolq.message/1
+std::string message_document(const MessageDetails& message, Time at);
+/// spoolq.stats/1
+std::string stats_document(const Stats& stats, Time at);
+/// spoolq.settings/1
+std::string settings_document(const std::string& queue, const std::vector<SettingChange>& settings);
+/// spoolq.reap/1
+std::string reap_document(const std::string& queue, const ReapCounts& counts);
+/// spoolq.version/1
+std::string version_document(const std::string& version);
+
+}  // namespace spoolq::cli

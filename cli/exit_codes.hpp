@@ -1,0 +1,48 @@
+// The exit codes of the program, and which error ends in which.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "spoolq/error.hpp"
+
+namespace spoolq::cli {
+
+/// The codes of sysexits.h where they fit; every verb uses them in the same sense.
+enum ExitCode : int {
+  kExitDone = 0,
+  kExitNo = 1,              ///< Queue empty, nothing matched.
+  kExitUsage = 64,          ///< Unknown verb or option, an argument is missing.
+  kExitBadValue = 65,       ///< A value that cannot be, a damaged message, a payload too large.
+  kExitNotFound = 66,       ///< No such queue, file or message.
+  kExitBug = 70,            ///< Something that cannot happen.
+  kExitIndeterminate = 71,  ///< Visible, but perhaps not durable.
+  kExitClaimLost = 72,      ///< The claim is not, or no longer, ours.
+  kExitCannotCreate = 73,   ///< A queue or an output file cannot be made.
+  kExitInputOutput = 74,    ///< Reading, writing or syncing failed.
+  kExitRefusedForNow = 75,  ///< Nothing was written; the same may succeed later.
+  kExitPermission = 77,     ///< Not allowed.
+  kExitSettings = 78,       ///< A setting that cannot be, a format that is not known.
+  kExitSignal = 128,        ///< Plus the signal's number.
+};
+
+/// The exit code for an error of the libraries or of the system.
+ExitCode exit_code_of(const std::error_code& code);
+
+/// "OPERATION PATH: REASON" with the path escaped, and what to do where that is known.
+std::string describe(const Error& error);
+
+/// Ends the program with a message and a code.
+class Failure : public std::runtime_error {
+ public:
+  Failure(ExitCode code, const std::string& message) : std::runtime_error{message}, code_{code} {}
+  [[nodiscard]] ExitCode code() const { return code_; }
+
+ private:
+  ExitCode code_;
+};
+
+/// A failure of the system, reported as OPERATION PATH: REASON; its code follows from the errno.
+Failure system_failure(int error, const std::string& operation, const std::string& path);
+
+}  // namespace spoolq::cli

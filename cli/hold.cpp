@@ -1,0 +1,57 @@
+// ack, release, extend, fail: finishing or prolonging claims that `take --hold` left.
+#include <functional>
+
+#include "cli/commands.hpp"
+#include "cli/exit_codes.hpp"
+#include "cli/queue_argument.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+/// Does it for each reference. One that fails is reported and the others are done; the exit code
+/// is the first error's.
+int for_each_claim(const std::string& queue_argument, const std::vector<std::string>& references,
+                   const Console& console,
+                   const std::function<void(Queue&, const HeldClaim&)>& finish) {
+  Queue queue = open_queue(queue_argument, console);
+  int code = kExitDone;
+  for (const std::string& reference : references) {
+    try {
+      finish(queue, queue.held_claim(reference));
+    } catch (const Error& error) {
+      console.complain(describe(error));
+      if (code == kExitDone) code = exit_code_of(error.code());
+    }
+  }
+  return code;
+}
+
+}  // namespace
+
+int run(const AckArguments& arguments, Console& console) {
+  return for_each_claim(arguments.queue, arguments.references, console,
+                        [](Queue& queue, const HeldClaim& claim) { queue.ack(claim); });
+}
+
+int run(const ReleaseArguments& arguments, Console& console) {
+  return for_each_claim(
+      arguments.queue, arguments.references, console,
+      [&](Queue& queue, const HeldClaim& claim) { queue.release(claim, arguments.delay); });
+}
+
+int run(const ExtendArguments& arguments, Console& console) {
+  return for_each_claim(
+      arguments.queue, arguments.references, console, [&](Queue& queue, const HeldClaim& claim) {
+        const Duration lease = arguments.lease ? *arguments.lease : detached_lease(queue);
+        queue.extend(claim, lease);
+      });
+}
+
+int run(const FailArguments& arguments, Console& console) {
+  Reason reason;
+  reason.text = arguments.reason;
+  return for_each_claim(arguments.queue, arguments.references, console,
+                        [&](Queue& queue, const HeldClaim& claim) { queue.fail(claim, reason); });
+}
+
+}  // namespace spoolq::cli

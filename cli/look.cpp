@@ -1,0 +1,302 @@
+// ls, show, cat, peek, stats: looking without changing anything.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+#include <optional>
+
+#include "cli/commands.hpp"
+#include "cli/documents.hpp"
+#include "cli/exit_codes.hpp"
+#include "cli/queue_argument.hpp"
+#include "cli/units.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+constexpr std::size_t kTerminalRows = 50;
+constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
+
+/// Ids made in one minute share their first characters, so tables show the last ones.
+std::string short_id(const MessageId& id) {
+  const std::string text = id.to_string();
+  return text.substr(text.size() - 8);
+}
+
+std::string colored(const Console& console, State state) {
+  const std::string text{to_string(state)};
+  if (!console.color) return text;
+  return state == State::failed ? fmt::format("\x1b[31m{}\x1b[0m", text) : text;
+}
+
+std::string reason_text(const Reason& reason) {
+  std::string text = escape(reason.text);
+  if (reason.exit_code)
+    text += fmt::format("{}exit {}", text.empty() ? "" : ", ", *reason.exit_code);
+  if (reason.signal) text += fmt::format("{}signal {}", text.empty() ? "" : ", ", *reason.signal);
+  return text;
+}
+
+/// The last column of `ls -l`.
+std::string detail_text(const MessageDetails& message, Time at) {
+  const MessageInfo& info = message.info;
+  std::vector<std::string> parts;
+  if (info.due) parts.push_back(fmt::format("due={}", readable_duration(*info.due - at)));
+  if (info.expires)
+    parts.push_back(fmt::format("expires={}", readable_duration(*info.expires - at)));
+  if (!info.consumer.empty()) parts.push_back(fmt::format("consumer={}", escape(info.consumer)));
+  if (info.lease_until) {
+    parts.push_back(fmt::format("left={}", readable_duration(*info.lease_until - at)));
+  }
+  for (const auto& [name, value] : message.headers) {
+    parts.push_back(fmt::format("{}={}", escape(name), escape(value)));
+  }
+  if (message.reason) parts.push_back(reason_text(*message.reason));
+  return fmt::format("{}", fmt::join(parts, " "));
+}
+
+Table message_table(bool more) {
+  std::vector<Table::Column> columns = {{"ID"},
+                                        {"STATE"},
+                                        {"AGE", Table::Align::right},
+                                        {"TRY", Table::Align::right},
+                                        {"PRI", Table::Align::right},
+                                        {"SIZE", Table::Align::right},
+                                        {"TYPE"}};
+  if (more) columns.push_back({"KEY"});
+  columns.push_back({"NAME"});
+  if (more) columns.push_back({"DETAIL"});
+  return Table{columns};
+}
+
+std::vector<std::string> message_row(const Console& console, const MessageDetails& message,
+                                     bool more, Time at) {
+  const MessageInfo& info = message.info;
+  std::vector<std::string> row = {short_id(info.id),
+                                  colored(console, info.state),
+                                  readable_duration(at - info.enqueued()),
+                                  fmt::format("{}", info.attempts),
+                                  fmt::format("{}", info.priority),
+                                  info.size ? readable_size(*info.size) : "-",
+                                  escape(info.type)};
+  if (more) row.push_back(escape(info.key));
+  row.push_back(escape(info.name));
+  if (more) row.push_back(detail_text(message, at));
+  return row;
+}
+
+/// The messages to list, at most `limit` of them (0: all), and how many there are when `count_all`.
+struct Listing {
+  std::vector<MessageInfo> messages;
+  std::size_t total = 0;
+};
+
+Listing collect(const Queue& queue, const std::vector<State>& states, std::size_t limit,
+                bool count_all) {
+  Listing listing;
+  for (const State state : states) {
+    const std::size_t room = limit - std::min(limit, listing.messages.size());
+    if (limit != 0 && room == 0 && !count_all) break;
+    std::vector<MessageInfo> found = queue.list(state, count_all ? 0 : room);
+    listing.total += found.size();
+    if (limit != 0 && found.size() > room) found.resize(room);
+    std::ranges::move(found, std::back_inserter(listing.messages));
+  }
+  return listing;
+}
+
+/// The message that `text` names. @oldest and @newest mean messages that still hold work.
+MessageInfo find_message(const Queue& queue, const std::string& text) {
+  std::vector<State> states = {State::ready, State::claimed, State::delayed, State::failed};
+  if (!text.starts_with('@')) states.push_back(State::done);
+  try {
+    return queue.find(text, states);
+  } catch (const Error& error) {
+    if (error.code() != errc::no_such_message && error.code() != errc::ambiguous_id) throw;
+    throw Failure{kExitNotFound, describe(error)};
+  }
+}
+
+class Payload {
+ public:
+  Payload(const Queue& queue, const MessageInfo& message)
+      : path_{message.path}, fd_{queue.open_payload(message)} {}
+  Payload(const Payload&) = delete;
+  Payload& operator=(const Payload&) = delete;
+  ~Payload() { ::close(fd_); }
+
+  void copy_to(Output& out) const {
+    std::string buffer(kBufferSize, '\0');
+    while (true) {
+      const ssize_t count = ::read(fd_, buffer.data(), buffer.size());
+      if (count == 0) return;
+      if (count > 0) {
+        out.write({buffer.data(), static_cast<std::size_t>(count)});
+      } else if (errno != EINTR) {
+        throw system_failure(errno, "read", path_);
+      }
+    }
+  }
+
+ private:
+  std::string path_;
+  int fd_;
+};
+
+}  // namespace
+
+int run(const ListArguments& arguments, Console& console) {
+  const Queue queue = open_queue(arguments.queue, console);
+  const bool is_table = !arguments.json && !arguments.ids && !arguments.nul;
+  const bool shorten = !arguments.count && is_table && console.terminal;
+  const std::size_t limit = arguments.count.value_or(shorten ? kTerminalRows : 0);
+  const Listing listing = collect(queue, arguments.states, limit, shorten);
+
+  const Time at = now();
+  const char end = arguments.nul ? '\0' : '\n';
+  Table table = message_table(arguments.more);
+  int code = kExitDone;
+  for (const MessageInfo& info : listing.messages) {
+    if (arguments.ids) {
+      console.out.write(info.id.to_string() + end);
+      continue;
+    }
+    if (arguments.nul) {
+      console.out.write(info.path + end);
+      continue;
+    }
+    MessageDetails message{info, {}, {}};
+    if (arguments.json || arguments.more) {
+      try {
+        message = queue.details(info);
+      } catch (const Error& error) {
+        if (error.code() == errc::no_such_message) continue;  // It has moved on.
+        console.complain(describe(error));
+        if (code == kExitDone) code = exit_code_of(error.code());
+      }
+    }
+    if (arguments.json) {
+      console.out.write(message_document(message, at));
+    } else {
+      table.add(message_row(console, message, arguments.more, at));
+    }
+  }
+  if (is_table) table.print(console);
+  if (shorten && listing.messages.size() < listing.total) {
+    console.out.flush();
+    console.complain(
+        fmt::format("{} of {} shown; all: -n 0", listing.messages.size(), listing.total));
+  }
+  return code;
+}
+
+int run(const ShowArguments& arguments, Console& console) {
+  const Queue queue = open_queue(arguments.queue, console);
+  const MessageDetails message = queue.details(find_message(queue, arguments.id));
+  const Time at = now();
+  if (arguments.json) {
+    console.out.write(message_document(message, at));
+    return kExitDone;
+  }
+  const auto line = [&](std::string_view key, const std::string& value) {
+    console.out.write(fmt::format("{}: {}\n", key, value));
+  };
+  const auto text = [&](std::string_view key, const std::string& value) {
+    if (!value.empty()) line(key, escape(value));
+  };
+  const auto time = [&](std::string_view key, const std::optional<Time>& value) {
+    if (value) line(key, format_time(*value));
+  };
+  const MessageInfo& info = message.info;
+  line("id", info.id.to_string());
+  line("state", std::string{to_string(info.state)});
+  line("priority", fmt::format("{}", info.priority));
+  line("attempts", fmt::format("{}", info.attempts));
+  if (info.size) line("size", fmt::format("{}", *info.size));
+  time("enqueued_at", info.enqueued());
+  line("age", readable_duration(at - info.enqueued()));
+  time("due_at", info.due);
+  time("expires_at", info.expires);
+  text("key", info.key);
+  text("type", info.type);
+  text("name", info.name);
+  for (const auto& [name, value] : message.headers) {
+    line("header", fmt::format("{}={}", escape(name), escape(value)));
+  }
+  text("consumer", info.consumer);
+  time("lease_until", info.lease_until);
+  if (message.reason) {
+    line("reason", reason_text(*message.reason));
+    text("stderr", message.reason->error_output);
+  }
+  text("path", info.path);
+  return kExitDone;
+}
+
+int run(const CatArguments& arguments, Console& console) {
+  const Queue queue = open_queue(arguments.queue, console);
+  const Payload payload{queue, find_message(queue, arguments.id)};
+  payload.copy_to(console.out);
+  return kExitDone;
+}
+
+int run(const PeekArguments& arguments, Console& console) {
+  const Queue queue = open_queue(arguments.queue, console);
+  std::size_t shown = 0;
+  for (const MessageInfo& info : queue.list(State::ready)) {
+    if (arguments.count != 0 && shown == arguments.count) break;
+    try {
+      const Payload payload{queue, info};
+      payload.copy_to(console.out);
+      ++shown;
+    } catch (const Error& error) {
+      if (error.code() != errc::no_such_message) throw;  // Else somebody took it meanwhile.
+    }
+  }
+  return shown > 0 ? kExitDone : kExitNo;
+}
+
+int run(const StatsArguments& arguments, Console& console) {
+  constexpr auto kRight = Table::Align::right;
+  Table table{{{"QUEUE"},
+               {"OLDEST", kRight},
+               {"READY", kRight},
+               {"CLAIMED", kRight},
+               {"DELAYED", kRight},
+               {"FAILED", kRight},
+               {"DONE", kRight},
+               {"BAD", kRight},
+               {"BYTES", kRight},
+               {"CONSUMERS", kRight},
+               {"PAUSED"}}};
+  int code = kExitDone;
+  const auto report = [&](const std::string& text, ExitCode its_code) {
+    console.complain(text);
+    if (code == kExitDone) code = its_code;
+  };
+  for (const std::string& argument : arguments.queues) {
+    try {
+      const Stats stats = open_queue(argument, console).stats();
+      if (arguments.json) {
+        console.out.write(stats_document(stats, now()));
+        continue;
+      }
+      const auto number = [](std::uint64_t value) { return fmt::format("{}", value); };
+      table.add({escape(argument == "@" ? stats.path : argument),
+                 stats.oldest_ready ? readable_duration(*stats.oldest_ready) : "-",
+                 number(stats.ready), number(stats.claimed), number(stats.delayed),
+                 number(stats.failed), number(stats.done), number(stats.bad),
+                 readable_size(stats.bytes), number(stats.consumers), stats.paused ? "yes" : "no"});
+    } catch (const Failure& failure) {
+      report(failure.what(), failure.code());
+    } catch (const Error& error) {
+      report(describe(error), exit_code_of(error.code()));
+    }
+  }
+  table.print(console);
+  return code;
+}
+
+}  // namespace spoolq::cli

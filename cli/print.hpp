@@ -1,0 +1,106 @@
+// What goes to people and to other programs: checked output, escaping, tables, colour.
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace spoolq::cli {
+
+/// Standard output could not be written.
+class OutputError : public std::exception {
+ public:
+  explicit OutputError(int error) : error_{error} {}
+  /// The errno. EPIPE: the reader has gone, which is nothing to complain about.
+  [[nodiscard]] int error() const { return error_; }
+  [[nodiscard]] const char* what() const noexcept override { return "standard output failed"; }
+
+ private:
+  int error_;
+};
+
+/// A stop signal arrived while standard output was blocked.
+class Interrupted : public std::exception {
+ public:
+  explicit Interrupted(int signal) : signal_{signal} {}
+  [[nodiscard]] int signal() const { return signal_; }
+
+ private:
+  int signal_;
+};
+
+/// A descriptor with a buffer, on which no failed write goes unnoticed.
+class Output {
+ public:
+  explicit Output(int fd) : fd_{fd} {}
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  /// Throws unless the descriptor can be written at all. Verbs that change the queue and then
+  /// print call this first.
+  void check() const;
+  /// Throws OutputError, Interrupted.
+  void write(std::string_view bytes);
+  /// Writes what is in the buffer. Throws as write().
+  void flush();
+  /// Flushes, and lets file systems that report a full disk only at close (NFS) report it.
+  void confirm();
+
+ private:
+  void write_all(std::string_view bytes);
+
+  int fd_;
+  std::string buffer_;
+};
+
+enum class ColorChoice { automatic, always, never };
+
+/// Whether to colour what goes to `fd`: --color, then NO_COLOR, CLICOLOR_FORCE, TERM=dumb, then
+/// whether it is a terminal.
+bool use_color(ColorChoice choice, int fd);
+
+/// Where a verb prints.
+struct Console {
+  Output& out;
+  bool color = false;        ///< Colour on standard output.
+  bool error_color = false;  ///< Colour on standard error.
+  bool terminal = false;     ///< Standard output is a terminal.
+  bool verbose = false;
+
+  /// Prints `spoolq: TEXT` on standard error.
+  void complain(std::string_view text) const;
+};
+
+/// Text with every byte that a terminal would not show as itself written \xNN: control characters,
+/// bytes that are not UTF-8, and characters that change the direction of text.
+std::string escape(std::string_view text);
+bool is_utf8(std::string_view text);
+/// The length, at most `length_max`, at which `text` can be cut without splitting a character.
+std::size_t utf8_cut(std::string_view text, std::size_t length_max);
+
+/// An argument as it must be typed into a shell.
+std::string shell_quote(std::string_view text);
+
+/// Columns under headings. Cells are printed as they are given: escape them first.
+class Table {
+ public:
+  enum class Align { left, right };
+  struct Column {
+    std::string_view heading;
+    Align align = Align::left;
+  };
+
+  explicit Table(std::vector<Column> columns) : columns_{std::move(columns)} {}
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  /// Prints nothing when there is no row.
+  void print(const Console& console) const;
+
+ private:
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace spoolq::cli

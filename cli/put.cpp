@@ -1,0 +1,279 @@
+// put: files, standard input, or parts of them become messages.
+//
+// --sync=fs, for up to kGroupMax messages at a time:
+//   1. Write them all in tmp/.
+//   2. syncfs: every payload is on disk before anybody can see it.
+//   3. Rename them all into new/.
+//   4. syncfs: the names are on disk too. Print the ids.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <exception>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/exit_codes.hpp"
+#include "cli/queue_argument.hpp"
+#include "spoolq/producer.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+/// Messages between two syncs of the file system, as far as descriptors allow: each open draft
+/// holds one.
+constexpr std::size_t kGroupMax = 128;
+/// What has been put is not kept waiting longer than this for slow input.
+constexpr int kIdleMilliseconds = 100;
+constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
+
+std::size_t group_max() {
+  struct rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
+  return std::clamp<std::size_t>(limit.rlim_cur / 4, 1, kGroupMax);
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_{fd} {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ > STDERR_FILENO) ::close(fd_);
+  }
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+/// A source that cannot be read. The others still can.
+class SourceFailure : public Failure {
+ public:
+  using Failure::Failure;
+};
+
+SourceFailure source_failure(int error, const std::string& source) {
+  const std::error_code code{error, std::generic_category()};
+  ExitCode exit_code = exit_code_of(code);
+  if (error == ENOENT || error == ENOTDIR || error == EISDIR) exit_code = kExitNotFound;
+  return SourceFailure{exit_code, fmt::format("{}: {}", escape(source), code.message())};
+}
+
+/// Publishes drafts and prints each id as soon as its message is as durable as was asked for.
+class Publisher {
+ public:
+  Publisher(const PutArguments& arguments, Console& console)
+      : arguments_{arguments},
+        console_{console},
+        queue_{open_queue(arguments.queue, console)},
+        // Opened before anything is written: syncfs reports the errors since then.
+        directory_{arguments.sync == PutSync::file_system
+                       ? ::open(queue_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                       : -1},
+        producer_{queue_} {
+    if (arguments.sync == PutSync::file_system && directory_.get() < 0) {
+      throw system_failure(errno, "open", queue_.path());
+    }
+  }
+
+  [[nodiscard]] Draft draft(const std::string& file_name) {
+    PutOptions options = arguments_.options;
+    options.sync = arguments_.sync == PutSync::durable ? Sync::durable : Sync::none;
+    if (!arguments_.named) options.name = file_name;
+    return producer_.draft(options);
+  }
+
+  void publish(Draft draft) {
+    if (arguments_.sync == PutSync::file_system) {
+      group_.push_back(std::move(draft));
+      if (group_.size() >= group_max_) flush();
+      return;
+    }
+    print(commit(draft));
+    console_.out.flush();
+  }
+
+  /// Whether messages wait for a sync.
+  [[nodiscard]] bool waits() const { return !group_.empty(); }
+
+  /// Publishes the messages that wait for a sync.
+  void flush() {
+    std::vector<Draft> group = std::exchange(group_, {});
+    if (group.empty()) return;
+    if (::syncfs(directory_.get()) != 0) throw system_failure(errno, "syncfs", queue_.path());
+    std::vector<MessageId> ids;
+    std::exception_ptr failure;
+    for (Draft& draft : group) {
+      try {
+        ids.push_back(commit(draft));
+      } catch (const Error&) {
+        failure = std::current_exception();
+        break;  // Those before it are visible and must still be synced.
+      }
+    }
+    if (::syncfs(directory_.get()) != 0) {
+      const int error = errno;
+      for (const MessageId& id : ids) complain_indeterminate(id);
+      throw Failure{kExitIndeterminate, system_failure(error, "syncfs", queue_.path()).what()};
+    }
+    for (const MessageId& id : ids) print(id);
+    console_.out.flush();
+    if (failure) std::rethrow_exception(failure);
+  }
+
+ private:
+  MessageId commit(Draft& draft) {
+    const MessageId id = draft.id();
+    try {
+      return draft.commit();
+    } catch (const Error& error) {
+      if (error.code() == errc::indeterminate) complain_indeterminate(id);
+      throw;
+    }
+  }
+
+  void complain_indeterminate(const MessageId& id) const {
+    console_.complain(
+        fmt::format("{} is visible, but may not survive a power cut", id.to_string()));
+  }
+
+  void print(const MessageId& id) { console_.out.write(id.to_string() + "\n"); }
+
+  const PutArguments& arguments_;
+  Console& console_;
+  Queue queue_;
+  Descriptor directory_;
+  Producer producer_;
+  std::size_t group_max_ = group_max();
+  std::vector<Draft> group_;
+};
+
+/// One FILE, or standard input.
+class Source {
+ public:
+  Source(std::string name, Publisher& publisher)
+      : name_{std::move(name)}, publisher_{publisher}, file_{open(name_)} {
+    struct stat status{};
+    if (::fstat(file_.get(), &status) == 0 && S_ISDIR(status.st_mode)) {
+      throw source_failure(EISDIR, shown());
+    }
+  }
+
+  /// What the message is called: the file's name without its folder.
+  [[nodiscard]] std::string message_name() const {
+    if (is_input()) return {};
+    return name_.substr(name_.rfind('/') + 1);
+  }
+
+  /// The next bytes; none at the end.
+  std::string_view read() {
+    if (publisher_.waits()) {
+      struct pollfd ready = {.fd = file_.get(), .events = POLLIN, .revents = 0};
+      if (::poll(&ready, 1, kIdleMilliseconds) == 0) publisher_.flush();
+    }
+    while (true) {
+      const ssize_t count = ::read(file_.get(), buffer_.data(), buffer_.size());
+      if (count >= 0) return {buffer_.data(), static_cast<std::size_t>(count)};
+      if (errno != EINTR) throw source_failure(errno, shown());
+    }
+  }
+
+ private:
+  [[nodiscard]] bool is_input() const { return name_ == "-"; }
+  [[nodiscard]] std::string shown() const { return is_input() ? "standard input" : name_; }
+
+  static int open(const std::string& name) {
+    if (name == "-") return STDIN_FILENO;
+    const int fd = ::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) throw source_failure(errno, name);
+    return fd;
+  }
+
+  std::string name_;
+  Publisher& publisher_;
+  Descriptor file_;
+  std::vector<char> buffer_ = std::vector<char>(kBufferSize);
+};
+
+void put_whole(Source& source, Publisher& publisher) {
+  Draft draft = publisher.draft(source.message_name());
+  for (std::string_view bytes = source.read(); !bytes.empty(); bytes = source.read()) {
+    draft.write(bytes);
+  }
+  publisher.publish(std::move(draft));
+}
+
+/// One message for each part that ends in `end`; the last part needs no end.
+void put_parts(Source& source, Publisher& publisher, char end) {
+  std::optional<Draft> draft;
+  for (std::string_view bytes = source.read(); !bytes.empty(); bytes = source.read()) {
+    while (!bytes.empty()) {
+      if (!draft) draft = publisher.draft(source.message_name());
+      const std::size_t length = bytes.find(end);
+      draft->write(bytes.substr(0, length));
+      if (length == std::string_view::npos) break;
+      bytes.remove_prefix(length + 1);
+      publisher.publish(*std::exchange(draft, std::nullopt));
+    }
+  }
+  if (draft) publisher.publish(std::move(*draft));
+}
+
+void put_source(Source& source, Publisher& publisher, Split split) {
+  switch (split) {
+    case Split::none:
+      return put_whole(source, publisher);
+    case Split::lines:
+      return put_parts(source, publisher, '\n');
+    case Split::nuls:
+      return put_parts(source, publisher, '\0');
+  }
+}
+
+}  // namespace
+
+int run(const PutArguments& arguments, Console& console) {
+  std::vector<std::string> names = arguments.files;
+  if (names.empty()) {
+    if (::isatty(STDIN_FILENO) == 1) {
+      throw UsageError{"put: standard input is a terminal; name a file, or - to type the message",
+                       find_verb("put"), true};
+    }
+    names.emplace_back("-");
+  }
+  console.out.check();
+  Publisher publisher{arguments, console};
+  int code = kExitDone;
+  const auto report = [&](const std::string& text, ExitCode its_code) {
+    console.complain(text);
+    if (code == kExitDone) code = its_code;
+  };
+  try {
+    for (const std::string& name : names) {
+      try {
+        Source source{name, publisher};
+        put_source(source, publisher, arguments.split);
+      } catch (const SourceFailure& failure) {
+        report(failure.what(), failure.code());
+      } catch (const Error& error) {
+        // Too large is this file; anything else would meet the next one too.
+        if (error.code() != errc::too_large) throw;
+        report(fmt::format("{}: {}", escape(name), describe(error)), kExitBadValue);
+      }
+    }
+    publisher.flush();
+  } catch (const Error& error) {
+    report(describe(error), exit_code_of(error.code()));
+  }
+  return code;
+}
+
+}  // namespace spoolq::cli

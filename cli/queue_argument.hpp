@@ -1,0 +1,25 @@
+// Which queue an argument means, and opening it.
+#pragma once
+
+#include <string>
+
+#include "cli/print.hpp"
+#include "spoolq/queue.hpp"
+
+namespace spoolq::cli {
+
+/// The path that a queue argument stands for: `@` is $SPOOLQ_QUEUE; a bare word that is no path
+/// here is $SPOOLQ_ROOT/word where that exists, or, when a queue is to be made, where SPOOLQ_ROOT
+/// is set at all. Throws Failure (usage) for an empty argument and for `@` without SPOOLQ_QUEUE.
+std::string queue_path(const std::string& argument, bool to_make = false);
+
+/// Opens the queue. A missing one is a Failure that names the command that makes it.
+Queue open_queue(const std::string& argument, const Console& console);
+
+/// The setting detached_lease: how long a held claim lasts that does not say.
+Duration detached_lease(const Queue& queue);
+
+/// Prints what the libraries have to say on standard error; notices only when verbose.
+LogHandler log_handler(const Console& console);
+
+}  // namespace spoolq::cli
