@@ -45,13 +45,22 @@ struct Watcher::Loop {
   Loop() {
     require(uv_loop_init(&loop), "make");
     // Only stop() sends; the callback ends the wait.
-    require(uv_async_init(&loop, &wake, [](uv_async_t* handle) { uv_stop(handle->loop); }),
-            "make async handle in");
-    require(uv_timer_init(&loop, &timer), "make timer in");
+    const int made = uv_async_init(&loop, &wake, [](uv_async_t* handle) { uv_stop(handle->loop); });
+    if (made < 0) {
+      uv_loop_close(&loop);
+      require(made, "make async handle in");
+    }
+    uv_timer_init(&loop, &timer);  // Cannot fail.
   }
 
-  void poll_inotify() {
-    require(uv_poll_init(&loop, &poll, inotify), "poll inotify in");
+  /// Takes the descriptor, also when it throws.
+  void poll_inotify(int fd) {
+    const int made = uv_poll_init(&loop, &poll, fd);
+    if (made < 0) {
+      ::close(fd);
+      require(made, "poll inotify in");
+    }
+    inotify = fd;
     require(uv_poll_start(&poll, UV_READABLE,
                           [](uv_poll_t* handle, int, int) { uv_stop(handle->loop); }),
             "poll inotify in");
@@ -103,8 +112,7 @@ void Watcher::start() {
     ::close(inotify);
     return;
   }
-  loop_->inotify = inotify;
-  loop_->poll_inotify();
+  loop_->poll_inotify(inotify);
 }
 
 bool Watcher::watching() const { return loop_->inotify >= 0; }
