@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <vector>
@@ -30,11 +31,16 @@ constexpr std::size_t kNameOffset = offsetof(Dirent, type) + 1;
 void scan_directory(Sys& sys, int dir, std::string_view path,
                     const std::function<bool(const DirectoryEntry&)>& visit) {
   const SysResult opened = sys.openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  // We have the folder open, so this is not about a wrong path.
+  if (opened.error() == ENOENT) throw_errc(errc::not_a_queue, "open", path, "it was removed");
   if (!opened.ok()) throw_errno(opened.error(), "open", path);
   const UniqueFd fd{sys, opened.fd()};
   std::vector<char> buffer(kBufferSize);
   for (;;) {
     const SysResult filled = sys.getdents64(fd.get(), buffer.data(), buffer.size());
+    if (filled.error() == ENOENT) {
+      throw_errc(errc::not_a_queue, "read folder", path, "it was removed");
+    }
     if (!filled.ok()) throw_errno(filled.error(), "read folder", path);
     if (filled.value() == 0) return;
     const auto size = static_cast<std::size_t>(filled.value());

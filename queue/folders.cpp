@@ -43,7 +43,10 @@ std::string canonical_path(const std::string& path) {
   boost::system::error_code error;
   const auto canonical = boost::filesystem::canonical(path, error);
   if (error) throw_errno(error.value(), "open", path);
-  return canonical.string();
+  std::string text = canonical.string();
+  // Boost 1.81 keeps a slash at the end, 1.74 does not.
+  if (text.size() > 1 && text.back() == '/') text.pop_back();
+  return text;
 }
 
 UniqueFd open_directory(Sys& sys, const std::string& path) {

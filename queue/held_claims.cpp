@@ -61,7 +61,8 @@ StoredMessage current_claim(OpenQueue& queue, const HeldClaim& claim) {
 
 HeldClaim extend_claim(OpenQueue& queue, const HeldClaim& claim, Duration lease) {
   const StoredMessage message = current_claim(queue, claim);
-  return held(queue, change_claim(queue, message, message.name.claim, queue.now() + lease));
+  return held(queue,
+              change_claim(queue, message, message.name.claim, queue.from_now(lease, "extend")));
 }
 
 }  // namespace spoolq::detail

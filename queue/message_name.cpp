@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace spoolq::detail {
 namespace {
@@ -12,9 +13,11 @@ namespace {
 constexpr std::size_t kPrefixSize = 38;  // priority, dot, uuid
 constexpr std::size_t kUuidSize = 36;
 constexpr std::size_t kDueSize = 13;
-constexpr std::size_t kCopyFieldSize = 7;  // ",U=0000"
+constexpr std::size_t kCopyFieldSize = 7;    // ",U=0000"
+constexpr std::size_t kFieldPrefixSize = 3;  // ",N="
 constexpr std::string_view kPlain =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-";
+constexpr std::string_view kUpperHexDigits = "0123456789ABCDEF";
 
 bool is_plain(char c) { return kPlain.find(c) != std::string_view::npos; }
 
@@ -31,7 +34,10 @@ std::string encode(std::string_view text) {
     if (is_plain(c)) {
       encoded += c;
     } else {
-      encoded += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+      const auto byte = static_cast<unsigned char>(c);
+      encoded += '%';
+      encoded += kUpperHexDigits[byte >> 4];
+      encoded += kUpperHexDigits[byte & 0xfU];
     }
   }
   return encoded;
@@ -127,13 +133,18 @@ bool store_field(MessageName& name, char key, std::string_view value) {
       (key == 'K' ? name.key : key == 'T' ? name.type : name.original) = std::move(*text);
       return true;
     }
+    case 'B':
+      name.others[key] = value;
+      return parse_decimal(value).has_value();
     default:
       name.others[key] = value;
       return decode(value).has_value();
   }
 }
 
-bool parse_fields(MessageName& name, std::string_view fields) {
+/// Takes the fields apart; `passing` gets the bytes of those that come and go with a message's
+/// states: A, C and L.
+bool parse_fields(MessageName& name, std::string_view fields, std::size_t& passing) {
   std::uint32_t seen = 0;
   while (!fields.empty()) {
     // Each turn reads ",K=value".
@@ -145,6 +156,7 @@ bool parse_fields(MessageName& name, std::string_view fields) {
     seen |= bit;
     const std::size_t end = std::min(fields.find(',', 3), fields.size());
     if (!store_field(name, key, fields.substr(3, end - 3))) return false;
+    if (key == 'A' || key == 'C' || key == 'L') passing += end;
     fields.remove_prefix(end);
   }
   return true;
@@ -160,6 +172,19 @@ std::size_t lasting_size(MessageName name) {
   return format_name(name).size();
 }
 
+/// How much of `text` fits `room` when it is encoded, cut at the border of a UTF-8 character.
+std::size_t fitting_size(std::string_view text, std::size_t room) {
+  std::size_t border = 0;
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool continuation = (static_cast<unsigned char>(text[i]) & 0xc0U) == 0x80U;
+    if (!continuation) border = i;
+    used += is_plain(text[i]) ? 1 : 3;
+    if (used > room) return border;
+  }
+  return text.size();
+}
+
 }  // namespace
 
 std::optional<MessageName> parse_name(std::string_view text) {
@@ -170,8 +195,10 @@ std::optional<MessageName> parse_name(std::string_view text) {
   MessageName name;
   name.priority = text[0] - '0';
   name.id = *id;
-  if (!parse_fields(name, text.substr(kPrefixSize))) return std::nullopt;
-  if (lasting_size(name) > kOwnNameMax) return std::nullopt;
+  std::size_t passing = 0;
+  if (!parse_fields(name, text.substr(kPrefixSize), passing)) return std::nullopt;
+  // As it is written, which may be longer than we would write it: escapes that need not be.
+  if (text.size() - passing > kOwnNameMax) return std::nullopt;
   return name;
 }
 
@@ -216,16 +243,12 @@ std::size_t name_size_at_put(const MessageName& name) {
 }
 
 bool fit_name(MessageName& name) {
-  while (name_size_at_put(name) > kOwnNameMax) {
-    if (name.original.empty()) return false;
-    // Take off one UTF-8 character: its last byte and the continuation bytes before it.
-    do {
-      const bool continuation = (static_cast<unsigned char>(name.original.back()) & 0xc0U) == 0x80U;
-      name.original.pop_back();
-      if (!continuation) break;
-    } while (!name.original.empty());
+  const std::string original = std::exchange(name.original, {});
+  const std::size_t size = name_size_at_put(name) + kFieldPrefixSize;
+  if (size < kOwnNameMax) {
+    name.original = original.substr(0, fitting_size(original, kOwnNameMax - size));
   }
-  return true;
+  return size - kFieldPrefixSize <= kOwnNameMax;
 }
 
 std::string_view claim_owner(std::string_view claim) {

@@ -41,6 +41,9 @@ std::optional<MessageName> parse_name(std::string_view text);
 /// The name as it stands in new/, cur/, failed/ and done/.
 std::string format_name(const MessageName& name);
 
+/// The latest due time: 13 digits of milliseconds, in the year 2286.
+constexpr Time kDueMax{Duration{9'999'999'999'999}};
+
 /// A name in later/: the due time and the message's name.
 struct DelayedName {
   Time due;

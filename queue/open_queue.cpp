@@ -7,6 +7,7 @@
 #include <array>
 #include <ctime>
 
+#include "queue/message_name.hpp"
 #include "queue/throw_error.hpp"
 
 namespace spoolq::detail {
@@ -98,6 +99,14 @@ Time OpenQueue::now() const {
     throw_errno(result.error(), "clock_gettime", path());
   }
   return Time{std::chrono::milliseconds{std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000}};
+}
+
+Time OpenQueue::from_now(Duration span, const char* operation) const {
+  const Time begin = now();
+  if (span > kDueMax - begin) {
+    throw_errc(errc::bad_value, operation, path(), "not a time before the year 2286");
+  }
+  return begin + std::max(span, Duration{0});
 }
 
 void OpenQueue::log(LogLevel level, std::string_view text) const {

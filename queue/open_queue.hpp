@@ -45,6 +45,9 @@ class OpenQueue {
 
   /// The system clock in milliseconds.
   [[nodiscard]] Time now() const;
+  /// The time after `span`; now, for a negative one. Throws errc::bad_value, naming `operation`,
+  /// for one that a name has no room for.
+  [[nodiscard]] Time from_now(Duration span, const char* operation) const;
   void log(LogLevel level, std::string_view text) const;
   /// Logs what is wrong with one file the first time it is met, not at every look.
   void warn_once(const std::string& file, std::string_view text);

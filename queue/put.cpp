@@ -34,6 +34,14 @@ void require_text(std::string_view option, const std::string& text) {
   }
 }
 
+/// `span` from now. Throws errc::bad_value for a time that a name has no room for.
+Time time_after(Time now, Duration span, std::string_view option) {
+  if (span < Duration{0} || span > kDueMax - now) {
+    throw_errc(errc::bad_value, "put with", option, "a time from now to the year 2286");
+  }
+  return now + span;
+}
+
 MessageName name_of(const PutOptions& options, Time now) {
   if (options.priority < 0 || options.priority > 9) {
     throw_errc(errc::bad_value, "put with", fmt::format("priority {}", options.priority),
@@ -45,7 +53,9 @@ MessageName name_of(const PutOptions& options, Time now) {
   MessageName name;
   name.priority = options.priority;
   name.id = process_message_ids().next(now);
-  if (options.time_to_live) name.expires = now + *options.time_to_live;
+  if (options.time_to_live) {
+    name.expires = time_after(now, *options.time_to_live, "time to live");
+  }
   name.key = options.key;
   name.type = options.type;
   name.original = options.name;
@@ -54,9 +64,8 @@ MessageName name_of(const PutOptions& options, Time now) {
 
 /// The time before which a message is not delivered, when it is not now.
 std::optional<Time> due_of(const PutOptions& options, Time now) {
-  const Time due = options.due ? *options.due : now + options.delay;
-  if (due <= now) return std::nullopt;
-  return due;
+  if (options.due ? *options.due <= now : options.delay <= Duration{0}) return std::nullopt;
+  return time_after(now, options.due ? *options.due - now : options.delay, "delay");
 }
 
 /// Shortens N until the name fits, counting the longest S and H it may get. True when N was cut.

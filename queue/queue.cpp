@@ -153,7 +153,7 @@ void Queue::ack(const HeldClaim& claim) {
 
 void Queue::release(const HeldClaim& claim, Duration delay) {
   detail::OpenQueue& queue = own(open_, "release");
-  detail::release(queue, detail::current_claim(queue, claim), queue.now() + delay);
+  detail::release(queue, detail::current_claim(queue, claim), queue.from_now(delay, "release"));
 }
 
 void Queue::fail(const HeldClaim& claim, const Reason& reason) {

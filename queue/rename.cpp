@@ -47,7 +47,7 @@ std::optional<std::string> rename_message(OpenQueue& queue, Folder from, const s
   const int to_dir = queue.fd(to.folder);
   bool ballast_given = ballast == Ballast::keep;
   for (unsigned copy = 0; copy <= kCopiesMax;) {
-    const std::string target = to.file();
+    std::string target = to.file();
     const SysResult renamed = rename_new(sys, from_dir, file.c_str(), to_dir, target.c_str());
     if (renamed.ok()) return target;
     if (renamed.error() == ENOENT) return std::nullopt;

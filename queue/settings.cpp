@@ -132,7 +132,7 @@ Settings change_settings(Settings settings, const std::vector<SettingChange>& ch
                  fmt::format("no such setting; there are:{}", known_names()));
     }
     if (!setting->set(settings, value)) {
-      throw_errc(errc::bad_settings, "set", escaped(name + "=" + value),
+      throw_errc(errc::bad_settings, "set", escaped(fmt::format("{}={}", name, value)),
                  fmt::format("{} takes {}", name, setting->expected));
     }
   }

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "queue/throw_error.hpp"
 #include "queue/unique_fd.hpp"
 #include "spoolq/units.hpp"
@@ -21,7 +23,8 @@ void require_space(const OpenQueue& queue) {
     throw_errno(result.error(), "statfs", queue.path());
   }
   const std::uint64_t min_free = queue.settings()->min_free;
-  if (info.free_bytes < min_free) {
+  // Nothing free at all is refused whatever min_free says: what is in the queue needs room to move.
+  if (info.free_bytes < std::max<std::uint64_t>(min_free, 1)) {
     throw_errc(
         errc::queue_full, "put into", queue.path(),
         fmt::format("{} bytes free, min_free is {}", info.free_bytes, format_size(min_free)));

@@ -64,11 +64,11 @@ bool move_to_failed(OpenQueue& queue, const StoredMessage& message, const Reason
 }  // namespace
 
 std::optional<StoredMessage> claim(OpenQueue& queue, const std::string& file, MessageName name,
-                                   const std::string& claim) {
+                                   const std::string& claim, Ballast ballast) {
   name.attempts = std::min(name.attempts + 1, kAttemptsMax);
   name.claim = claim;
   name.lease_until.reset();
-  auto claimed = rename_message(queue, Folder::ready, file, {Folder::claimed, name, {}});
+  auto claimed = rename_message(queue, Folder::ready, file, {Folder::claimed, name, {}}, ballast);
   if (!claimed) return std::nullopt;
   auto stored = parse_name(*claimed);
   return StoredMessage{Folder::claimed, std::move(*claimed), stored ? *stored : name};

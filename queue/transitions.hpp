@@ -7,6 +7,7 @@
 
 #include "queue/message_name.hpp"
 #include "queue/open_queue.hpp"
+#include "queue/rename.hpp"
 
 namespace spoolq::detail {
 
@@ -19,9 +20,10 @@ struct StoredMessage {
 
 /// new/ → cur/. `name` is what the file is called as a message of ours, which for a stranger's file
 /// is derived; `claim` is the C field. nullopt: somebody else was first. Not synced: a power cut
-/// gives the message back.
+/// gives the message back. On a full disk a claim may have the ballast only when its consumer holds
+/// no other: those who hold some can make room by finishing them, and need the ballast for that.
 std::optional<StoredMessage> claim(OpenQueue& queue, const std::string& file, MessageName name,
-                                   const std::string& claim);
+                                   const std::string& claim, Ballast ballast = Ballast::give);
 
 /// cur/ → new/ under the name it had, attempt not counted: for a file that its writer has not
 /// finished. Not synced. Does nothing when the claim is gone.

@@ -149,6 +149,7 @@ TakenBack reap(OpenQueue& queue, std::string_view self) {
                  });
   for (const auto& [message, why] : over) {
     attempt(queue, message.file, [&] {
+      // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): does not see captured bindings.
       const auto target = take_back(queue, message, why);
       if (!target) return;
       ++(*target == Folder::failed ? result.failed : result.returned);
