@@ -30,7 +30,9 @@ Claim::Impl::Impl(std::shared_ptr<detail::ConsumerIdentity> identity, detail::St
     : identity_{std::move(identity)},
       message_{std::move(message)},
       reader_{std::move(file), message_},
-      info_{detail::describe(identity_->queue(), State::claimed, message_)} {}
+      info_{detail::describe(identity_->queue(), State::claimed, message_)} {
+  identity_->claim_begins();
+}
 
 Claim::Impl::~Impl() {
   if (!held()) return;
@@ -41,6 +43,7 @@ Claim::Impl::~Impl() {
     if (error.code() != errc::claim_lost) {
       queue().log(LogLevel::warning, detail::escaped(error.what()));
     }
+    if (held_) over();
   }
 }
 
@@ -61,7 +64,7 @@ std::string Claim::Impl::payload() {
   if (started_) {
     reader_ = detail::PayloadReader{detail::open_message(queue(), Folder::claimed, message_.file),
                                     message_};
-    started_ = false;
+    started_ = verified_ = false;
   }
   std::string payload;
   payload.reserve(message_.name.size.value_or(0));
@@ -87,7 +90,7 @@ void Claim::Impl::verify() {
     return;
   }
   const std::string damaged = path();
-  held_ = false;
+  over();
   if (detail::has_writer(queue(), Folder::claimed, message_.file) == true) {
     // A copy of another queue that is still under way: not damage, only too early.
     detail::MessageName name = message_.name;
@@ -106,10 +109,15 @@ void Claim::Impl::finish(const char* operation, const std::function<void()>& tra
     transition();
   } catch (const Error& error) {
     // After any other error the message may still be ours: the destructor tries to give it back.
-    if (error.code() == errc::claim_lost) held_ = false;
+    if (error.code() == errc::claim_lost) over();
     throw;
   }
+  over();
+}
+
+void Claim::Impl::over() {
   held_ = false;
+  identity_->claim_ends();
 }
 
 void Claim::Impl::ack(Sync sync) {
@@ -117,7 +125,8 @@ void Claim::Impl::ack(Sync sync) {
 }
 
 void Claim::Impl::release(Duration delay) {
-  finish("release", [&] { detail::release(queue(), message_, queue().now() + delay); });
+  finish("release",
+         [&] { detail::release(queue(), message_, queue().from_now(delay, "release")); });
 }
 
 void Claim::Impl::fail(const Reason& reason) {
@@ -126,8 +135,9 @@ void Claim::Impl::fail(const Reason& reason) {
 
 std::string Claim::Impl::detach(Duration lease) {
   const std::string claim = std::string{detail::kDetachedClaim} + detail::random_token();
-  finish("detach",
-         [&] { message_ = detail::change_claim(queue(), message_, claim, queue().now() + lease); });
+  finish("detach", [&] {
+    message_ = detail::change_claim(queue(), message_, claim, queue().from_now(lease, "detach"));
+  });
   return path();
 }
 

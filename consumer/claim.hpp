@@ -27,11 +27,15 @@ class ConsumerIdentity {
   [[nodiscard]] const std::string& consumer() const { return registration_.consumer(); }
   /// A C field that was not used before.
   std::string next_claim();
+  void claim_begins() { ++held_; }
+  void claim_ends() { --held_; }
+  [[nodiscard]] bool holds_claims() const { return held_ > 0; }
 
  private:
   std::shared_ptr<OpenQueue> queue_;
   Registration registration_;
   std::atomic<std::uint32_t> claims_{0};
+  std::atomic<int> held_{0};
 };
 
 }  // namespace detail
@@ -57,6 +61,7 @@ class Claim::Impl {
   [[nodiscard]] std::string path();
   void require_held(const char* operation);
   void verify();
+  void over();
   /// Runs the transition that ends the claim.
   void finish(const char* operation, const std::function<void()>& transition);
 

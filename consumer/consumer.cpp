@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <random>
+#include <unordered_set>
 
 #include "consumer/claim.hpp"
 #include "consumer/watcher.hpp"
 #include "consumer/window.hpp"
+#include "queue/attributes.hpp"
 #include "queue/directory_scan.hpp"
 #include "queue/rename.hpp"
 #include "queue/strangers.hpp"
@@ -29,6 +31,11 @@ using detail::UniqueFd;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kWindowCapacity = 1024;
+/// A rename that comes too late costs about as much as reading so many names.
+constexpr std::size_t kNamesPerLoss = 16;
+constexpr std::size_t kLossesMin = 32;
+/// So many of our own claims are told apart from lost races.
+constexpr std::size_t kTakenMax = 4 * kWindowCapacity;
 /// Everything is looked at again this often, whether or not an event said so. Also the longest that
 /// changed settings go unnoticed.
 constexpr Duration kTick{4000};
@@ -48,6 +55,14 @@ Duration random_jitter() {
   return Duration{std::uniform_int_distribution<int>{0, kDueJitterMax}(device)};
 }
 
+/// When a wait of `timeout` that begins now ends. Never, for none and for longer than a clock runs.
+Clock::time_point end_of_wait(std::optional<Duration> timeout) {
+  const auto now = Clock::now();
+  constexpr auto kNever = Clock::time_point::max();
+  if (!timeout || *timeout >= std::chrono::floor<Duration>(kNever - now)) return kNever;
+  return now + std::max(*timeout, Duration{0});
+}
+
 bool is_forbidden(const std::error_code& code) {
   return code == std::errc::operation_not_permitted || code == std::errc::permission_denied;
 }
@@ -65,12 +80,14 @@ class Consumer::Impl {
 
  private:
   detail::OpenQueue& open() { return *queue_.internals(); }
+  /// Begins to watch, once.
+  void watch();
   void look_at_events();
   void keep_up();
   void scan();
   void offer(std::string_view file, unsigned char type, bool complete);
   std::optional<Claim> claim_next();
-  std::optional<Claim> attempt(const Candidate& candidate);
+  std::optional<Claim> attempt(Candidate candidate);
   std::optional<Claim> accept(const Candidate& candidate, StoredMessage message);
   bool may_still_grow(const StoredMessage& message, const struct stat& status);
   void put_back(const Candidate& candidate, const StoredMessage& message, Duration retry,
@@ -83,6 +100,9 @@ class Consumer::Impl {
   detail::Watcher watcher_;
   detail::Window window_{kWindowCapacity};
   bool scan_needed_ = true;
+  std::size_t names_seen_ = 0;             ///< By the last scan.
+  std::size_t races_lost_ = 0;             ///< Since then.
+  std::unordered_set<std::string> taken_;  ///< Names that we claimed since then.
   bool reap_needed_ = true;
   Clock::time_point next_tick_{};
   Clock::time_point next_cleaning_{};
@@ -106,6 +126,9 @@ Consumer::Impl::Impl(Queue queue)
 std::optional<Claim> Consumer::Impl::try_take() {
   process_.require_own("take from", queue_.path().c_str());
   open().durability().require_sound(queue_.path());
+  // Names are left from an earlier call: only events tell of a better one that came since. Not at
+  // the first call, because whoever takes once need not pay for the watch: closing it costs 10 ms.
+  if (!window_.empty()) watch();
   look_at_events();
   keep_up();
   if (auto claim = claim_next()) return claim;
@@ -114,18 +137,17 @@ std::optional<Claim> Consumer::Impl::try_take() {
   if (!scan_needed_ && !window_.truncated() && watcher_.watching()) return std::nullopt;
   do {
     scan();
+    // What came during the scan may have been passed over by it, while something younger was seen.
+    look_at_events();
     if (auto claim = claim_next()) return claim;
-  } while (window_.truncated());
+  } while (window_.truncated() || scan_needed_);
   return std::nullopt;
 }
 
 std::optional<Claim> Consumer::Impl::take(std::optional<Duration> timeout) {
   process_.require_own("take from", queue_.path().c_str());
-  const auto deadline = timeout ? Clock::now() + *timeout : Clock::time_point::max();
-  if (!watcher_.started()) {
-    watcher_.start();
-    scan_needed_ = true;
-  }
+  const auto deadline = end_of_wait(timeout);
+  watch();
   for (;;) {
     if (watcher_.take_stop()) return std::nullopt;
     if (auto claim = try_take()) return claim;
@@ -137,6 +159,14 @@ std::optional<Claim> Consumer::Impl::take(std::optional<Duration> timeout) {
     }
     watcher_.wait(wait);
   }
+}
+
+void Consumer::Impl::watch() {
+  if (watcher_.started()) return;
+  watcher_.start();
+  // What was seen before is not the whole truth, and nobody told of what came since.
+  window_.clear();
+  scan_needed_ = true;
 }
 
 /// What the events say is only where to look.
@@ -192,9 +222,12 @@ void Consumer::Impl::keep_up() {
 
 void Consumer::Impl::scan() {
   scan_needed_ = false;
+  names_seen_ = races_lost_ = 0;
+  taken_.clear();
   window_.clear();
   detail::scan_directory(open().sys(), open().fd(Folder::ready), open().path(Folder::ready),
                          [this](const detail::DirectoryEntry& entry) {
+                           ++names_seen_;
                            offer(entry.name, entry.type, /*complete=*/false);
                            return true;
                          });
@@ -234,30 +267,58 @@ void Consumer::Impl::offer(std::string_view file, unsigned char type, bool compl
 }
 
 std::optional<Claim> Consumer::Impl::claim_next() {
+  // Beside other consumers the window goes stale. When so many of its names were gone that looking
+  // for them has cost as much as a scan, a scan is better.
+  const std::size_t losses_max = std::max(kLossesMin, names_seen_ / kNamesPerLoss);
   while (auto candidate = window_.next()) {
-    if (auto claim = attempt(*candidate)) return claim;
+    if (races_lost_ > losses_max) {
+      scan_needed_ = true;
+      return std::nullopt;
+    }
+    if (auto claim = attempt(std::move(*candidate))) return claim;
   }
   return std::nullopt;
 }
 
 /// Claims the name, or finds out why not: lost, expired, not complete, not ours to touch.
-std::optional<Claim> Consumer::Impl::attempt(const Candidate& candidate) {
+std::optional<Claim> Consumer::Impl::attempt(Candidate candidate) {
   try {
     if (candidate.unsettled && !detail::is_settled(open(), candidate.file)) {
       window_.put_off(candidate.file, Clock::now() + open().settings()->settle);
       return std::nullopt;
+    }
+    if (candidate.stranger) {
+      // It may have grown since it was seen first; its id is that of the file as it is.
+      auto name = detail::derive_name(open(), candidate.file);
+      if (!name) return std::nullopt;
+      candidate.name = std::move(*name);
     }
     const auto& expires = candidate.name.expires;
     if (expires && *expires <= open().now()) {
       detail::expire(open(), {Folder::ready, candidate.file, candidate.name});
       return std::nullopt;
     }
-    auto message = detail::claim(open(), candidate.file, candidate.name, identity_->next_claim());
+    const auto ballast = identity_->holds_claims() ? detail::Ballast::keep : detail::Ballast::give;
+    auto message =
+        detail::claim(open(), candidate.file, candidate.name, identity_->next_claim(), ballast);
     if (!message) {
-      window_.lost_race();
+      // An event may tell of a name that a scan had found before; then we were our own rival.
+      if (!taken_.contains(candidate.file)) {
+        ++races_lost_;
+        window_.lost_race();
+      }
       return std::nullopt;
     }
-    return accept(candidate, std::move(*message));
+    if (taken_.size() >= kTakenMax) taken_.clear();
+    taken_.insert(candidate.file);
+    try {
+      return accept(candidate, *message);
+    } catch (const Error& error) {
+      // Nobody has the claim, and we live: it would be nobody's as long as we do. Those behind it
+      // are to come first now, in case it is this file that cannot be had.
+      put_back(candidate, *message, kForbiddenRetry, error.what());
+      throw;
+    }
   } catch (const Error& error) {
     if (!is_forbidden(error.code())) {
       // The name is out of the window and may still be in new/.
@@ -278,6 +339,10 @@ std::optional<Claim> Consumer::Impl::accept(const Candidate& candidate, StoredMe
   if (found.error() == ENOENT) return std::nullopt;
   if (!found.ok()) {
     detail::throw_errno(found.error(), "stat", open().path(Folder::claimed, message.file));
+  }
+  if (S_ISDIR(status.st_mode)) {
+    put_back(candidate, message, kForbiddenRetry, "a folder");
+    return std::nullopt;
   }
   // Before it is opened: opening a FIFO waits, opening a device does things.
   if (!S_ISREG(status.st_mode)) {
@@ -305,6 +370,9 @@ std::optional<Claim> Consumer::Impl::accept(const Candidate& candidate, StoredMe
     return std::nullopt;
   }
   if (candidate.stranger) {
+    if (message.name.original != candidate.file) {
+      detail::set_whole_name(sys, file.get(), candidate.file);
+    }
     // Its writer may not have synced it, and its id must not change after a power cut.
     if (const auto synced = sys.fsync(file.get()); !synced.ok()) {
       open().durability().condemn();

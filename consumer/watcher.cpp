@@ -145,6 +145,8 @@ Events Watcher::collect() {
         events.consumer_ended = true;
       } else if (event.wd == loop_->delayed_watch && event.len > 0) {
         events.delayed.emplace_back(name);
+      } else if (event.wd == loop_->ready_watch && (event.mask & IN_ISDIR) != 0) {
+        // A folder is no message, whatever its name.
       } else if (event.wd == loop_->ready_watch && event.len > 0) {
         events.ready.push_back({name, (event.mask & IN_MOVED_TO) != 0});
       } else if (event.wd == loop_->ready_watch &&

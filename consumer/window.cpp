@@ -6,10 +6,6 @@
 #include <utility>
 
 namespace spoolq::detail {
-namespace {
-/// So many names can be put off at a time: a folder full of them stays bounded in memory.
-constexpr std::size_t kPutOffMax = 65'536;
-}  // namespace
 
 void Window::clear() {
   entries_.clear();
@@ -20,10 +16,17 @@ void Window::clear() {
 void Window::offer(Candidate candidate) {
   if (put_off_.contains(candidate.file)) return;
   std::string key = candidate.stranger ? format_name(candidate.name) : candidate.file;
-  if (entries_.size() >= capacity_) {
+  if (key <= passed_) return;
+  // Names that had no room come before this one, even where there is room again.
+  if (truncated_ && key >= dropped_) return;
+  if (entries_.size() >= capacity_ && !entries_.contains(key)) {
     truncated_ = true;
     const auto last = std::prev(entries_.end());
-    if (last->first <= key) return;
+    if (last->first < key) {
+      dropped_ = std::move(key);
+      return;
+    }
+    dropped_ = last->first;
     entries_.erase(last);
   }
   // A better priority is served before we go on where we were.
@@ -34,10 +37,12 @@ void Window::offer(Candidate candidate) {
 std::optional<Candidate> Window::next() {
   if (entries_.empty()) return std::nullopt;
   auto entry = cursor_.empty() ? entries_.begin() : entries_.lower_bound(cursor_);
-  if (entry == entries_.end()) {
+  // After the last of the best priority come its first, not those of the next one.
+  if (entry == entries_.end() || entry->first.front() != entries_.begin()->first.front()) {
     cursor_.clear();
     entry = entries_.begin();
   }
+  last_ = entry->first;
   Candidate candidate = std::move(entry->second);
   entries_.erase(entry);
   return candidate;
@@ -53,11 +58,17 @@ void Window::lost_race() {
 }
 
 void Window::put_off(const std::string& file, Clock::time_point until) {
-  if (put_off_.size() < kPutOffMax) put_off_.insert_or_assign(file, until);
+  if (put_off_.size() < put_off_max_) {
+    put_off_.insert_or_assign(file, until);
+  } else {
+    passed_ = std::max(passed_, last_);
+    passed_until_ = until;
+  }
 }
 
 std::optional<Window::Clock::time_point> Window::next_retry() const {
   std::optional<Clock::time_point> earliest;
+  if (!passed_.empty()) earliest = passed_until_;
   for (const auto& [file, until] : put_off_) {
     earliest = std::min(earliest.value_or(until), until);
   }
@@ -65,7 +76,12 @@ std::optional<Window::Clock::time_point> Window::next_retry() const {
 }
 
 bool Window::readmit(Clock::time_point now) {
-  return std::erase_if(put_off_, [now](const auto& entry) { return entry.second <= now; }) > 0;
+  bool any = std::erase_if(put_off_, [now](const auto& entry) { return entry.second <= now; }) > 0;
+  if (!passed_.empty() && passed_until_ <= now) {
+    passed_.clear();
+    any = true;
+  }
+  return any;
 }
 
 }  // namespace spoolq::detail

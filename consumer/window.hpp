@@ -33,7 +33,11 @@ class Window {
  public:
   using Clock = std::chrono::steady_clock;
 
-  explicit Window(std::size_t capacity) : capacity_{capacity} {}
+  /// So many names can be put off at a time: a folder full of them stays bounded in memory.
+  static constexpr std::size_t kPutOffMax = 65'536;
+
+  explicit Window(std::size_t capacity, std::size_t put_off_max = kPutOffMax)
+      : capacity_{capacity}, put_off_max_{put_off_max} {}
 
   void set_strict(bool strict) { strict_ = strict; }
   /// Forgets all names before a scan offers them again.
@@ -44,7 +48,8 @@ class Window {
   std::optional<Candidate> next();
   /// The last name went to somebody else.
   void lost_race();
-  /// Keeps a name out until `until`.
+  /// Keeps the name that came out last out until `until`. Where there are too many to remember, all
+  /// names up to this one stay out.
   void put_off(const std::string& file, Clock::time_point until);
 
   [[nodiscard]] bool empty() const { return entries_.empty(); }
@@ -57,10 +62,15 @@ class Window {
 
  private:
   std::size_t capacity_;
+  std::size_t put_off_max_;
   bool strict_ = false;
   bool truncated_ = false;
   std::map<std::string, Candidate> entries_;  // by name as a message: the order of delivery
+  std::string dropped_;                       // the best name that had no room, when truncated
   std::string cursor_;                        // where to go on; empty: at the best name
+  std::string last_;                          // what next() gave last
+  std::string passed_;                        // names up to this one are put off as well,
+  Clock::time_point passed_until_{};          // until then; empty: none
   std::unordered_map<std::string, Clock::time_point> put_off_;  // and until when
   std::minstd_rand random_{std::random_device{}()};
 };

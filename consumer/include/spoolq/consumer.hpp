@@ -44,7 +44,8 @@ class Claim {
   /// claim was taken back; an errno when the disk failed: the message may then be delivered again.
   void ack(Sync sync = Sync::durable);
   /// Gives the message back, at once or after `delay`. The attempt stays counted; at the maximum
-  /// of attempts the message goes to failed/ instead. Throws as ack().
+  /// of attempts the message goes to failed/ instead. Throws as ack(), and errc::bad_value for a
+  /// delay beyond the year 2286.
   void release(Duration delay = Duration{0});
   /// Gives up: the message goes to failed/, with the reason where the file system takes it.
   void fail(const Reason& reason);
