@@ -26,7 +26,7 @@ std::string short_id(const MessageId& id) {
 }
 
 std::string colored(const Console& console, State state) {
-  const std::string text{to_string(state)};
+  std::string text{to_string(state)};
   if (!console.color) return text;
   return state == State::failed ? fmt::format("\x1b[31m{}\x1b[0m", text) : text;
 }

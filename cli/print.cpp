@@ -105,7 +105,7 @@ void Output::confirm() {
   if (copy >= 0 && ::close(copy) != 0 && errno != EINTR) throw OutputError{errno};
 }
 
-void Output::write_all(std::string_view bytes) {
+void Output::write_all(std::string_view bytes) const {
   while (!bytes.empty()) {
     const ssize_t count = ::write(fd_, bytes.data(), bytes.size());
     if (count < 0 && errno != EINTR) throw OutputError{errno};
@@ -118,6 +118,7 @@ void Output::write_all(std::string_view bytes) {
 bool use_color(ColorChoice choice, int fd) {
   if (choice != ColorChoice::automatic) return choice == ColorChoice::always;
   if (is_set("NO_COLOR")) return false;
+  // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): not null, is_set() has looked.
   if (is_set("CLICOLOR_FORCE") && std::string_view{std::getenv("CLICOLOR_FORCE")} != "0") {
     return true;
   }

@@ -50,7 +50,7 @@ class Output {
   void confirm();
 
  private:
-  void write_all(std::string_view bytes);
+  void write_all(std::string_view bytes) const;
 
   int fd_;
   std::string buffer_;

@@ -125,7 +125,7 @@ std::string readable_duration(Duration duration) {
 
 std::string readable_size(std::uint64_t bytes) {
   if (bytes < 1024) return fmt::format("{}", bytes);
-  double value = static_cast<double>(bytes);
+  auto value = static_cast<double>(bytes);
   std::string_view unit;
   for (const std::string_view next : {"K", "M", "G", "T", "P", "E"}) {
     value /= 1024;

@@ -67,7 +67,10 @@ MessageId Producer::put(std::istream& payload, const PutOptions& options) {
     payload.read(buffer.data(), buffer.size());
     message.write(std::string_view{buffer.data(), static_cast<std::size_t>(payload.gcount())});
   }
-  if (payload.bad()) detail::throw_errno(EIO, "read", "the payload's stream");
+  // Also a file that could not be opened: it failed, and not at its end.
+  if (payload.bad() || !payload.eof()) {
+    detail::throw_errno(EIO, "read", "the payload's stream");
+  }
   return message.commit();
 }
 
