@@ -1,0 +1,145 @@
+// init, config, retry, rm, reap, version.
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/program.hpp"
+
+namespace spoolq::test {
+namespace {
+
+std::string new_queue(const Scratch& scratch) {
+  run_well({"init", scratch / "q"});
+  return scratch / "q";
+}
+
+std::string put_failed(const std::string& q, const std::string& payload) {
+  run_well({"put", q}, payload);
+  const std::string held = run_well({"take", q, "--hold"});
+  run_well({"fail", q, held.substr(37), "--reason=because"});
+  return held.substr(0, 36);
+}
+
+TEST_CASE("init makes a queue, parents too, and again changes nothing", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string q = scratch / "deep/down/q";
+  run_well({"init", q, "max_attempts=3"});
+  run_well({"put", q}, "x");
+  run_well({"init", q});
+  CHECK(run_well({"take", q}) == "x");
+  CHECK(has(run_well({"config", q}), "max_attempts=3\n"));
+}
+
+TEST_CASE("init with a setting that cannot be makes nothing", "[cli][keep]") {
+  const Scratch scratch;
+  CHECK(run({"init", scratch / "q", "max_attempts=none"}).exit == 78);
+  CHECK(run({"init", scratch / "q", "no_such=1"}).exit == 78);
+  CHECK(run({"init", scratch / "q", "max_attempts"}).exit == 64);
+  CHECK_FALSE(std::filesystem::exists(scratch / "q"));
+}
+
+TEST_CASE("init where no folder can be is 73", "[cli][keep]") {
+  const Scratch scratch;
+  write_file(scratch / "file", "");
+  CHECK(run({"init", scratch / "file"}).exit == 73);
+  CHECK(run({"init", scratch / "file/q"}).exit == 73);
+}
+
+TEST_CASE("config sets all or nothing", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  run_well({"config", q, "max_attempts=7", "keep_done=2d"});
+  const std::string settings = run_well({"config", q});
+  CHECK(has(settings, "max_attempts=7\n"));
+  CHECK(has(settings, "keep_done=2d\n"));
+  CHECK(run({"config", q, "max_attempts=8", "keep_done=perhaps"}).exit == 78);
+  CHECK(run({"config", q, "max_attempts=8", "no_such=1"}).exit == 78);
+  CHECK(run_well({"config", q}) == settings);
+  CHECK(has(run_well({"config", q, "--json"}), R"("max_attempts":"7")"));
+}
+
+TEST_CASE("retry gives a failed message its attempts back and forgets the reason", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  const std::string id = put_failed(q, "x");
+  run_well({"retry", q, id.substr(28)});
+  const std::string json = run_well({"show", q, id, "--json"});
+  CHECK(has(json, R"("state":"ready")"));
+  CHECK(has(json, R"("attempts":0)"));
+  CHECK(has(json, R"("reason":null)"));
+  CHECK(run({"retry", q, id}).exit == 66);
+}
+
+TEST_CASE("retry --all takes all that failed, and is 1 when nothing did", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  put_failed(q, "a");
+  put_failed(q, "b");
+  run_well({"kick", q, "--all"});
+  CHECK(lines_of(run_well({"ls", q, "-q", "--state=ready"})).size() == 2);
+  CHECK(run({"retry", q, "--all"}).exit == 1);
+  CHECK(run({"retry", q}).exit == 64);
+  CHECK(run({"retry", q, "--all", "abcd"}).exit == 64);
+}
+
+TEST_CASE("rm removes what it is told, reports the rest and goes on", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  const std::string a = run_well({"put", q}, "a");
+  const std::string b = run_well({"put", q, "--delay", "1h"}, "b");
+  const Outcome outcome = run({"rm", q, a, "zzzzzzzz", b});
+  CHECK(outcome.exit == 66);
+  CHECK(has(outcome.err, "zzzzzzzz"));
+  CHECK(run_well({"ls", q}).empty());
+}
+
+TEST_CASE("rm refuses a claimed message without --force", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  const std::string id = run_well({"put", q}, "a");
+  run_well({"take", q, "--hold"});
+  const Outcome outcome = run({"rm", q, id});
+  CHECK(outcome.exit == 72);
+  CHECK(has(outcome.err, "--force"));
+  CHECK(run_well({"cat", q, id}) == "a");
+  run_well({"rm", q, id, "--force"});
+  CHECK(run_well({"ls", q}).empty());
+}
+
+TEST_CASE("reap takes back what a dead consumer had and tells it", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  run_well({"put", q}, std::string(1 << 20, 'x'));
+  {
+    Running take{Invocation{.arguments = {"take", q}}};
+    REQUIRE(eventually([&] { return names_in(q + "/cur").size() == 1; }));
+    take.signal(SIGKILL);
+    take.wait();
+  }
+  CHECK(run_well({"reap", q}) == "returned 1, failed 0, due 0, swept 0, pruned 0");
+  const std::string json = run_well({"reap", q, "--json"});
+  for (const std::string field : {"returned", "failed", "due", "swept", "pruned"}) {
+    CHECK(has(json, "\"" + field + "\":0"));
+  }
+  CHECK(run_well({"ls", q, "--state=ready", "-q"}).size() == 36);
+}
+
+TEST_CASE("reap moves what is due", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  run_well({"put", q, "--delay=1ms"}, "x");
+  CHECK(eventually([&] {
+    run_well({"reap", q});
+    return names_in(q + "/new").size() == 1;
+  }));
+}
+
+TEST_CASE("version tells the version", "[cli][keep]") {
+  CHECK(run_well({"version"}).starts_with("spoolq "));
+  CHECK(run_well({"--version"}) == run_well({"version"}));
+  CHECK(has(run_well({"version", "--json"}), R"("version":")"));
+}
+
+}  // namespace
+}  // namespace spoolq::test

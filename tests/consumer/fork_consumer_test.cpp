@@ -1,0 +1,136 @@
+// What a forked child may do with a Consumer and a Claim that it inherited: nothing.
+#include <unistd.h>
+
+#include <csignal>
+
+#include "tests/consumer/real_queue.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/child_process.hpp"
+#include "tests/support/errors.hpp"
+
+namespace spoolq::test {
+namespace {
+
+bool is_foreign(const std::function<void()>& call) {
+  return error_of([&] { return call(), 0; }) == errc::foreign_process;
+}
+
+}  // namespace
+
+TEST_CASE("in a forked child an inherited consumer and claim throw, and spoil nothing",
+          "[consumer][fork]") {
+  RealQueue queue;
+  queue.put("hello");
+  std::optional<Consumer> consumer{queue.consumer()};
+  auto claim = consumer->take(Duration{0});
+  REQUIRE(claim);
+  CHECK_FALSE(consumer->take(Duration{10}));
+
+  SECTION("the calls throw") {
+    ChildProcess child{[&] {
+      std::array<std::byte, 4> buffer;
+      int wrong = 0;
+      const auto check = [&](const std::function<void()>& call) {
+        wrong += is_foreign(call) ? 0 : 1;
+      };
+      check([&] { static_cast<void>(consumer->try_take()); });
+      check([&] { static_cast<void>(consumer->take(Duration{0})); });
+      check([&] { static_cast<void>(consumer->take()); });
+      check([&] { static_cast<void>(claim->payload()); });
+      check([&] { static_cast<void>(claim->read(buffer)); });
+      check([&] { static_cast<void>(claim->headers()); });
+      check([&] { claim->ack(); });
+      check([&] { claim->release(); });
+      check([&] { claim->fail(reason("no")); });
+      check([&] { static_cast<void>(claim->detach(Duration{1})); });
+      check([&] { Consumer{consumer->queue()}; });
+      return claim->held() ? 50 : wrong;
+    }};
+    CHECK(child.wait() == 0);
+  }
+  SECTION("stop() and the destructors do nothing to the parent's") {
+    ChildProcess child{[&] {
+      consumer->stop();
+      claim.reset();
+      consumer.reset();
+      return 0;
+    }};
+    CHECK(child.wait() == 0);
+  }
+  SECTION("a consumer of the child's own works") {
+    queue.put("for the child");
+    ChildProcess child{[&] {
+      Consumer own{queue.path()};
+      auto taken = own.take(Duration{0});
+      if (!taken || taken->payload() != "for the child") return 1;
+      taken->ack();
+      return own.take(Duration{0}) ? 2 : 0;
+    }};
+    CHECK(child.wait() == 0);
+  }
+
+  CHECK(claim->held());
+  CHECK(claim->payload() == "hello");
+  claim->ack();
+  // The parent still wakes, by an event.
+  const pid_t self = this_thread();
+  ChildProcess other{[&] { return when_waiting(self, [&] { queue.put("again"); }) ? 0 : 1; }};
+  auto again = consumer->take(kBeforeTick);
+  REQUIRE(again);
+  CHECK(again->payload() == "again");
+  CHECK(other.wait() == 0);
+}
+
+TEST_CASE("a dead parent's claim is taken back though its child lives", "[consumer][fork][death]") {
+  RealQueue queue;
+  queue.put("hello");
+  Pipe ready;
+  Pipe child_pid;
+  ChildProcess parent{[&] {
+    Consumer consumer{queue.path()};
+    auto claim = consumer.take(Duration{0});
+    if (!claim) return 1;
+    // The child inherits all of it and stays.
+    ChildProcess grandchild{[&] {
+      ready.send("+");
+      for (;;) ::pause();
+      return 0;
+    }};
+    child_pid.send(std::to_string(grandchild.pid()) + "\n");
+    for (;;) ::pause();
+    return 0;
+  }};
+  REQUIRE(ready.receive(1) == "+");
+  std::string pid;
+  while (!pid.ends_with('\n')) pid += child_pid.receive(1);
+  Consumer consumer = queue.consumer();
+  CHECK_FALSE(consumer.take(Duration{0}));
+  parent.kill();
+  auto claim = consumer.take(kBeforeTick);
+  CHECK(::kill(std::stoi(pid), 0) == 0);
+  ::kill(std::stoi(pid), SIGKILL);
+  REQUIRE(claim);
+  CHECK(claim->payload() == "hello");
+  CHECK(claim->info().attempts == 2);
+}
+
+TEST_CASE("children that come and go do not free a living parent's claim",
+          "[consumer][fork][death]") {
+  RealQueue queue;
+  queue.put("hello");
+  Consumer consumer = queue.consumer();
+  auto claim = consumer.take(Duration{0});
+  REQUIRE(claim);
+  for (int i = 0; i < 5; ++i) {
+    ChildProcess child{[] { return 0; }};
+    CHECK(child.wait() == 0);
+    ChildProcess killed{[] { return ::raise(SIGKILL); }};
+    CHECK(killed.wait() == 128 + SIGKILL);
+  }
+  Consumer other = queue.consumer();
+  CHECK_FALSE(other.take(Duration{0}));
+  CHECK(claim->payload() == "hello");
+  claim->ack();
+}
+
+}  // namespace spoolq::test

@@ -1,0 +1,100 @@
+// A queue in a temporary folder, and what tests of waiting and racing consumers need around it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "queue/open_queue.hpp"
+#include "spoolq/consumer.hpp"
+#include "spoolq/producer.hpp"
+#include "tests/queue/world.hpp"
+#include "tests/support/forwarding_sys.hpp"
+#include "tests/support/program.hpp"
+
+namespace spoolq::test {
+
+/// Shorter than the four seconds after which a consumer looks by itself: what comes within it came
+/// because of an event or a timer for it.
+inline constexpr Duration kBeforeTick{3000};
+/// For what only has to come.
+inline constexpr Duration kLong{20'000};
+
+class RealQueue {
+ public:
+  explicit RealQueue(const std::vector<SettingChange>& settings = {});
+
+  /// Where the queue is.
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string path(Folder folder, const std::string& file = {}) const;
+  /// The folder around it, on the same file system.
+  [[nodiscard]] const Scratch& around() const { return scratch_; }
+  [[nodiscard]] std::vector<std::string> names(Folder folder) const;
+  [[nodiscard]] std::size_t count(Folder folder) const { return names(folder).size(); }
+
+  /// The queue opened anew.
+  [[nodiscard]] Queue open(Sys& sys = detail::real_sys());
+  [[nodiscard]] Consumer consumer(Sys& sys = detail::real_sys()) { return Consumer{open(sys)}; }
+  /// Puts without syncing: no test here cuts the power.
+  MessageId put(std::string_view payload, PutOptions options = {});
+
+  Log log;
+
+ private:
+  Scratch scratch_;
+  std::string path_;
+};
+
+/// Counts calls by kind. Thread-safe.
+class CountingSys final : public ForwardingSys {
+ public:
+  explicit CountingSys(Sys& inner = detail::real_sys()) : ForwardingSys{inner} {}
+
+  [[nodiscard]] std::uint64_t count(Call call) const {
+    return counts_[static_cast<std::size_t>(call)];
+  }
+  [[nodiscard]] std::uint64_t total() const;
+  /// Renames that came too late.
+  [[nodiscard]] std::uint64_t lost_renames() const { return lost_renames_; }
+
+ protected:
+  SysResult after(const CallInfo& info, SysResult result) override;
+
+ private:
+  std::array<std::atomic<std::uint64_t>, kCallCount> counts_{};
+  std::atomic<std::uint64_t> lost_renames_{0};
+};
+
+/// Does something of the test's own after the Nth call that follows arm(), 1-based.
+class HookSys final : public ForwardingSys {
+ public:
+  HookSys(std::uint64_t nth, std::function<void()> hook)
+      : ForwardingSys{detail::real_sys()}, nth_{nth}, hook_{std::move(hook)} {}
+
+  void arm() { armed_ = true; }
+  [[nodiscard]] bool fired() const { return fired_; }
+
+ protected:
+  SysResult after(const CallInfo& info, SysResult result) override;
+
+ private:
+  std::uint64_t nth_;
+  std::function<void()> hook_;
+  std::uint64_t seen_ = 0;
+  bool armed_ = false;
+  bool fired_ = false;
+};
+
+/// Whether a thread (or the only thread of a process) sleeps in the event loop.
+bool waits_for_events(pid_t thread);
+/// Runs `action` once the thread sleeps in the event loop. False when it never did.
+bool when_waiting(pid_t thread, const std::function<void()>& action);
+/// The calling thread, for the above.
+pid_t this_thread();
+
+}  // namespace spoolq::test

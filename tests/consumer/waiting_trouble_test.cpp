@@ -1,0 +1,187 @@
+// Waiting while others die, folders move, and the kernel has no events to give.
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+
+#include "tests/consumer/real_queue.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/child_process.hpp"
+#include "tests/support/errors.hpp"
+
+namespace spoolq::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A user that nothing else runs as, so that its limits are only ours.
+constexpr uid_t kNobodyElse = 61'234;
+
+/// A process that takes a message and keeps it.
+class Holder {
+ public:
+  explicit Holder(const RealQueue& queue)
+      : child_{[&] {
+          Consumer consumer{queue.path()};
+          const auto claim = consumer.take(kLong);
+          taken_.send(claim ? "+" : "-");
+          for (;;) ::pause();
+          return 0;
+        }} {}
+
+  bool has_taken() const { return taken_.receive(1) == "+"; }
+  ChildProcess& process() { return child_; }
+
+ private:
+  Pipe taken_;
+  ChildProcess child_;
+};
+
+/// Renames files into new/ and out again until the kernel keeps no more events.
+void flood(const RealQueue& queue) {
+  // Each gives an event; the default limit is 16,384. Two files, because an event that is the same
+  // as the last one is not added. The dots make them nobody's messages.
+  constexpr int kRenames = 10'000;
+  const std::array<std::string, 2> names{".one", ".two"};
+  for (const std::string& name : names) write_file(queue.path(Folder::tmp, name), "x");
+  for (int i = 0; i < kRenames; ++i) {
+    for (const auto& [from, to] :
+         {std::pair{Folder::tmp, Folder::ready}, std::pair{Folder::ready, Folder::tmp}}) {
+      for (const std::string& name : names) {
+        std::rename(queue.path(from, name).c_str(), queue.path(to, name).c_str());
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a consumer that waits gets the claim of one that was killed",
+          "[consumer][waiting][death]") {
+  RealQueue queue;
+  queue.put("hello");
+  Holder holder{queue};
+  REQUIRE(holder.has_taken());
+  Consumer consumer = queue.consumer();
+  CHECK_FALSE(consumer.take(Duration{0}));
+  const pid_t self = this_thread();
+  const pid_t victim = holder.process().pid();
+  ChildProcess killer{[&] { return when_waiting(self, [&] { ::kill(victim, SIGKILL); }) ? 0 : 1; }};
+  auto claim = consumer.take(kBeforeTick);
+  CHECK(killer.wait() == 0);
+  REQUIRE(claim);
+  CHECK(claim->payload() == "hello");
+  CHECK(claim->info().attempts == 2);
+  CHECK(queue.log.has("its consumer died"));
+}
+
+TEST_CASE("a consumer that starts after a death has the dead one's message at once",
+          "[consumer][death]") {
+  RealQueue queue;
+  queue.put("hello");
+  Holder holder{queue};
+  REQUIRE(holder.has_taken());
+  holder.process().kill();
+  Consumer consumer = queue.consumer();
+  const auto claim = consumer.try_take();
+  REQUIRE(claim);
+  CHECK(claim->info().attempts == 2);
+}
+
+TEST_CASE("a queue that is removed ends the wait with an error", "[consumer][waiting]") {
+  RealQueue queue;
+  Consumer consumer = queue.consumer();
+  const pid_t self = this_thread();
+  ChildProcess other{
+      [&] { return when_waiting(self, [&] { fs::remove_all(queue.path()); }) ? 0 : 1; }};
+  CHECK(error_of([&] { return consumer.take(kLong); }) == errc::not_a_queue);
+  CHECK(other.wait() == 0);
+}
+
+TEST_CASE("a queue that is renamed while a consumer waits goes on", "[consumer][waiting]") {
+  RealQueue queue;
+  Consumer consumer = queue.consumer();
+  const std::string moved = queue.around() / "moved";
+  const pid_t self = this_thread();
+  ChildProcess other{[&] {
+    return when_waiting(self,
+                        [&] {
+                          fs::rename(queue.path(), moved);
+                          Producer{moved}.put("hello");
+                        })
+               ? 0
+               : 1;
+  }};
+  auto claim = consumer.take(kBeforeTick);
+  CHECK(other.wait() == 0);
+  REQUIRE(claim);
+  CHECK(claim->payload() == "hello");
+  claim->ack();
+  CHECK(names_in(moved + "/cur").empty());
+}
+
+TEST_CASE("nothing is lost when the kernel drops events", "[consumer][waiting][overflow]") {
+  RealQueue queue;
+  Consumer consumer = queue.consumer();
+  CHECK_FALSE(consumer.take(Duration{0}));
+  flood(queue);
+  queue.put("hello");
+  PutOptions later;
+  later.delay = Duration{100};
+  queue.put("later", later);
+  const auto first = consumer.take(kBeforeTick);
+  CHECK(queue.log.has("overflow"));
+  REQUIRE(first);
+  const auto second = consumer.take(kBeforeTick);
+  CHECK(second);
+}
+
+TEST_CASE("a death whose event was dropped is noticed", "[consumer][waiting][overflow]") {
+  RealQueue queue;
+  queue.put("hello");
+  Holder holder{queue};
+  REQUIRE(holder.has_taken());
+  Consumer consumer = queue.consumer();
+  CHECK_FALSE(consumer.take(Duration{0}));
+  flood(queue);
+  holder.process().kill();
+  CHECK(consumer.take(kBeforeTick));
+}
+
+TEST_CASE("without inotify a consumer looks at intervals", "[consumer][waiting]") {
+  RealQueue queue;
+  const bool root = ::geteuid() == 0;
+  if (root) {
+    for (const auto& entry : fs::recursive_directory_iterator{queue.around().path()}) {
+      REQUIRE(::chown(entry.path().c_str(), kNobodyElse, kNobodyElse) == 0);
+    }
+    REQUIRE(::chown(queue.around().path().c_str(), kNobodyElse, kNobodyElse) == 0);
+  } else {
+    WARN("not root: the instances of this user are used up for a moment");
+  }
+  Pipe report;
+  ChildProcess child{[&] {
+    if (root && (::setgid(kNobodyElse) != 0 || ::setuid(kNobodyElse) != 0)) return 1;
+    ::prctl(PR_SET_DUMPABLE, 1);  // So that its own threads may be looked at in /proc.
+    while (::inotify_init1(IN_CLOEXEC) >= 0) {
+    }
+    Consumer consumer = queue.consumer();
+    const pid_t self = this_thread();
+    std::thread producer{[&] { when_waiting(self, [&] { queue.put("hello"); }); }};
+    const auto claim = consumer.take(kBeforeTick);
+    producer.join();
+    report.send(queue.log.has("looking at intervals instead") ? "reported," : "silent,");
+    report.send(claim ? "taken" : "nothing");
+    return 0;
+  }};
+  report.close_sender();
+  CHECK(report.receive_all() == "reported,taken");
+  CHECK(child.wait() == 0);
+}
+
+}  // namespace spoolq::test

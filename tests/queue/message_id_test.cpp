@@ -1,0 +1,233 @@
+// Message ids: their bits, their order, and that no two are the same.
+#include "queue/message_id.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "queue/checksum.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/child_process.hpp"
+#include "tests/support/format_page.hpp"
+
+namespace spoolq::test {
+namespace {
+
+using detail::derive_message_id;
+using detail::MessageIdSource;
+
+constexpr std::int64_t kNow = 1'763'870'400'123;
+using Bytes = std::array<std::uint8_t, 16>;
+
+Time time_of(std::int64_t milliseconds) { return Time{Duration{milliseconds}}; }
+
+/// Makes ids and sends them through a pipe, a page of 256 at a time.
+void send_ids(const Pipe& pipe, int count) {
+  MessageIdSource& source = detail::process_message_ids();
+  std::string page;
+  for (int i = 0; i < count; ++i) {
+    const MessageId id = source.next(time_of(kNow));
+    page.append(reinterpret_cast<const char*>(id.bytes().data()), id.bytes().size());
+    if (page.size() == 4096 || i + 1 == count) {
+      pipe.send(page);
+      page.clear();
+    }
+  }
+}
+
+std::vector<Bytes> ids_of(const std::string& bytes) {
+  std::vector<Bytes> ids(bytes.size() / sizeof(Bytes));
+  std::memcpy(ids.data(), bytes.data(), ids.size() * sizeof(Bytes));
+  return ids;
+}
+
+bool all_different(std::vector<Bytes> ids) {
+  std::sort(ids.begin(), ids.end());
+  return std::adjacent_find(ids.begin(), ids.end()) == ids.end();
+}
+
+}  // namespace
+
+TEST_CASE("an id is a UUID of version 7 whose first 48 bits are the time", "[queue][id]") {
+  MessageIdSource source;
+  for (const std::int64_t now : {1L, 1'000L, kNow, (1L << 48) - 1}) {
+    const MessageId id = source.next(time_of(now));
+    CHECK(id.time() == time_of(now));
+    CHECK(id.bytes()[6] >> 4 == 7);
+    CHECK(id.bytes()[8] >> 6 == 2);
+    CHECK(MessageId::parse(id.to_string()) == id);
+    CHECK(id.to_string().starts_with(fmt::format("{:08x}-{:04x}-7", now >> 16, now & 0xffff)));
+  }
+}
+
+TEST_CASE("only the canonical spelling of versions 7 and 8 is an id", "[queue][id]") {
+  for (const char* good :
+       {"01935a7b-8c3d-7e21-9f4a-1b2c3d4e5f60", "01935a7b-8c3d-8e21-9f4a-1b2c3d4e5f60",
+        "00000000-0000-7000-8000-000000000000", "ffffffff-ffff-8fff-bfff-ffffffffffff",
+        "01935a7b-8c3d-7e21-af4a-1b2c3d4e5f60"}) {
+    INFO(good);
+    const auto id = MessageId::parse(good);
+    REQUIRE(id);
+    CHECK(id->to_string() == good);
+  }
+  for (const char* bad :
+       {"", "0", "01935a7b-8c3d-7e21-9f4a-1b2c3d4e5f6", "01935a7b-8c3d-7e21-9f4a-1b2c3d4e5f600",
+        "01935A7B-8c3d-7e21-9f4a-1b2c3d4e5f60", "01935a7b8c3d7e219f4a1b2c3d4e5f60",
+        "{01935a7b-8c3d-7e21-9f4a-1b2c3d4e5f60}", "01935a7b-8c3d7-e21-9f4a-1b2c3d4e5f60",
+        "01935a7b-8c3d-7e21-9f4a-1b2c3d4e5f6g", "01935a7b-8c3d-7e21-9f4a-1b2c3d4e5f6 ",
+        "01935a7b-8c3d-1e21-9f4a-1b2c3d4e5f60", "01935a7b-8c3d-4e21-9f4a-1b2c3d4e5f60",
+        "01935a7b-8c3d-6e21-9f4a-1b2c3d4e5f60", "01935a7b-8c3d-9e21-9f4a-1b2c3d4e5f60",
+        "01935a7b-8c3d-7e21-7f4a-1b2c3d4e5f60", "01935a7b-8c3d-7e21-cf4a-1b2c3d4e5f60",
+        "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"}) {
+    INFO(bad);
+    CHECK_FALSE(MessageId::parse(bad));
+  }
+}
+
+TEST_CASE("ids sort in the order they were made while the clock stands still", "[queue][id]") {
+  MessageIdSource source;
+  MessageId last = source.next(time_of(kNow));
+  bool ordered = true;
+  for (int i = 1; i < 100'000; ++i) {
+    const MessageId id = source.next(time_of(kNow));
+    ordered = ordered && last < id && last.to_string() < id.to_string();
+    last = id;
+  }
+  CHECK(ordered);
+  // 2,048 and more ids have room in a millisecond, so the time is hardly borrowed.
+  CHECK(last.time() - time_of(kNow) <= Duration{100'000 / 2'048});
+}
+
+TEST_CASE("ids sort in the order they were made when the clock steps back", "[queue][id]") {
+  MessageIdSource source;
+  MessageId last = source.next(time_of(kNow));
+  bool ordered = true;
+  for (std::int64_t i = 1; i < 20'000; ++i) {
+    const std::int64_t step = i % 3 == 0 ? -3'600'000 : i % 3;
+    const MessageId id = source.next(time_of(kNow + i / 100 + step));
+    ordered = ordered && last < id;
+    last = id;
+  }
+  CHECK(ordered);
+  CHECK(source.next(time_of(kNow + 3'600'000)).time() == time_of(kNow + 3'600'000));
+}
+
+TEST_CASE("eight processes and a fork in the middle make no id twice", "[queue][id][fork]") {
+  constexpr int kProcesses = 8;
+  constexpr int kEach = 100'000;
+  // The children go on from their parent's counter, in the same millisecond.
+  std::vector<Bytes> ids;
+  for (int i = 0; i < 1'000; ++i) {
+    ids.push_back(detail::process_message_ids().next(time_of(kNow)).bytes());
+  }
+  std::vector<std::unique_ptr<Pipe>> pipes;
+  std::vector<std::unique_ptr<ChildProcess>> children;
+  for (int i = 0; i < kProcesses; ++i) {
+    pipes.push_back(std::make_unique<Pipe>());
+    children.push_back(std::make_unique<ChildProcess>([&] {
+      send_ids(*pipes.back(), kEach);
+      return 0;
+    }));
+    pipes.back()->close_sender();
+  }
+  for (int i = 0; i < 1'000; ++i) {
+    ids.push_back(detail::process_message_ids().next(time_of(kNow)).bytes());
+  }
+  for (int i = 0; i < kProcesses; ++i) {
+    const auto made = ids_of(pipes[static_cast<std::size_t>(i)]->receive_all());
+    CHECK(made.size() == kEach);
+    CHECK(std::is_sorted(made.begin(), made.end()));
+    ids.insert(ids.end(), made.begin(), made.end());
+    CHECK(children[static_cast<std::size_t>(i)]->wait() == 0);
+  }
+  CHECK(all_different(std::move(ids)));
+}
+
+TEST_CASE("the page's derived ids are derived", "[queue][id][format]") {
+  const auto rows = format_table("<!-- test vectors: derived ids -->");
+  CHECK(rows.size() >= 3);
+  for (const auto& row : rows) {
+    const auto queue_id = MessageId::parse(row.at(0));
+    REQUIRE(queue_id);
+    const MessageId id =
+        derive_message_id(*queue_id, std::stoull(row.at(1)), std::stoull(row.at(2)),
+                          time_of(std::stoll(row.at(3))), row.at(4));
+    CHECK(id.to_string() == row.at(5));
+  }
+}
+
+TEST_CASE("the page's checksum of no bytes is right", "[queue][format]") {
+  const std::string text =
+      fmt::format("XXH3-64 of no bytes is `{:016x}`.", detail::Checksum{}.value());
+  CHECK(format_page().find(text) != std::string::npos);
+}
+
+TEST_CASE("a checksum does not depend on the parts it was given", "[queue][checksum]") {
+  std::string payload;
+  for (int i = 0; i < 5'000; ++i) payload += static_cast<char>(i * 31);
+  detail::Checksum whole;
+  whole.update(payload);
+  for (const std::size_t part : {1U, 7U, 240U, 256U, 1'024U, 4'999U}) {
+    detail::Checksum sum;
+    for (std::size_t at = 0; at < payload.size(); at += part) {
+      sum.update(std::string_view{payload}.substr(at, part));
+    }
+    CHECK(sum.value() == whole.value());
+  }
+}
+
+TEST_CASE("a derived id is a UUID of version 8 that depends on all that the page names",
+          "[queue][id]") {
+  const MessageId queue = MessageId::parse("0b4f3c52-6d0e-8d4c-8a55-0f6c1c7c2f10").value();
+  const MessageId other = MessageId::parse("0b4f3c52-6d0e-8d4c-8a55-0f6c1c7c2f11").value();
+  const MessageId id = derive_message_id(queue, 12, 34, time_of(kNow), "report.txt");
+  CHECK(id.time() == time_of(kNow));
+  CHECK(id.bytes()[6] >> 4 == 8);
+  CHECK(id.bytes()[8] >> 6 == 2);
+  CHECK(MessageId::parse(id.to_string()) == id);
+  CHECK(derive_message_id(queue, 12, 34, time_of(kNow), "report.txt") == id);
+  const std::set<MessageId> different{
+      id,
+      derive_message_id(other, 12, 34, time_of(kNow), "report.txt"),
+      derive_message_id(queue, 13, 34, time_of(kNow), "report.txt"),
+      derive_message_id(queue, 12, 35, time_of(kNow), "report.txt"),
+      derive_message_id(queue, 12, 34, time_of(kNow), "report.txu"),
+      derive_message_id(queue, 12, 34, time_of(kNow), ""),
+      derive_message_id(queue, 12, 34, time_of(kNow + 1), "report.txt")};
+  CHECK(different.size() == 7);
+}
+
+TEST_CASE("derived ids sort by the time of the last write", "[queue][id]") {
+  const MessageId queue = detail::random_queue_id();
+  MessageId last = derive_message_id(queue, 1, 1, time_of(0), "a");
+  for (const std::int64_t now : {1L, 65'536L, kNow, kNow + 1}) {
+    const MessageId id = derive_message_id(queue, 1, 1, time_of(now), "a");
+    CHECK(last < id);
+    last = id;
+  }
+  // A time before 1970 has no place in an id.
+  CHECK(derive_message_id(queue, 1, 1, time_of(-5), "a").time() == time_of(0));
+}
+
+TEST_CASE("a queue's id reads back", "[queue][id]") {
+  const MessageId id = detail::random_queue_id();
+  CHECK(MessageId::parse(id.to_string()) == id);
+  CHECK(id != detail::random_queue_id());
+}
+
+TEST_CASE("random tokens are names of consumers", "[queue][id]") {
+  std::set<std::string> tokens;
+  for (int i = 0; i < 1'000; ++i) tokens.insert(detail::random_token());
+  CHECK(tokens.size() == 1'000);
+  for (const std::string& token : tokens) {
+    CHECK(token.size() == 16);
+    CHECK(token.find_first_not_of("0123456789abcdef") == std::string::npos);
+  }
+}
+
+}  // namespace spoolq::test

@@ -1,0 +1,144 @@
+// The judge.
+#include "tests/queue/promises.hpp"
+
+#include <fmt/core.h>
+
+#include <array>
+#include <optional>
+#include <set>
+
+#include "queue/directory_scan.hpp"
+#include "queue/listing.hpp"
+#include "queue/open_queue.hpp"
+#include "queue/payload.hpp"
+#include "queue/transitions.hpp"
+#include "queue/upkeep.hpp"
+#include "spoolq/consumer.hpp"
+
+namespace spoolq::test {
+namespace {
+
+using detail::OpenQueue;
+using detail::StoredMessage;
+
+constexpr std::array kStates{State::ready, State::claimed, State::delayed, State::failed,
+                             State::done};
+constexpr int kDeliveriesMax = 100;
+
+struct Seen {
+  State state;
+  StoredMessage message;
+  std::string payload;
+  ino_t inode = 0;
+};
+
+/// Everything in the message folders. `wrong` gets what is torn.
+std::vector<Seen> look(OpenQueue& queue, std::string& wrong) {
+  std::vector<Seen> all;
+  for (const State state : kStates) {
+    detail::scan_messages(queue, state, [&](const StoredMessage& message) {
+      detail::PayloadReader reader{detail::open_message(queue, message.folder, message.file),
+                                   message};
+      std::array<std::byte, 4096> buffer;
+      std::string payload;
+      while (const auto size = reader.read(queue.sys(), buffer, message.file)) {
+        payload.append(reinterpret_cast<const char*>(buffer.data()), size);
+      }
+      if (const auto mismatch = reader.mismatch()) {
+        wrong += fmt::format("torn in {}: {}: {}\n", to_string(state), message.file, *mismatch);
+      }
+      struct stat status = {};
+      static_cast<void>(queue.sys().fstat(reader.fd(), status));
+      all.push_back({state, message, payload, status.st_ino});
+      return true;
+    });
+  }
+  return all;
+}
+
+std::string check_count(const std::string& payload, Fate fate, int count, const char* verb) {
+  if (fate == Fate::there && count != 1) {
+    return fmt::format("'{}' must be there and was {} {} times\n", payload, verb, count);
+  }
+  if (fate == Fate::gone && count != 0) {
+    return fmt::format("'{}' must be gone and was {} {} times\n", payload, verb, count);
+  }
+  if (fate == Fate::either && count > 1) {
+    return fmt::format("'{}' was {} {} times\n", payload, verb, count);
+  }
+  return {};
+}
+
+std::string check_counts(const Fates& fates, const std::map<std::string, int>& counts,
+                         const char* verb) {
+  std::string wrong;
+  for (const auto& [payload, fate] : fates) {
+    const auto found = counts.find(payload);
+    wrong += check_count(payload, fate, found == counts.end() ? 0 : found->second, verb);
+  }
+  for (const auto& [payload, count] : counts) {
+    if (!fates.contains(payload)) {
+      wrong += fmt::format("'{}', which nobody put, was {}\n", payload, verb);
+    }
+  }
+  return wrong;
+}
+
+/// Brings every message to where a consumer finds it, without waiting for its time.
+void make_deliverable(OpenQueue& queue, const std::vector<Seen>& all) {
+  for (const Seen& seen : all) {
+    if (seen.state == State::delayed) static_cast<void>(detail::make_due(queue, seen.message));
+    if (seen.state == State::failed) static_cast<void>(detail::retry(queue, seen.message));
+    if (seen.state == State::claimed && detail::is_detached(seen.message.name.claim)) {
+      detail::release(queue, seen.message, std::nullopt);
+    }
+  }
+}
+
+std::map<std::string, int> drain(const std::shared_ptr<OpenQueue>& queue, std::string& wrong) {
+  std::map<std::string, int> delivered;
+  Consumer consumer{Queue{queue}};
+  for (int i = 0; i < kDeliveriesMax; ++i) {
+    auto claim = consumer.try_take();
+    if (!claim) return delivered;
+    ++delivered[claim->payload()];
+    claim->ack();
+  }
+  wrong += "the queue does not become empty\n";
+  return delivered;
+}
+
+}  // namespace
+
+std::string judge(detail::Sys& sys, const std::string& path, const Fates& fates) {
+  std::string wrong;
+  try {
+    const auto queue = std::make_shared<OpenQueue>(sys, path, LogHandler{});
+    const std::vector<Seen> all = look(*queue, wrong);
+    // Where a file system may split a rename, a message may have two names until it is claimed.
+    std::map<std::string, int> present;
+    std::set<ino_t> inodes;
+    for (const Seen& seen : all) {
+      if (seen.state != State::done && inodes.insert(seen.inode).second) ++present[seen.payload];
+    }
+    wrong += check_counts(fates, present, "present");
+    if (!wrong.empty()) return wrong;
+    make_deliverable(*queue, all);
+    wrong += check_counts(fates, drain(queue, wrong), "delivered");
+    for (const Seen& seen : look(*queue, wrong)) {
+      if (seen.state == State::done) continue;
+      wrong += fmt::format("{} is left in {}\n", seen.message.file, to_string(seen.state));
+    }
+    if (queue->folders().has(detail::Folder::bad)) {
+      detail::scan_directory(sys, queue->fd(detail::Folder::bad), "bad", [&](const auto& entry) {
+        wrong += fmt::format("{} is in bad/\n", entry.name);
+        return true;
+      });
+    }
+  } catch (const Error& error) {
+    wrong += fmt::format("whoever comes next meets: {}\n", error.what());
+  }
+  return wrong;
+}
+
+}  // namespace spoolq::test

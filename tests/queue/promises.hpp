@@ -1,0 +1,43 @@
+// The promises of docs/guarantees.md as one judgement, and stories that are told to it: what a
+// program does with a queue, with the fate that each message must have at every moment of it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "queue/sys.hpp"
+
+namespace spoolq::test {
+
+/// What must become of a message, whatever happens next.
+enum class Fate {
+  there,   ///< In the queue, whole, under one name, and delivered.
+  gone,    ///< Never delivered again.
+  either,  ///< A call about it has begun and not returned: one of the two, never torn.
+};
+
+/// By payload, which is different for every message of a story.
+using Fates = std::map<std::string, Fate>;
+
+/// Opens the queue at `path` as whoever comes next does, looks at every message, drains the queue,
+/// and says what contradicts `fates`; empty when nothing does. Changes the queue.
+std::string judge(detail::Sys& sys, const std::string& path, const Fates& fates);
+
+struct Story {
+  std::string name;
+  /// Makes what is there at the beginning; durable, and not disturbed.
+  std::function<void(detail::Sys&, const std::string& path, Fates&)> prepare;
+  /// What is disturbed. Keeps the fates true to what it has begun and what has returned.
+  std::function<void(detail::Sys&, const std::string& path, Fates&)> act;
+};
+
+/// One story for each transition.
+const std::vector<Story>& stories();
+const Story& story(const std::string& name);
+
+/// Makes the queue a story plays in. No limits of space, many attempts.
+void make_story_queue(detail::Sys& sys, const std::string& path);
+
+}  // namespace spoolq::test

@@ -1,0 +1,217 @@
+// The one rename of messages: what it answers to every errno.
+#include "queue/rename.hpp"
+
+#include <cstdio>
+
+#include "queue/message_id.hpp"
+#include "tests/queue/world.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/errors.hpp"
+#include "tests/support/forwarding_sys.hpp"
+
+namespace spoolq::test {
+namespace {
+
+using detail::Ballast;
+using detail::Destination;
+using detail::rename_message;
+
+/// Renames fail as `answer` says, which gets the flags; 0 lets the call through.
+class RenameSys final : public ForwardingSys {
+ public:
+  RenameSys(Sys& inner, std::function<int(const CallInfo&)> answer)
+      : ForwardingSys{inner}, answer_{std::move(answer)} {}
+
+ protected:
+  std::optional<SysResult> before(const CallInfo& info) override {
+    if (info.call != Call::renameat2) return std::nullopt;
+    const int error = answer_(info);
+    return error == 0 ? std::nullopt : std::optional{SysResult::failure(error)};
+  }
+
+ private:
+  std::function<int(const CallInfo&)> answer_;
+};
+
+/// A file in new/ under that name, to be renamed into failed/.
+struct RenameWorld : World {
+  MessageName name;
+  std::string file;
+  Destination target;
+
+  RenameWorld() {
+    name.id = detail::process_message_ids().next(queue->now());
+    name.size = 3;
+    file = format_name(name);
+    disk.plant_file(path(Folder::ready, file), "one");
+    target = {Folder::failed, name, {}};
+  }
+  std::optional<std::string> rename(Ballast ballast = Ballast::give) {
+    return rename_message(*queue, Folder::ready, file, target, ballast);
+  }
+  std::optional<std::string> rename_through(Sys& sys, Ballast ballast = Ballast::give) {
+    return rename_message(*open(sys), Folder::ready, file, target, ballast);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a message is renamed and the new name returned", "[queue][rename]") {
+  RenameWorld world;
+  CHECK(world.rename() == world.file);
+  CHECK(world.names(Folder::failed) == std::vector{world.file});
+  CHECK(world.count(Folder::ready) == 0);
+  CHECK(world.log.size() == 0);
+}
+
+TEST_CASE("a message that is gone is somebody else's", "[queue][rename]") {
+  RenameWorld world;
+  world.disk.unlink(world.path(Folder::ready, world.file));
+  CHECK(world.rename() == std::nullopt);
+}
+
+TEST_CASE("a second name of one file is removed, not renamed", "[queue][rename]") {
+  RenameWorld world;
+  world.disk.plant_hard_link(world.path(Folder::ready, world.file),
+                             world.path(Folder::failed, world.file));
+  CHECK(world.rename() == world.file);
+  CHECK(world.names(Folder::failed) == std::vector{world.file});
+  CHECK(world.count(Folder::ready) == 0);
+  CHECK(world.log.size() == 0);
+}
+
+TEST_CASE("another file of that name is kept, and both are told apart", "[queue][rename]") {
+  RenameWorld world;
+  world.disk.plant_file(world.path(Folder::failed, world.file), "two");
+  world.target.name.copy = 1;
+  world.disk.plant_file(world.path(Folder::failed, format_name(world.target.name)), "three");
+  world.target.name.copy.reset();
+  const auto renamed = world.rename();
+  REQUIRE(renamed);
+  CHECK(detail::parse_name(*renamed)->copy == 2);
+  CHECK(detail::parse_name(*renamed)->id == world.name.id);
+  CHECK(world.disk.read_file(world.path(Folder::failed, *renamed)) == "one");
+  CHECK(world.disk.read_file(world.path(Folder::failed, world.file)) == "two");
+  CHECK(world.count(Folder::failed) == 3);
+  CHECK(world.log.has("keeping both"));
+  CHECK(world.log.size() == 1);
+}
+
+TEST_CASE("a rename that finds no room gets the ballast's", "[queue][rename][full]") {
+  const int error = GENERATE(ENOSPC, EDQUOT);
+  RenameWorld world;
+  RenameSys sys{world.disk,
+                [&](const CallInfo&) { return world.disk.exists("/q/ballast") ? error : 0; }};
+  CHECK(world.rename_through(sys) == world.file);
+  CHECK_FALSE(world.disk.exists("/q/ballast"));
+  CHECK(world.log.has("ballast"));
+}
+
+TEST_CASE("without ballast, or where that is not enough, a full disk is an error",
+          "[queue][rename][full]") {
+  const int error = GENERATE(ENOSPC, EDQUOT);
+  RenameWorld world;
+  int renames = 0;
+  RenameSys sys{world.disk, [&](const CallInfo&) {
+                  ++renames;
+                  return error;
+                }};
+  CHECK(error_of([&] { return world.rename_through(sys); }) == errno_code(error));
+  CHECK(renames == 2);
+  CHECK(error_of([&] { return world.rename_through(sys); }) == errno_code(error));
+  CHECK(world.names(Folder::ready) == std::vector{world.file});
+}
+
+TEST_CASE("a rename that must not have the ballast leaves it", "[queue][rename][full]") {
+  RenameWorld world;
+  RenameSys sys{world.disk, [](const CallInfo&) { return ENOSPC; }};
+  CHECK(error_of([&] { return world.rename_through(sys, Ballast::keep); }) == errno_code(ENOSPC));
+  CHECK(world.disk.exists("/q/ballast"));
+}
+
+TEST_CASE("where RENAME_NOREPLACE is unknown, a look and a plain rename do", "[queue][rename]") {
+  const int error = GENERATE(EINVAL, ENOSYS);
+  RenameWorld world;
+  RenameSys sys{world.disk, [&](const CallInfo& info) { return info.flags != 0 ? error : 0; }};
+  SECTION("free") { CHECK(world.rename_through(sys) == world.file); }
+  SECTION("another file") {
+    world.disk.plant_file(world.path(Folder::failed, world.file), "two");
+    const auto renamed = world.rename_through(sys);
+    REQUIRE(renamed);
+    CHECK(detail::parse_name(*renamed)->copy == 1);
+    CHECK(world.disk.read_file(world.path(Folder::failed, world.file)) == "two");
+  }
+  SECTION("the same file") {
+    world.disk.plant_hard_link(world.path(Folder::ready, world.file),
+                               world.path(Folder::failed, world.file));
+    CHECK(world.rename_through(sys) == world.file);
+    CHECK(world.count(Folder::failed) == 1);
+  }
+  SECTION("gone") {
+    world.disk.unlink(world.path(Folder::ready, world.file));
+    CHECK(world.rename_through(sys) == std::nullopt);
+    return;
+  }
+  CHECK(world.count(Folder::ready) == 0);
+}
+
+TEST_CASE("every other errno is thrown, and the message stays", "[queue][rename]") {
+  const int error = GENERATE(EPERM, EACCES, EXDEV, EROFS, EIO, ENOTDIR, ENAMETOOLONG);
+  RenameWorld world;
+  RenameSys sys{world.disk, [&](const CallInfo&) { return error; }};
+  CHECK(error_of([&] { return world.rename_through(sys); }) == errno_code(error));
+  CHECK(world.names(Folder::ready) == std::vector{world.file});
+  CHECK(world.count(Folder::failed) == 0);
+}
+
+TEST_CASE("what is not a message goes to bad/ under its name, and is reported",
+          "[queue][rename][quarantine]") {
+  World world;
+  world.disk.plant_fifo(world.path(Folder::ready, "fifo"));
+  world.disk.plant_symlink(world.path(Folder::ready, "li\nnk"), "/q/spoolq.json");
+  world.disk.clear_calls();
+  detail::quarantine(*world.queue, Folder::ready, "fifo", "it is a FIFO");
+  detail::quarantine(*world.queue, Folder::ready, "li\nnk", "it is a link");
+  for (const CallRecord& each : world.disk.calls()) {
+    CHECK(each.call == Call::renameat2);
+  }
+  CHECK(world.names(Folder::bad) == std::vector<std::string>{"fifo", "li\nnk"});
+  CHECK(world.log.has("it is a FIFO"));
+  CHECK(world.log.has("li\\x0ank"));
+}
+
+TEST_CASE("a name that bad/ has already, or cannot have, is replaced by a fresh one",
+          "[queue][rename][quarantine]") {
+  World world;
+  world.disk.plant_file(world.path(Folder::bad, "thing"), "old");
+  world.disk.plant_file(world.path(Folder::ready, "thing"), "new");
+  detail::quarantine(*world.queue, Folder::ready, "thing", "why not");
+  world.disk.plant_file(world.path(Folder::ready, "long"), "long");
+  RenameSys sys{world.disk, [](const CallInfo& info) {
+                  return std::string_view{info.to} == "long" ? ENAMETOOLONG : 0;
+                }};
+  detail::quarantine(*world.open(sys), Folder::ready, "long", "why not");
+  const auto names = world.names(Folder::bad);
+  REQUIRE(names.size() == 3);
+  CHECK(names[0].starts_with("bad-"));
+  CHECK(names[1].starts_with("bad-"));
+  CHECK(names[0] != names[1]);
+  CHECK(world.disk.read_file(world.path(Folder::bad, "thing")) == "old");
+  CHECK(world.count(Folder::ready) == 0);
+}
+
+TEST_CASE("quarantine of what is gone does nothing, and other errors are thrown",
+          "[queue][rename][quarantine]") {
+  World world;
+  CHECK_NOTHROW(detail::quarantine(*world.queue, Folder::ready, "gone", "why not"));
+  CHECK(world.log.size() == 0);
+  world.disk.plant_file(world.path(Folder::ready, "thing"), "x");
+  RenameSys sys{world.disk, [](const CallInfo&) { return EACCES; }};
+  CHECK(error_of([&] {
+          detail::quarantine(*world.open(sys), Folder::ready, "thing", "why not");
+          return 0;
+        }) == errno_code(EACCES));
+  CHECK(world.count(Folder::ready) == 1);
+}
+
+}  // namespace spoolq::test

@@ -1,0 +1,270 @@
+// One story for each transition of docs/architecture.md.
+#include <fcntl.h>
+
+#include <stdexcept>
+
+#include "queue/directory_scan.hpp"
+#include "queue/held_claims.hpp"
+#include "queue/listing.hpp"
+#include "queue/message_id.hpp"
+#include "queue/open_queue.hpp"
+#include "queue/rename.hpp"
+#include "queue/throw_error.hpp"
+#include "queue/transitions.hpp"
+#include "queue/upkeep.hpp"
+#include "queue/whole_file.hpp"
+#include "spoolq/consumer.hpp"
+#include "spoolq/producer.hpp"
+#include "tests/queue/promises.hpp"
+
+namespace spoolq::test {
+namespace {
+
+using detail::Folder;
+using detail::OpenQueue;
+using detail::StoredMessage;
+using detail::Sys;
+using std::chrono::hours;
+
+constexpr const char* kOne = "the first message";
+constexpr const char* kTwo = "the second message, a little longer";
+/// A consumer that never was: its claims are those of the dead.
+constexpr const char* kDeadClaim = "0123456789abcdef.1";
+
+std::shared_ptr<OpenQueue> open(Sys& sys, const std::string& path) {
+  return std::make_shared<OpenQueue>(sys, path, LogHandler{});
+}
+
+void put(Sys& sys, const std::string& path, Fates& fates, const std::string& payload,
+         const PutOptions& options = {}) {
+  Producer producer{Queue{open(sys, path)}};
+  fates[payload] = Fate::either;
+  try {
+    producer.put(payload, options);
+  } catch (const Error& error) {
+    // Refused means refused; only the one error says that it may be visible.
+    if (error.code() != errc::indeterminate) fates[payload] = Fate::gone;
+    throw;
+  }
+  fates[payload] = Fate::there;
+}
+
+PutOptions rich_options() {
+  PutOptions options;
+  options.priority = 2;
+  options.delay = hours{1};
+  options.time_to_live = hours{48};
+  options.key = "user/7";
+  options.type = "text/plain";
+  options.name = "cat.jpg";
+  options.headers = {{"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}};
+  return options;
+}
+
+/// The only message in `state`.
+StoredMessage only(OpenQueue& queue, State state) {
+  std::optional<StoredMessage> found;
+  detail::scan_messages(queue, state, [&](const StoredMessage& message) {
+    found = message;
+    return true;
+  });
+  if (!found) detail::throw_errno(ENOENT, "find the only message in", queue.path());
+  return *found;
+}
+
+void claim_as_the_dead(OpenQueue& queue) {
+  const StoredMessage ready = only(queue, State::ready);
+  static_cast<void>(detail::claim(queue, ready.file, ready.name, kDeadClaim));
+}
+
+/// Takes the only message and does something with it.
+void take_and(Sys& sys, const std::string& path, const std::function<void(Claim&)>& what) {
+  Consumer consumer{Queue{open(sys, path)}};
+  auto claim = consumer.try_take();
+  if (!claim) detail::throw_errno(ENOENT, "take from", path);
+  what(*claim);
+}
+
+void ack_one(Sys& sys, const std::string& path, Fates& fates) {
+  take_and(sys, path, [&](Claim& claim) {
+    fates[kOne] = Fate::either;
+    claim.ack();
+    fates[kOne] = Fate::gone;
+  });
+}
+
+/// Drops a file into new/ as a program does that knows nothing of spoolq, and syncs nothing.
+void drop_stranger(Sys& sys, const std::string& path, const std::string& payload) {
+  OpenQueue queue{sys, path, {}};
+  const int tmp = queue.fd(Folder::tmp);
+  const auto opened = sys.openat(tmp, "report.txt", O_WRONLY | O_CREAT | O_EXCL, 0600);
+  if (!opened.ok()) detail::throw_errno(opened.error(), "create", "report.txt");
+  const detail::UniqueFd fd{sys, opened.fd()};
+  detail::write_all(sys, fd.get(), payload, "report.txt");
+  const auto renamed =
+      sys.renameat2(tmp, "report.txt", queue.fd(Folder::ready), "1795403405.P10625Q1.vm", 0);
+  if (!renamed.ok()) detail::throw_errno(renamed.error(), "rename", "report.txt");
+}
+
+/// Makes a file of that name and content, as a restored backup may.
+void restore_file(OpenQueue& queue, Folder folder, const std::string& file,
+                  const std::string& payload) {
+  Sys& sys = queue.sys();
+  const auto opened = sys.openat(queue.fd(folder), file.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600);
+  if (!opened.ok()) detail::throw_errno(opened.error(), "create", file);
+  const detail::UniqueFd fd{sys, opened.fd()};
+  detail::write_all(sys, fd.get(), payload, file);
+  if (!sys.fsync(fd.get()).ok() || !sys.fsync(queue.fd(folder)).ok()) {
+    detail::throw_errno(EIO, "fsync", file);
+  }
+}
+
+void one_ready(Sys& sys, const std::string& path, Fates& fates) { put(sys, path, fates, kOne); }
+
+void one_of_the_dead(Sys& sys, const std::string& path, Fates& fates) {
+  put(sys, path, fates, kOne);
+  claim_as_the_dead(*open(sys, path));
+}
+
+void one_failed(Sys& sys, const std::string& path, Fates& fates) {
+  put(sys, path, fates, kOne);
+  take_and(sys, path, [](Claim& claim) {
+    Reason reason;
+    reason.text = "no";
+    claim.fail(reason);
+  });
+}
+
+void one_delayed(Sys& sys, const std::string& path, Fates& fates) {
+  PutOptions options;
+  options.delay = hours{1};
+  put(sys, path, fates, kOne, options);
+}
+
+void keep_done(Sys& sys, const std::string& path, Fates& fates) {
+  put(sys, path, fates, kOne);
+  open(sys, path)->configure({{"keep_done", "on"}});
+}
+
+/// A claimed message of the dead, and another one in new/ with the name that it will want back.
+void twin(Sys& sys, const std::string& path, Fates& fates) {
+  const auto queue = open(sys, path);
+  detail::MessageName name;
+  name.id = detail::process_message_ids().next(queue->now());
+  name.attempts = 1;
+  restore_file(*queue, Folder::ready, detail::format_name(name), kTwo);
+  name.claim = kDeadClaim;
+  restore_file(*queue, Folder::claimed, detail::format_name(name), kOne);
+  fates[kOne] = fates[kTwo] = Fate::there;
+}
+
+std::vector<Story> make_stories() {
+  return {
+      {"put", [](Sys&, const std::string&, Fates&) {},
+       [](Sys& sys, const std::string& path, Fates& fates) { put(sys, path, fates, kOne); }},
+      {"put with all options", one_ready,
+       [](Sys& sys, const std::string& path, Fates& fates) {
+         put(sys, path, fates, kTwo, rich_options());
+       }},
+      {"claim and ack", one_ready, ack_one},
+      {"claim and ack, kept", keep_done, ack_one},
+      {"release", one_ready,
+       [](Sys& sys, const std::string& path, Fates&) {
+         take_and(sys, path, [](Claim& claim) { claim.release(); });
+       }},
+      {"release with delay", one_ready,
+       [](Sys& sys, const std::string& path, Fates&) {
+         take_and(sys, path, [](Claim& claim) { claim.release(hours{1}); });
+       }},
+      {"fail", one_ready,
+       [](Sys& sys, const std::string& path, Fates&) {
+         take_and(sys, path, [](Claim& claim) {
+           Reason reason;
+           reason.text = "broken";
+           reason.exit_code = 65;
+           claim.fail(reason);
+         });
+       }},
+      {"retry", one_failed,
+       [](Sys& sys, const std::string& path, Fates&) {
+         const auto queue = open(sys, path);
+         detail::retry(*queue, only(*queue, State::failed));
+       }},
+      {"remove", one_ready,
+       [](Sys& sys, const std::string& path, Fates& fates) {
+         const auto queue = open(sys, path);
+         const StoredMessage message = only(*queue, State::ready);
+         fates[kOne] = Fate::either;
+         detail::remove(*queue, message);
+         fates[kOne] = Fate::gone;
+       }},
+      {"due", one_delayed,
+       [](Sys& sys, const std::string& path, Fates&) {
+         const auto queue = open(sys, path);
+         detail::make_due(*queue, only(*queue, State::delayed));
+       }},
+      {"due, claim and ack", one_delayed,
+       [](Sys& sys, const std::string& path, Fates& fates) {
+         {
+           const auto queue = open(sys, path);
+           detail::make_due(*queue, only(*queue, State::delayed));
+         }
+         ack_one(sys, path, fates);
+       }},
+      {"reap", one_of_the_dead,
+       [](Sys& sys, const std::string& path, Fates&) { detail::reap(*open(sys, path)); }},
+      {"reap, claim and ack", one_of_the_dead,
+       [](Sys& sys, const std::string& path, Fates& fates) {
+         detail::reap(*open(sys, path));
+         ack_one(sys, path, fates);
+       }},
+      {"reap beside a copy", twin,
+       [](Sys& sys, const std::string& path, Fates&) { detail::reap(*open(sys, path)); }},
+      {"hold, extend and ack", one_ready,
+       [](Sys& sys, const std::string& path, Fates& fates) {
+         std::string receipt;
+         take_and(sys, path, [&](Claim& claim) { receipt = claim.detach(hours{1}); });
+         Queue queue{open(sys, path)};
+         queue.extend(queue.held_claim(receipt), hours{2});
+         const HeldClaim claim = queue.held_claim(receipt);
+         fates[kOne] = Fate::either;
+         queue.ack(claim);
+         fates[kOne] = Fate::gone;
+       }},
+      {"take a stranger's file",
+       [](Sys& sys, const std::string& path, Fates& fates) {
+         drop_stranger(sys, path, kOne);
+         // Its writer synced nothing: until somebody has it, a power cut may do what it likes.
+         fates[kOne] = Fate::there;
+       },
+       ack_one},
+      {"configure", one_ready,
+       [](Sys& sys, const std::string& path, Fates&) {
+         open(sys, path)->configure({{"max_attempts", "7"}});
+       }},
+      {"init again", one_ready,
+       [](Sys& sys, const std::string& path, Fates&) {
+         detail::init_queue(sys, path, {{"max_attempts", "9"}});
+       }},
+  };
+}
+
+}  // namespace
+
+const std::vector<Story>& stories() {
+  static const std::vector<Story> all = make_stories();
+  return all;
+}
+
+const Story& story(const std::string& name) {
+  for (const Story& candidate : stories()) {
+    if (candidate.name == name) return candidate;
+  }
+  throw std::invalid_argument{"no story " + name};
+}
+
+void make_story_queue(Sys& sys, const std::string& path) {
+  detail::init_queue(sys, path, {{"min_free", "0"}, {"max_attempts", "50"}});
+}
+
+}  // namespace spoolq::test

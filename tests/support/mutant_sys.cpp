@@ -1,0 +1,138 @@
+// What each mutant leaves out.
+#include "tests/support/mutant_sys.hpp"
+
+#include <fcntl.h>
+
+#include <cstdio>
+#include <string_view>
+
+namespace spoolq::test {
+
+const char* to_string(Mutant mutant) {
+  switch (mutant) {
+    case Mutant::none:
+      return "none";
+    case Mutant::no_file_fsync:
+      return "no_file_fsync";
+    case Mutant::no_new_fsync:
+      return "no_new_fsync";
+    case Mutant::ack_syncs_new:
+      return "ack_syncs_new";
+    case Mutant::no_ack_sync:
+      return "no_ack_sync";
+    case Mutant::rename_replaces:
+      return "rename_replaces";
+    case Mutant::no_directory_fstat:
+      return "no_directory_fstat";
+    case Mutant::no_recheck_after_lock:
+      return "no_recheck_after_lock";
+    case Mutant::no_sync_at_all:
+      return "no_sync_at_all";
+  }
+  return "";
+}
+
+void MutantSys::remember(const CallInfo& info, int fd) {
+  Opened made;
+  made.is_directory = (info.flags & static_cast<std::uint64_t>(O_DIRECTORY)) != 0;
+  std::string_view path{info.name};
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  const std::lock_guard lock{mutex_};
+  if (path == "." && opened_.contains(info.fd)) {
+    made.name = opened_[info.fd].name;
+    made.parent = opened_[info.fd].parent;
+  } else {
+    made.name = path.substr(path.rfind('/') + 1);
+    made.parent = info.fd;
+  }
+  opened_[fd] = made;
+}
+
+MutantSys::Opened MutantSys::opened(int fd) {
+  const std::lock_guard lock{mutex_};
+  const auto found = opened_.find(fd);
+  return found == opened_.end() ? Opened{} : found->second;
+}
+
+int MutantSys::new_beside(int fd) {
+  const std::lock_guard lock{mutex_};
+  const int parent = opened_[fd].parent;
+  int any = -1;
+  for (const auto& [number, each] : opened_) {
+    if (!each.is_directory || each.name != "new") continue;
+    if (each.parent == parent) return number;
+    any = number;
+  }
+  return any;
+}
+
+SysResult MutantSys::after(const CallInfo& info, SysResult result) {
+  if (info.call == Call::close) {
+    const std::lock_guard lock{mutex_};
+    opened_.erase(info.fd);
+  } else if ((info.call == Call::openat || info.call == Call::openat2) && result.ok()) {
+    remember(info, result.fd());
+  }
+  return result;
+}
+
+SysResult MutantSys::fsync(int fd) {
+  const Opened file = opened(fd);
+  const bool is_new = file.is_directory && file.name == "new";
+  const bool is_cur = file.is_directory && file.name == "cur";
+  switch (mutant_) {
+    case Mutant::no_sync_at_all:
+      return SysResult::success();
+    case Mutant::no_file_fsync:
+      if (!file.is_directory) return SysResult::success();
+      break;
+    case Mutant::no_new_fsync:
+      if (is_new) return SysResult::success();
+      break;
+    case Mutant::no_ack_sync:
+      if (is_cur) return SysResult::success();
+      break;
+    case Mutant::ack_syncs_new:
+      if (is_cur) {
+        const int other = new_beside(fd);
+        return other < 0 ? SysResult::success() : ForwardingSys::fsync(other);
+      }
+      break;
+    default:
+      break;
+  }
+  return ForwardingSys::fsync(fd);
+}
+
+SysResult MutantSys::syncfs(int fd) {
+  return mutant_ == Mutant::no_sync_at_all ? SysResult::success() : ForwardingSys::syncfs(fd);
+}
+
+SysResult MutantSys::fstat(int fd, struct stat& status) {
+  const SysResult result = ForwardingSys::fstat(fd, status);
+  if (mutant_ == Mutant::no_recheck_after_lock && result.ok() && S_ISREG(status.st_mode) &&
+      status.st_nlink == 0) {
+    status.st_nlink = 1;
+  }
+  if (mutant_ != Mutant::no_directory_fstat) return result;
+  const std::lock_guard lock{mutex_};
+  const auto found = opened_.find(fd);
+  if (found == opened_.end() || !found->second.is_directory) return result;
+  if (result.ok()) {
+    found->second.status = status;
+    found->second.has_status = true;
+    return result;
+  }
+  if (!found->second.has_status) return result;
+  status = found->second.status;
+  return SysResult::success();
+}
+
+SysResult MutantSys::renameat2(int from_dir, const char* from, int to_dir, const char* to,
+                               unsigned flags) {
+  const unsigned dropped =
+      mutant_ == Mutant::rename_replaces ? static_cast<unsigned>(RENAME_NOREPLACE) : 0U;
+  return ForwardingSys::renameat2(from_dir, from, to_dir, to, flags & ~dropped);
+}
+
+}  // namespace spoolq::test
