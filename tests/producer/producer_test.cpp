@@ -13,7 +13,6 @@
 #include <thread>
 
 #include "queue/checksum.hpp"
-#include "queue/payload.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
