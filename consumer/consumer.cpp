@@ -172,9 +172,6 @@ void Consumer::Impl::watch() {
 /// What the events say is only where to look.
 void Consumer::Impl::look_at_events() {
   const detail::Events events = watcher_.collect();
-  if (events.folder_gone) {
-    detail::throw_errc(errc::not_a_queue, "take from", queue_.path(), "it was removed");
-  }
   for (const auto& [file, complete] : events.ready) offer(file, DT_UNKNOWN, complete);
   for (const std::string& file : events.delayed) {
     if (const auto delayed = detail::parse_delayed_name(file)) {
@@ -256,7 +253,8 @@ void Consumer::Impl::offer(std::string_view file, unsigned char type, bool compl
       try {
         detail::quarantine(open(), Folder::ready, candidate.file, "not a regular file");
       } catch (const Error& error) {
-        if (!is_forbidden(error.code())) throw;
+        // Not ours to move, or no room for it in bad/: it is in nobody's way where it is.
+        if (!is_forbidden(error.code()) && error.code() != condition::temporary) throw;
         open().warn_once(candidate.file, detail::escaped(error.what()));
       }
       return;

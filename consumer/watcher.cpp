@@ -19,7 +19,7 @@ namespace {
 // IN_MOVED_TO is a put, IN_CREATE may be a finished link or an unfinished copy, IN_CLOSE_WRITE the
 // end of one. Claims and acks (moves away, deletions) wake nobody.
 constexpr std::uint32_t kReadyMask =
-    IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK;
+    IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE | IN_ONLYDIR | IN_EXCL_UNLINK;
 constexpr std::uint32_t kDelayedMask = IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK;
 // A consumer's file is open for writing as long as it lives: the kernel closes it at its death.
 constexpr std::uint32_t kConsumersMask = IN_CLOSE_WRITE | IN_ONLYDIR;
@@ -149,9 +149,6 @@ Events Watcher::collect() {
         // A folder is no message, whatever its name.
       } else if (event.wd == loop_->ready_watch && event.len > 0) {
         events.ready.push_back({name, (event.mask & IN_MOVED_TO) != 0});
-      } else if (event.wd == loop_->ready_watch &&
-                 (event.mask & (IN_DELETE_SELF | IN_UNMOUNT | IN_IGNORED)) != 0) {
-        events.folder_gone = true;
       }
     }
   }

@@ -24,7 +24,6 @@ struct Events {
   std::vector<std::string> delayed;  ///< Names that appeared in later/.
   bool consumer_ended = false;       ///< A file of consumers/ was closed: somebody ended.
   bool overflow = false;             ///< The kernel dropped events: only a scan can tell.
-  bool folder_gone = false;          ///< new/ was removed.
 };
 
 /// One event loop, run by whoever waits. One thread at a time, except stop().
