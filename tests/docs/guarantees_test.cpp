@@ -31,7 +31,8 @@ std::set<std::string> matches(const std::string& text, const std::regex& pattern
   return found;
 }
 
-/// The sources of all tests as one text, with string literals that continue on the next line joined.
+/// The sources of all tests as one text, with string literals that continue on the next line
+/// joined.
 std::string all_tests() {
   std::string text;
   for (const auto& entry : fs::recursive_directory_iterator{SPOOLQ_SOURCE_DIR "/tests"}) {

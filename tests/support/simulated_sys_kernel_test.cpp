@@ -146,7 +146,7 @@ std::vector<std::string> scan(Sys& sys, int fd, std::size_t buffer_size) {
   std::vector<std::string> all;
   for (;;) {
     const SysResult result = sys.getdents64(fd, buffer.data(), buffer.size());
-    if (!result.ok()) all.push_back(::strerrorname_np(result.error()));
+    if (!result.ok()) all.emplace_back(::strerrorname_np(result.error()));
     if (!result.ok() || result.value() == 0) return all;
     for (std::string& each : entries_in(buffer.data(), result.value())) {
       all.push_back(std::move(each));
