@@ -7,6 +7,7 @@
 
 #include <boost/filesystem.hpp>
 #include <cerrno>
+#include <utility>
 
 #include "queue/throw_error.hpp"
 
@@ -18,6 +19,26 @@ constexpr std::array<const char*, kFolderCount> kNames{"tmp",    "new",  "cur", 
 
 /// What a Maildir has.
 constexpr int kMaildirFolders = 3;
+
+/// Refuses a folder on another mount, and one that everybody may write to.
+void check_folder(Sys& sys, int fd, const std::string& path, std::uint64_t device,
+                  std::uint64_t mount) {
+  struct stat status = {};
+  if (const auto result = sys.fstat(fd, status); !result.ok()) {
+    throw_errno(result.error(), "stat", path);
+  }
+  std::uint64_t own_mount = 0;
+  if (const auto result = sys.mount_id(fd, own_mount); !result.ok()) {
+    throw_errno(result.error(), "stat", path);
+  }
+  // A bind mount has the same device, and a rename into it still fails.
+  if (status.st_dev != device || own_mount != mount) {
+    throw_errno(EXDEV, "open", path, "all folders of a queue must be on one mount");
+  }
+  if ((status.st_mode & S_IWOTH) != 0) {
+    throw_errc(errc::unsafe_permissions, "open", path, "chmod o-w it");
+  }
+}
 
 }  // namespace
 
@@ -61,7 +82,7 @@ UniqueFd open_directory(Sys& sys, const std::string& path) {
   return UniqueFd{sys, opened.fd()};
 }
 
-Folders::Folders(Sys& sys, const std::string& path) : path_{path} {
+Folders::Folders(Sys& sys, std::string path) : path_{std::move(path)} {
   root_ = open_directory(sys, path_);
   struct stat status = {};
   if (const auto result = sys.fstat(root_.get(), status); !result.ok()) {
@@ -74,7 +95,7 @@ Folders::Folders(Sys& sys, const std::string& path) : path_{path} {
   if (const auto result = sys.file_system(root_.get(), file_system_); !result.ok()) {
     throw_errno(result.error(), "statfs", path_);
   }
-  check(sys, root_.get(), path_, status.st_dev, mount);
+  check_folder(sys, root_.get(), path_, status.st_dev, mount);
   for (int i = 0; i < kFolderCount; ++i) {
     const auto folder = static_cast<Folder>(i);
     const SysResult opened = sys.openat(root_.get(), folder_name(folder),
@@ -88,26 +109,7 @@ Folders::Folders(Sys& sys, const std::string& path) : path_{path} {
       continue;
     }
     fds_[static_cast<std::size_t>(i)] = UniqueFd{sys, opened.fd()};
-    check(sys, opened.fd(), this->path(folder), status.st_dev, mount);
-  }
-}
-
-void Folders::check(Sys& sys, int fd, const std::string& path, std::uint64_t device,
-                    std::uint64_t mount) const {
-  struct stat status = {};
-  if (const auto result = sys.fstat(fd, status); !result.ok()) {
-    throw_errno(result.error(), "stat", path);
-  }
-  std::uint64_t own_mount = 0;
-  if (const auto result = sys.mount_id(fd, own_mount); !result.ok()) {
-    throw_errno(result.error(), "stat", path);
-  }
-  // A bind mount has the same device, and a rename into it still fails.
-  if (status.st_dev != device || own_mount != mount) {
-    throw_errno(EXDEV, "open", path, "all folders of a queue must be on one mount");
-  }
-  if ((status.st_mode & S_IWOTH) != 0) {
-    throw_errc(errc::unsafe_permissions, "open", path, "chmod o-w it");
+    check_folder(sys, opened.fd(), this->path(folder), status.st_dev, mount);
   }
 }
 

@@ -26,7 +26,7 @@ class Folders {
   /// Opens the queue's directory and its folders. Throws errc::not_a_queue when tmp/, new/ or cur/
   /// is missing, EXDEV when the folders are not on one mount, errc::unsafe_permissions when
   /// everybody may write to one, or the errno.
-  Folders(Sys& sys, const std::string& path);
+  Folders(Sys& sys, std::string path);
 
   /// The absolute path at which the queue was opened.
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -39,9 +39,6 @@ class Folders {
   [[nodiscard]] const FileSystemInfo& file_system() const { return file_system_; }
 
  private:
-  void check(Sys& sys, int fd, const std::string& path, std::uint64_t device,
-             std::uint64_t mount) const;
-
   std::string path_;
   UniqueFd root_;
   std::array<UniqueFd, kFolderCount> fds_;

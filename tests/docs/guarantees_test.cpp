@@ -38,7 +38,7 @@ std::string all_tests() {
   for (const auto& entry : fs::recursive_directory_iterator{SPOOLQ_SOURCE_DIR "/tests"}) {
     if (entry.path().extension() == ".cpp") text += read(entry.path());
   }
-  return std::regex_replace(text, std::regex{"\"\\s*\\n\\s*\""}, "");
+  return std::regex_replace(text, std::regex{R"("\s*\n\s*")"}, "");
 }
 
 }  // namespace
@@ -46,7 +46,7 @@ std::string all_tests() {
 TEST_CASE("every test that the guarantees name exists", "[docs]") {
   const std::string page = read(SPOOLQ_SOURCE_DIR "/docs/guarantees.md");
   const std::string tests = all_tests();
-  const auto named = matches(page, std::regex{"\"([a-z][^\"]{20,})\""});
+  const auto named = matches(page, std::regex{R"x("([a-z][^"]{20,})")x"});
   CHECK(named.size() >= 8);
   for (const std::string& name : named) {
     INFO(name);
@@ -56,7 +56,7 @@ TEST_CASE("every test that the guarantees name exists", "[docs]") {
 
 TEST_CASE("every test file that the guarantees name exists", "[docs]") {
   const std::string page = read(SPOOLQ_SOURCE_DIR "/docs/guarantees.md");
-  const auto named = matches(page, std::regex{"`([a-z_]+/[a-z_]+\\.cpp)"});
+  const auto named = matches(page, std::regex{R"(`([a-z_]+/[a-z_]+\.cpp))"});
   CHECK(named.size() >= 8);
   for (const std::string& name : named) {
     INFO(name);
@@ -67,7 +67,7 @@ TEST_CASE("every test file that the guarantees name exists", "[docs]") {
 TEST_CASE("every page that a page links to exists", "[docs]") {
   std::size_t links = 0;
   const auto check = [&](const fs::path& page) {
-    for (const std::string& target : matches(read(page), std::regex{"\\]\\(([^)#:]+)\\)"})) {
+    for (const std::string& target : matches(read(page), std::regex{R"(\]\(([^)#:]+)\))"})) {
       ++links;
       INFO(page.string() << " links to " << target);
       CHECK(fs::exists(page.parent_path() / target));
