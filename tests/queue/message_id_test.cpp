@@ -145,7 +145,8 @@ TEST_CASE("eight processes and a fork in the middle make no id twice", "[queue][
     ids.insert(ids.end(), made.begin(), made.end());
     CHECK(children[static_cast<std::size_t>(i)]->wait() == 0);
   }
-  CHECK(all_different(std::move(ids)));
+  const bool different = all_different(std::move(ids));
+  CHECK(different);
 }
 
 TEST_CASE("the page's derived ids are derived", "[queue][id][format]") {
