@@ -408,7 +408,7 @@ Command parse_command(const Parsed& parsed) {
   if (verb == "retry") return parse_retry(parsed);
   if (verb == "rm") return RemoveArguments{parsed.queue(), parsed.rest(), parsed.flag("force")};
   if (verb == "reap") return ReapArguments{parsed.queue(), parsed.flag("json")};
-  throw Failure{kExitBug, fmt::format("verb '{}' is not implemented", verb)};
+  throw Failure{kExitBug, fmt::format("no parser for the verb '{}'", verb)};
 }
 
 }  // namespace

@@ -27,6 +27,18 @@ TEST_CASE("put prints the id of the message that stands in new/", "[cli][put]") 
   CHECK(read_file(q + "/new/" + names[0]) == "hello");
 }
 
+TEST_CASE("a put below min_free is refused for now, and nothing is written", "[cli][put]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  run_well({"config", q, "min_free=8000000000G"});
+  const auto refused = run({"put", q}, "hello");
+  CHECK(refused.exit == 75);
+  CHECK(refused.out.empty());
+  CHECK(has(refused.err, "min_free"));
+  CHECK(names_in(q + "/new").empty());
+  CHECK(names_in(q + "/tmp").empty());
+}
+
 TEST_CASE("a file becomes a message of its name, unless another is given", "[cli][put]") {
   const Scratch scratch;
   const std::string q = new_queue(scratch);
