@@ -121,6 +121,16 @@ TEST_CASE("a file system without room for more is left alone", "[producer][limit
   CHECK(world.count(Folder::tmp) == 0);
 }
 
+TEST_CASE("nothing free at all is refused whatever min_free says", "[producer][limits]") {
+  World world{{{"min_free", "0"}}};
+  world.disk.set_free_bytes(0);
+  CHECK(error_of([&] { return put(world.queue, "x"); }) == errc::queue_full);
+  CHECK(world.count(Folder::tmp) == 0);
+  world.disk.set_free_bytes(1U << 20U);
+  put(world.queue, "x");
+  CHECK(world.count(Folder::ready) == 1);
+}
+
 TEST_CASE("a full disk refuses the put and keeps the ballast", "[producer][limits]") {
   World world;
   world.disk.set_capacity(200'000);
