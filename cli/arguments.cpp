@@ -407,6 +407,8 @@ Command parse_command(const Parsed& parsed) {
   if (verb == "stats") return StatsArguments{parsed.arguments(), parsed.flag("json")};
   if (verb == "retry") return parse_retry(parsed);
   if (verb == "rm") return RemoveArguments{parsed.queue(), parsed.rest(), parsed.flag("force")};
+  if (verb == "pause") return PauseArguments{parsed.queue()};
+  if (verb == "resume") return ResumeArguments{parsed.queue()};
   if (verb == "reap") return ReapArguments{parsed.queue(), parsed.flag("json")};
   throw Failure{kExitBug, fmt::format("no parser for the verb '{}'", verb)};
 }

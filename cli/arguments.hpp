@@ -124,6 +124,14 @@ struct RemoveArguments {
   bool force = false;
 };
 
+struct PauseArguments {
+  std::string queue;
+};
+
+struct ResumeArguments {
+  std::string queue;
+};
+
 struct ReapArguments {
   std::string queue;
   bool json = false;
@@ -142,7 +150,7 @@ using Command =
     std::variant<InitArguments, ConfigArguments, PutArguments, TakeArguments, AckArguments,
                  ReleaseArguments, ExtendArguments, FailArguments, ListArguments, ShowArguments,
                  CatArguments, PeekArguments, StatsArguments, RetryArguments, RemoveArguments,
-                 ReapArguments, VersionArguments, HelpArguments>;
+                 PauseArguments, ResumeArguments, ReapArguments, VersionArguments, HelpArguments>;
 
 struct Arguments {
   Command command;

@@ -26,6 +26,8 @@ int run(const InitArguments& arguments, Console& console);
 int run(const ConfigArguments& arguments, Console& console);
 int run(const RetryArguments& arguments, Console& console);
 int run(const RemoveArguments& arguments, Console& console);
+int run(const PauseArguments& arguments, Console& console);
+int run(const ResumeArguments& arguments, Console& console);
 int run(const ReapArguments& arguments, Console& console);
 int run(const VersionArguments& arguments, Console& console);
 int run(const HelpArguments& arguments, Console& console);

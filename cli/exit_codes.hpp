@@ -15,6 +15,7 @@ enum ExitCode : int {
   kExitUsage = 64,          ///< Unknown verb or option, an argument is missing.
   kExitBadValue = 65,       ///< A value that cannot be, a damaged message, a payload too large.
   kExitNotFound = 66,       ///< No such queue, file or message.
+  kExitPaused = 69,         ///< The queue is paused.
   kExitBug = 70,            ///< Something that cannot happen.
   kExitIndeterminate = 71,  ///< Visible, but perhaps not durable.
   kExitClaimLost = 72,      ///< The claim is not, or no longer, ours.

@@ -83,6 +83,7 @@ Exit codes
    64  wrong use
    65  a value that cannot be, a damaged message, a payload that is too large
    66  no such queue, file or message
+   69  the queue is paused
    70  a fault in spoolq
    71  indeterminate: the message is visible, but perhaps not durable
    72  the claim is lost, or somebody else's

@@ -1,4 +1,4 @@
-// init, config, retry, rm, reap, and what tells about the program: version, help.
+// init, config, retry, rm, pause, resume, reap, and what tells about the program: version, help.
 #include <fmt/format.h>
 
 #include <functional>
@@ -100,6 +100,16 @@ int run(const RemoveArguments& arguments, Console& console) {
     }
     queue.remove(message, arguments.force);
   });
+}
+
+int run(const PauseArguments& arguments, Console& console) {
+  open_queue(arguments.queue, console).pause();
+  return kExitDone;
+}
+
+int run(const ResumeArguments& arguments, Console& console) {
+  open_queue(arguments.queue, console).resume();
+  return kExitDone;
 }
 
 int run(const ReapArguments& arguments, Console& console) {

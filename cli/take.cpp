@@ -63,10 +63,18 @@ class Taking {
       }
     }
     if (taken > 0) return kExitDone;
-    return damaged_ ? kExitBadValue : kExitNo;
+    if (damaged_) return kExitBadValue;
+    if (!arguments_.wait.waits && consumer_.queue().paused()) throw paused();
+    return kExitNo;
   }
 
  private:
+  [[nodiscard]] Failure paused() const {
+    const std::string& path = consumer_.queue().path();
+    return Failure{kExitPaused, fmt::format("{} is paused. To go on: spoolq resume {}",
+                                            escape(path), shell_quote(path))};
+  }
+
   std::optional<Claim> next() {
     if (!arguments_.wait.waits) return consumer_.try_take();
     return arguments_.wait.limit ? consumer_.take(*arguments_.wait.limit) : consumer_.take();

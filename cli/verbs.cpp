@@ -194,6 +194,19 @@ constexpr Example kRemoveExamples[] = {
     {"spoolq rm jobs 97d0a11c", "remove a message for good"},
 };
 
+constexpr Example kPauseExamples[] = {
+    {"spoolq pause jobs", "give nothing out until `spoolq resume jobs`"},
+};
+constexpr std::string_view kPauseDetails =
+    "Puts go on, and so does what consumers hold already. `take` ends with 69, or waits with "
+    "--wait;\n"
+    "a worker waits. The queue stays paused over restarts of consumers and of the machine: it is "
+    "a\n"
+    "file, `paused`, in the queue's directory.";
+constexpr Example kResumeExamples[] = {
+    {"spoolq resume jobs", "the end of `spoolq pause jobs`; those who wait go on at once"},
+};
+
 constexpr OptionText kReapOptions[] = {kJson};
 constexpr Example kReapExamples[] = {
     {"spoolq reap jobs", "for a queue that nobody takes from"},
@@ -301,6 +314,17 @@ constexpr VerbText kVerbs[] = {
      kRemoveOptions,
      kRemoveExamples,
      kIdDetails},
+    {"pause",
+     {},
+     Group::keep,
+     "give nothing out for a while",
+     "Q",
+     1,
+     1,
+     {},
+     kPauseExamples,
+     kPauseDetails},
+    {"resume", {}, Group::keep, "give messages out again", "Q", 1, 1, {}, kResumeExamples, {}},
     {"reap",
      {},
      Group::keep,

@@ -11,10 +11,12 @@
 #include <unordered_set>
 
 #include "consumer/claim.hpp"
+#include "consumer/readiness.hpp"
 #include "consumer/watcher.hpp"
 #include "consumer/window.hpp"
 #include "queue/attributes.hpp"
 #include "queue/directory_scan.hpp"
+#include "queue/pause.hpp"
 #include "queue/rename.hpp"
 #include "queue/strangers.hpp"
 #include "queue/throw_error.hpp"
@@ -76,10 +78,12 @@ class Consumer::Impl {
   std::optional<Claim> try_take();
   std::optional<Claim> take(std::optional<Duration> timeout);
   void stop() noexcept { watcher_.stop(); }
+  int fd();
   [[nodiscard]] const Queue& queue() const { return queue_; }
 
  private:
   detail::OpenQueue& open() { return *queue_.internals(); }
+  std::optional<Claim> take_now();
   /// Begins to watch, once.
   void watch();
   void look_at_events();
@@ -98,8 +102,11 @@ class Consumer::Impl {
   std::shared_ptr<detail::ConsumerIdentity> identity_;
   detail::ProcessMark process_;
   detail::Watcher watcher_;
+  std::optional<detail::Readiness> readiness_;  ///< Once fd() was called.
   detail::Window window_{kWindowCapacity};
+  bool paused_ = false;
   bool scan_needed_ = true;
+  bool window_filled_ = false;             ///< By a scan, since it was cleared.
   std::size_t names_seen_ = 0;             ///< By the last scan.
   std::size_t races_lost_ = 0;             ///< Since then.
   std::unordered_set<std::string> taken_;  ///< Names that we claimed since then.
@@ -126,12 +133,35 @@ Consumer::Impl::Impl(Queue queue)
 std::optional<Claim> Consumer::Impl::try_take() {
   process_.require_own("take from", queue_.path().c_str());
   open().durability().require_sound(queue_.path());
+  if (!readiness_) return take_now();
+  // Whoever goes on after an error is not to spin.
+  readiness_->ready_in(kPollTick);
+  auto claim = take_now();
+  readiness_->ready_in(claim ? Duration{0} : until_next_look(Clock::now()));
+  return claim;
+}
+
+int Consumer::Impl::fd() {
+  process_.require_own("wait for", queue_.path().c_str());
+  if (!readiness_) {
+    watch();
+    readiness_.emplace(watcher_.inotify());
+    readiness_->ready_in(Duration{0});
+  }
+  return readiness_->fd();
+}
+
+std::optional<Claim> Consumer::Impl::take_now() {
   // Names are left from an earlier call: only events tell of a better one that came since. Not at
   // the first call, because whoever takes once need not pay for the watch: closing it costs 10 ms.
   if (!window_.empty()) watch();
   look_at_events();
   keep_up();
-  if (auto claim = claim_next()) return claim;
+  if (paused_) return std::nullopt;
+  // A window that no scan has filled may hold what came last and nothing of what came before.
+  if (window_filled_) {
+    if (auto claim = claim_next()) return claim;
+  }
   // Without a watch only a scan tells what is there; with one, the window has it all, unless it was
   // too small or somebody said to look again.
   if (!scan_needed_ && !window_.truncated() && watcher_.watching()) return std::nullopt;
@@ -166,7 +196,9 @@ void Consumer::Impl::watch() {
   watcher_.start();
   // What was seen before is not the whole truth, and nobody told of what came since.
   window_.clear();
+  window_filled_ = false;
   scan_needed_ = true;
+  paused_ = detail::is_paused(open());
 }
 
 /// What the events say is only where to look.
@@ -179,6 +211,7 @@ void Consumer::Impl::look_at_events() {
     }
   }
   if (events.consumer_ended) reap_needed_ = true;
+  if (events.queue_changed) next_tick_ = {};
   if (events.overflow) {
     open().log(LogLevel::notice, "inotify queue overflow; scanning");
     scan_needed_ = reap_needed_ = true;
@@ -196,6 +229,7 @@ void Consumer::Impl::keep_up() {
     open().refresh_settings();
     window_.set_strict(open().settings()->strict_order);
   }
+  if (tick || !watcher_.watching()) paused_ = detail::is_paused(open());
   if (window_.readmit(now)) scan_needed_ = true;
   const Time wall_clock = open().now();
   if (tick || (next_due_ && *next_due_ <= wall_clock)) {
@@ -228,6 +262,7 @@ void Consumer::Impl::scan() {
                            offer(entry.name, entry.type, /*complete=*/false);
                            return true;
                          });
+  window_filled_ = true;
 }
 
 /// Puts a name of new/ into the window, if it is a message.
@@ -419,6 +454,7 @@ std::optional<Claim> Consumer::try_take() { return impl_->try_take(); }
 std::optional<Claim> Consumer::take(Duration timeout) { return impl_->take(timeout); }
 std::optional<Claim> Consumer::take() { return impl_->take(std::nullopt); }
 void Consumer::stop() noexcept { impl_->stop(); }
+int Consumer::fd() { return impl_->fd(); }
 const Queue& Consumer::queue() const { return impl_->queue(); }
 
 }  // namespace spoolq

@@ -6,11 +6,14 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 
+#include "queue/pause.hpp"
+#include "queue/settings.hpp"
 #include "queue/throw_error.hpp"
 
 namespace spoolq::detail {
@@ -23,6 +26,9 @@ constexpr std::uint32_t kReadyMask =
 constexpr std::uint32_t kDelayedMask = IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK;
 // A consumer's file is open for writing as long as it lives: the kernel closes it at its death.
 constexpr std::uint32_t kConsumersMask = IN_CLOSE_WRITE | IN_ONLYDIR;
+// Settings are replaced by a rename; a queue is paused while a file is there.
+constexpr std::uint32_t kRootMask =
+    IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR;
 constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
 
 void require(int result, const char* operation) {
@@ -40,6 +46,7 @@ struct Watcher::Loop {
   int ready_watch = -1;
   int delayed_watch = -1;
   int consumers_watch = -1;
+  int root_watch = -1;
   std::atomic<bool> stopped{false};
 
   Loop() {
@@ -95,18 +102,23 @@ void Watcher::start() {
     return;
   }
   // By descriptor, so that it is the folder we have open, whatever its path is now.
-  const auto watch = [&](Folder folder, std::uint32_t mask) {
-    const std::string path = fmt::format("/proc/self/fd/{}", queue_.fd(folder));
-    int descriptor = ::inotify_add_watch(inotify, path.c_str(), mask);
+  const auto watch = [&](int fd, const std::string& path, std::uint32_t mask) {
+    const std::string link = fmt::format("/proc/self/fd/{}", fd);
+    int descriptor = ::inotify_add_watch(inotify, link.c_str(), mask);
     if (descriptor < 0 && errno == ENOENT) {  // no /proc
-      descriptor = ::inotify_add_watch(inotify, queue_.path(folder).c_str(), mask);
+      descriptor = ::inotify_add_watch(inotify, path.c_str(), mask);
     }
     return descriptor;
   };
-  loop_->ready_watch = watch(Folder::ready, kReadyMask);
-  loop_->delayed_watch = watch(Folder::later, kDelayedMask);
-  loop_->consumers_watch = watch(Folder::consumers, kConsumersMask);
-  if (loop_->ready_watch < 0 || loop_->delayed_watch < 0 || loop_->consumers_watch < 0) {
+  const auto watch_folder = [&](Folder folder, std::uint32_t mask) {
+    return watch(queue_.fd(folder), queue_.path(folder), mask);
+  };
+  loop_->ready_watch = watch_folder(Folder::ready, kReadyMask);
+  loop_->delayed_watch = watch_folder(Folder::later, kDelayedMask);
+  loop_->consumers_watch = watch_folder(Folder::consumers, kConsumersMask);
+  loop_->root_watch = watch(queue_.folders().root(), queue_.path(), kRootMask);
+  if (std::min({loop_->ready_watch, loop_->delayed_watch, loop_->consumers_watch,
+                loop_->root_watch}) < 0) {
     queue_.log(LogLevel::warning, fmt::format("cannot watch ({}); looking at intervals instead",
                                               std::strerror(errno)));
     ::close(inotify);
@@ -116,6 +128,8 @@ void Watcher::start() {
 }
 
 bool Watcher::watching() const { return loop_->inotify >= 0; }
+
+int Watcher::inotify() const { return loop_->inotify; }
 
 void Watcher::wait(Duration timeout) {
   if (loop_->stopped) return;
@@ -143,6 +157,9 @@ Events Watcher::collect() {
         events.overflow = true;
       } else if (event.wd == loop_->consumers_watch) {
         events.consumer_ended = true;
+      } else if (event.wd == loop_->root_watch) {
+        const std::string_view file{event.len > 0 ? name : ""};
+        if (file == kSettingsFile || file == kPauseFile) events.queue_changed = true;
       } else if (event.wd == loop_->delayed_watch && event.len > 0) {
         events.delayed.emplace_back(name);
       } else if (event.wd == loop_->ready_watch && (event.mask & IN_ISDIR) != 0) {

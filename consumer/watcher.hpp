@@ -23,6 +23,7 @@ struct Events {
   std::vector<Arrival> ready;        ///< Names that appeared in new/, or were closed by a writer.
   std::vector<std::string> delayed;  ///< Names that appeared in later/.
   bool consumer_ended = false;       ///< A file of consumers/ was closed: somebody ended.
+  bool queue_changed = false;        ///< The settings were replaced, or the queue was resumed.
   bool overflow = false;             ///< The kernel dropped events: only a scan can tell.
 };
 
@@ -41,6 +42,8 @@ class Watcher {
   void start();
   [[nodiscard]] bool started() const { return started_; }
   [[nodiscard]] bool watching() const;
+  /// The inotify descriptor, -1 while not watching.
+  [[nodiscard]] int inotify() const;
 
   /// Sleeps until an event, stop(), or the end of `timeout`.
   void wait(Duration timeout);

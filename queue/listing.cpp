@@ -9,6 +9,7 @@
 
 #include "queue/directory_scan.hpp"
 #include "queue/liveness.hpp"
+#include "queue/pause.hpp"
 #include "queue/strangers.hpp"
 #include "queue/throw_error.hpp"
 
@@ -17,7 +18,6 @@ namespace {
 
 /// Fewer characters of an id are too easily somebody else's.
 constexpr std::size_t kAbbreviationMin = 4;
-constexpr const char* kPauseFile = "paused";
 
 std::optional<StoredMessage> read_entry(OpenQueue& queue, State state,
                                         const DirectoryEntry& entry) {
@@ -207,8 +207,7 @@ Stats count_messages(OpenQueue& queue) {
       if (is_alive(queue, consumer)) ++stats.consumers;
     });
   }
-  struct stat status = {};
-  stats.paused = queue.sys().fstatat(queue.folders().root(), kPauseFile, status).ok();
+  stats.paused = is_paused(queue);
   return stats;
 }
 

@@ -9,6 +9,7 @@
 #include "queue/held_claims.hpp"
 #include "queue/listing.hpp"
 #include "queue/open_queue.hpp"
+#include "queue/pause.hpp"
 #include "queue/throw_error.hpp"
 #include "queue/transitions.hpp"
 #include "queue/unique_fd.hpp"
@@ -164,6 +165,12 @@ void Queue::fail(const HeldClaim& claim, const Reason& reason) {
 HeldClaim Queue::extend(const HeldClaim& claim, Duration lease) {
   return detail::extend_claim(own(open_, "extend"), claim, lease);
 }
+
+void Queue::pause() { detail::pause_queue(own(open_, "pause")); }
+
+void Queue::resume() { detail::resume_queue(own(open_, "resume")); }
+
+bool Queue::paused() const { return detail::is_paused(*open_); }
 
 ReapCounts Queue::reap() {
   detail::OpenQueue& queue = own(open_, "reap");

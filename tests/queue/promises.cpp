@@ -10,6 +10,7 @@
 #include "queue/directory_scan.hpp"
 #include "queue/listing.hpp"
 #include "queue/open_queue.hpp"
+#include "queue/pause.hpp"
 #include "queue/payload.hpp"
 #include "queue/transitions.hpp"
 #include "queue/upkeep.hpp"
@@ -86,6 +87,7 @@ std::string check_counts(const Fates& fates, const std::map<std::string, int>& c
 
 /// Brings every message to where a consumer finds it, without waiting for its time.
 void make_deliverable(OpenQueue& queue, const std::vector<Seen>& all) {
+  if (detail::is_paused(queue)) detail::resume_queue(queue);
   for (const Seen& seen : all) {
     if (seen.state == State::delayed) static_cast<void>(detail::make_due(queue, seen.message));
     if (seen.state == State::failed) static_cast<void>(detail::retry(queue, seen.message));

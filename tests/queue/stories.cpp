@@ -242,6 +242,12 @@ std::vector<Story> make_stories() {
        [](Sys& sys, const std::string& path, Fates&) {
          open(sys, path)->configure({{"max_attempts", "7"}});
        }},
+      {"pause and resume", one_ready,
+       [](Sys& sys, const std::string& path, Fates&) {
+         Queue queue{open(sys, path)};
+         queue.pause();
+         queue.resume();
+       }},
       {"init again", one_ready,
        [](Sys& sys, const std::string& path, Fates&) {
          detail::init_queue(sys, path, {{"max_attempts", "9"}});

@@ -79,7 +79,7 @@ class Consumer {
   Consumer& operator=(Consumer&&) noexcept;
   ~Consumer();
 
-  /// The next message, or nullopt when there is none now.
+  /// The next message, or nullopt when there is none now, or the queue is paused.
   std::optional<Claim> try_take();
   /// The next message, waiting up to `timeout` for one. nullopt: the time ran out, or stop().
   std::optional<Claim> take(Duration timeout);
@@ -87,6 +87,13 @@ class Consumer {
   std::optional<Claim> take();
   /// Ends the take() that waits now, or the next one. Later ones wait again.
   void stop() noexcept;
+
+  /// A descriptor for an event loop of your own (poll(2), epoll(7), libuv, Asio, Qt): readable when
+  /// try_take() may give something, or has upkeep to do. Call try_take() then, once or until it
+  /// gives nullopt: the descriptor stays readable until it has. Level-triggered; valid as long as
+  /// the Consumer; neither read it nor close it. The first call begins to watch and throws the
+  /// errno when the descriptors for that cannot be made.
+  [[nodiscard]] int fd();
 
   [[nodiscard]] const Queue& queue() const;
 

@@ -118,6 +118,13 @@ class Queue {
   /// Prolongs the claim to `lease` from now. The receipt stays valid.
   HeldClaim extend(const HeldClaim& claim, Duration lease);
 
+  /// Stops the taking, by every consumer and across restarts, until resume(): claims that are held
+  /// are finished as ever, and puts go on. Durable when it returns; again is no error. Whoever
+  /// starts to take afterwards gets nothing; a take that is under way may still succeed.
+  void pause();
+  void resume();
+  [[nodiscard]] bool paused() const;
+
   /// Takes back claims whose owner is dead, moves due messages, removes what dead writers left
   /// in tmp/ and finished messages older than keep_done. Consumers do all this by themselves.
   ReapCounts reap();
