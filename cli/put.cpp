@@ -84,11 +84,12 @@ class Publisher {
     }
   }
 
-  [[nodiscard]] Draft draft(const std::string& file_name) {
+  [[nodiscard]] Draft draft(const std::string& file_name,
+                            std::optional<std::uint64_t> size = std::nullopt) {
     PutOptions options = arguments_.options;
     options.sync = arguments_.sync == PutSync::durable ? Sync::durable : Sync::none;
     if (!arguments_.named) options.name = file_name;
-    return producer_.draft(options);
+    return producer_.draft(options, size);
   }
 
   void publish(Draft draft) {
@@ -165,7 +166,12 @@ class Source {
     if (::fstat(file_.get(), &status) == 0 && S_ISDIR(status.st_mode)) {
       throw source_failure(EISDIR, shown());
     }
+    // Standard input may have been read in part.
+    if (!is_input() && S_ISREG(status.st_mode)) size_ = static_cast<std::uint64_t>(status.st_size);
   }
+
+  /// Of a regular file, as it is now.
+  [[nodiscard]] std::optional<std::uint64_t> size() const { return size_; }
 
   /// What the message is called: the file's name without its folder.
   [[nodiscard]] std::string message_name() const {
@@ -200,11 +206,12 @@ class Source {
   std::string name_;
   Publisher& publisher_;
   Descriptor file_;
+  std::optional<std::uint64_t> size_;
   std::vector<char> buffer_ = std::vector<char>(kBufferSize);
 };
 
 void put_whole(Source& source, Publisher& publisher) {
-  Draft draft = publisher.draft(source.message_name());
+  Draft draft = publisher.draft(source.message_name(), source.size());
   for (std::string_view bytes = source.read(); !bytes.empty(); bytes = source.read()) {
     draft.write(bytes);
   }

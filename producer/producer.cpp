@@ -13,8 +13,9 @@ namespace spoolq {
 
 class Draft::Impl {
  public:
-  Impl(std::shared_ptr<detail::OpenQueue> queue, const PutOptions& options)
-      : queue_{std::move(queue)}, message_{*queue_, options} {}
+  Impl(std::shared_ptr<detail::OpenQueue> queue, const PutOptions& options,
+       std::optional<std::uint64_t> size)
+      : queue_{std::move(queue)}, message_{*queue_, options, size} {}
 
   detail::PendingMessage& message() {
     queue_->require_own_process("write to");
@@ -49,13 +50,13 @@ Producer::Producer(const std::filesystem::path& path, LogHandler log)
 Producer::Producer(Queue queue) : queue_{std::move(queue)} {}
 
 MessageId Producer::put(std::string_view payload, const PutOptions& options) {
-  Draft message = draft(options);
+  Draft message = draft(options, payload.size());
   message.write(payload);
   return message.commit();
 }
 
 MessageId Producer::put(std::span<const std::byte> payload, const PutOptions& options) {
-  Draft message = draft(options);
+  Draft message = draft(options, payload.size());
   message.write(payload);
   return message.commit();
 }
@@ -74,8 +75,8 @@ MessageId Producer::put(std::istream& payload, const PutOptions& options) {
   return message.commit();
 }
 
-Draft Producer::draft(const PutOptions& options) {
-  return Draft{std::make_unique<Draft::Impl>(queue_.internals(), options)};
+Draft Producer::draft(const PutOptions& options, std::optional<std::uint64_t> size) {
+  return Draft{std::make_unique<Draft::Impl>(queue_.internals(), options, size)};
 }
 
 }  // namespace spoolq

@@ -65,6 +65,14 @@ std::uint64_t count_files(OpenQueue& queue, Folder folder) {
   return count;
 }
 
+/// From the name where it tells, which it does not for files of strangers.
+std::uint64_t payload_size(OpenQueue& queue, const StoredMessage& message) {
+  if (message.name.size) return *message.name.size;
+  struct stat status = {};
+  const auto found = queue.sys().fstatat(queue.fd(message.folder), message.file.c_str(), status);
+  return found.ok() ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
 MessageInfo find_extreme(OpenQueue& queue, const std::vector<State>& states, bool newest,
                          std::string_view text) {
   std::optional<MessageInfo> best;
@@ -178,6 +186,18 @@ MessageInfo find_message(OpenQueue& queue, std::string_view text,
   return found.front();
 }
 
+Load count_load(OpenQueue& queue) {
+  Load load;
+  for (const State state : {State::ready, State::delayed, State::claimed}) {
+    scan_messages(queue, state, [&](const StoredMessage& message) {
+      ++load.messages;
+      load.bytes += payload_size(queue, message);
+      return true;
+    });
+  }
+  return load;
+}
+
 Stats count_messages(OpenQueue& queue) {
   Stats stats;
   stats.path = queue.path();
@@ -186,7 +206,7 @@ Stats count_messages(OpenQueue& queue) {
     std::uint64_t messages = 0;
     scan_messages(queue, state, [&](const StoredMessage& message) {
       ++messages;
-      if (state != State::done) stats.bytes += message.name.size.value_or(0);
+      if (state != State::done) stats.bytes += payload_size(queue, message);
       if (state == State::ready) {
         const Time put = message.name.id.time();
         oldest = std::min(oldest.value_or(put), put);

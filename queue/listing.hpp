@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "queue/limits.hpp"
 #include "queue/open_queue.hpp"
 #include "queue/transitions.hpp"
 #include "spoolq/message.hpp"
@@ -26,6 +27,8 @@ StoredMessage locate(OpenQueue& queue, const MessageInfo& message);
 std::vector<MessageInfo> list_messages(OpenQueue& queue, State state, std::size_t limit);
 /// Queue::find.
 MessageInfo find_message(OpenQueue& queue, std::string_view text, const std::vector<State>& states);
+/// What the limits count: the messages in new/, later/ and cur/.
+Load count_load(OpenQueue& queue);
 /// Queue::stats.
 Stats count_messages(OpenQueue& queue);
 

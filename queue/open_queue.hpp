@@ -10,6 +10,7 @@
 #include "queue/durability.hpp"
 #include "queue/folders.hpp"
 #include "queue/fork_guard.hpp"
+#include "queue/limits.hpp"
 #include "queue/settings.hpp"
 #include "queue/sys.hpp"
 #include "spoolq/queue.hpp"
@@ -30,6 +31,7 @@ class OpenQueue {
     return folders_.path(folder, file);
   }
   [[nodiscard]] Durability& durability() { return durability_; }
+  [[nodiscard]] Occupancy& occupancy() { return occupancy_; }
 
   [[nodiscard]] bool is_maildir() const { return is_maildir_; }
   [[nodiscard]] const MessageId& queue_id() const { return queue_id_; }
@@ -67,6 +69,7 @@ class OpenQueue {
   Sys& sys_;
   Folders folders_;
   Durability durability_;
+  Occupancy occupancy_;
   LogHandler log_;
   ProcessMark process_;
   MessageId queue_id_;

@@ -27,6 +27,8 @@ namespace {
 
 /// A name is swept between its creation and its lock only if the clock jumped ahead meanwhile.
 constexpr int kCreationsMax = 10;
+/// While a message is written, the free space is looked at again this often.
+constexpr std::uint64_t kSpaceInterval = std::uint64_t{8} << 20;
 
 void require_text(std::string_view option, const std::string& text) {
   if (text.find('\0') != std::string::npos) {
@@ -68,8 +70,8 @@ std::optional<Time> due_of(const PutOptions& options, Time now) {
   return time_after(now, options.due ? *options.due - now : options.delay, "delay");
 }
 
-/// Shortens N until the name fits, counting the longest S and H it may get. True when N was cut.
-bool fit_for_put(MessageName& name) {
+/// Shortens N until the name fits, counting the longest S and H it may get.
+void fit_for_put(MessageName& name) {
   MessageName longest = name;
   longest.size = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   longest.checksum = 0;
@@ -78,35 +80,59 @@ bool fit_for_put(MessageName& name) {
                fmt::format("together they are {} bytes too long for a file name",
                            name_size_at_put(longest) - kOwnNameMax));
   }
-  const bool cut = longest.original != name.original;
   name.original = longest.original;
-  return cut;
+}
+
+Destination destination_of(OpenQueue& queue, const PutOptions& options) {
+  queue.require_own_process("put into");
+  require_valid_headers(options.headers);
+  const Time now = queue.now();
+  const auto due = due_of(options, now);
+  return {due ? Folder::later : Folder::ready, name_of(options, now), due};
+}
+
+void require_max_size(const OpenQueue& queue, std::uint64_t bytes) {
+  const auto max_size = queue.settings()->max_size;
+  if (!max_size || bytes <= *max_size) return;
+  throw_errc(errc::too_large, "put into", queue.path(),
+             fmt::format("more than {} bytes, which is its max_size", *max_size));
+}
+
+/// The queue, looked at before anything is written to it.
+OpenQueue& prepared(OpenQueue& queue, std::uint64_t size) {
+  queue.require_own_process("put into");
+  queue.durability().require_sound(queue.path());
+  queue.refresh_settings();
+  require_max_size(queue, size);
+  require_space(queue, size);
+  return queue;
 }
 
 }  // namespace
 
-PendingMessage::PendingMessage(OpenQueue& queue, const PutOptions& options)
-    : queue_{queue}, sync_{options.sync} {
-  queue_.require_own_process("put into");
-  queue_.durability().require_sound(queue_.path());
-  require_valid_headers(options.headers);
-  queue_.refresh_settings();
-  const Time now = queue_.now();
-  name_ = name_of(options, now);
-  due_ = due_of(options, now);
-  const bool name_cut = fit_for_put(name_);
-  // A Maildir has no later/: found out before anything is written.
-  if (due_) static_cast<void>(queue_.fd(Folder::later));
-  require_space(queue_);
-
-  create_file();
-  try {
-    if (name_cut) set_whole_name(queue_.sys(), fd_.get(), options.name);
-    set_headers(queue_.sys(), fd_.get(), options.headers, queue_.path(Folder::tmp, file_));
-  } catch (...) {
-    drop();
-    throw;
+PendingMessage::PendingMessage(OpenQueue& queue, const PutOptions& options,
+                               std::optional<std::uint64_t> size)
+    : PendingMessage{queue, destination_of(queue, options), options.sync, size.value_or(0)} {
+  // The object is made: what throws here ends in the destructor, which removes the file.
+  if (destination_.name.original != options.name) {
+    set_whole_name(queue_.sys(), fd_.get(), options.name);
   }
+  set_headers(queue_.sys(), fd_.get(), options.headers, queue_.path(Folder::tmp, file_));
+}
+
+PendingMessage::PendingMessage(OpenQueue& queue, Destination destination, std::uint64_t size)
+    : PendingMessage{queue, std::move(destination), Sync::durable, size} {}
+
+PendingMessage::PendingMessage(OpenQueue& queue, Destination destination, Sync sync,
+                               std::uint64_t size)
+    : queue_{prepared(queue, size)},
+      sync_{sync},
+      destination_{std::move(destination)},
+      allowance_{queue, size} {
+  fit_for_put(destination_.name);
+  // A Maildir has no later/ and no failed/: found out before anything is written.
+  static_cast<void>(queue_.fd(destination_.folder));
+  create_file();
 }
 
 PendingMessage::~PendingMessage() { drop(); }
@@ -122,9 +148,11 @@ void PendingMessage::create_file() {
   constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   Sys& sys = queue_.sys();
   const int tmp = queue_.fd(Folder::tmp);
-  const std::string file = fmt::format("{}.{}", name_.priority, name_.id.to_string());
+  const MessageName& name = destination_.name;
+  const std::string file = fmt::format("{}.{}", name.priority, name.id.to_string());
   for (int i = 0; i < kCreationsMax; ++i) {
     fd_ = LockFd{sys, [&] { return sys.openat(tmp, file.c_str(), kFlags, 0600); }};
+    if (fd_.error() == EEXIST && remove_leftover(file)) continue;
     if (fd_.error() != 0) throw_errno(fd_.error(), "create", queue_.path(Folder::tmp, file));
     file_ = file;
     try {
@@ -152,30 +180,46 @@ void PendingMessage::create_file() {
   throw_errno(EAGAIN, "create", queue_.path(Folder::tmp, file), "swept each time");
 }
 
+/// A copy of a message has the name that an earlier one had, whose writer may have died: that one
+/// is swept at once. False while it is being written.
+bool PendingMessage::remove_leftover(const std::string& file) {
+  Sys& sys = queue_.sys();
+  const int tmp = queue_.fd(Folder::tmp);
+  const LockFd leftover{sys, [&] {
+                          return sys.openat(tmp, file.c_str(),
+                                            O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+                        }};
+  if (leftover.error() != 0) return leftover.error() == ENOENT;
+  if (!sys.flock(leftover.get(), LOCK_EX | LOCK_NB).ok()) return false;
+  return sys.unlinkat(tmp, file.c_str()).ok();
+}
+
 void PendingMessage::write(std::string_view bytes) {
   // Step 2.
   if (file_.empty()) throw_errc(errc::condemned, "write", queue_.path(Folder::tmp));
+  const std::uint64_t size = size_ + bytes.size();
   try {
-    const auto max_size = queue_.settings()->max_size;
-    if (max_size && size_ + bytes.size() > *max_size) {
-      throw_errc(errc::too_large, "put into", queue_.path(),
-                 fmt::format("more than {} bytes", *max_size));
-    }
+    require_max_size(queue_, size);
+    allowance_.grow_to(size);
+    if (size / kSpaceInterval != size_ / kSpaceInterval) require_space(queue_, bytes.size());
     write_all(queue_.sys(), fd_.get(), bytes, queue_.path(Folder::tmp, file_));
   } catch (...) {
     drop();
     throw;
   }
   checksum_.update(bytes);
-  size_ += bytes.size();
+  size_ = size;
+}
+
+const Destination& PendingMessage::destination() {
+  destination_.name.size = size_;
+  destination_.name.checksum = checksum_.value();
+  return destination_;
 }
 
 void PendingMessage::publish() {
   if (file_.empty()) throw_errc(errc::condemned, "publish", queue_.path(Folder::tmp));
   const std::string tmp_path = queue_.path(Folder::tmp, file_);
-  name_.size = size_;
-  name_.checksum = checksum_.value();
-  const Destination destination{due_ ? Folder::later : Folder::ready, name_, due_};
   std::optional<std::string> published;
   try {
     if (sync_ == Sync::durable) {
@@ -187,22 +231,23 @@ void PendingMessage::publish() {
       }
     }
     // Step 4. A put on a full disk is refused: the ballast is for what is already in the queue.
-    published = rename_message(queue_, Folder::tmp, file_, destination, Ballast::keep);
+    published = rename_message(queue_, Folder::tmp, file_, destination(), Ballast::keep);
     if (!published) throw_errno(ENOENT, "rename", tmp_path, "somebody removed it");
   } catch (...) {
     drop();
     throw;
   }
   file_.clear();
+  allowance_.publish();
   if (sync_ != Sync::durable) return;
   // Step 5.
   try {
-    queue_.durability().sync_published(destination.folder);
+    queue_.durability().sync_published(destination_.folder);
   } catch (const Error&) {
     // Take it back, so that the caller may put it again. Whoever has claimed it keeps it.
-    const int folder = queue_.fd(destination.folder);
+    const int folder = queue_.fd(destination_.folder);
     if (queue_.sys().unlinkat(folder, published->c_str()).ok()) throw;
-    throw_errc(errc::indeterminate, "put", queue_.path(destination.folder, *published));
+    throw_errc(errc::indeterminate, "put", queue_.path(destination_.folder, *published));
   }
 }
 

@@ -7,8 +7,9 @@
 
 #include "queue/checksum.hpp"
 #include "queue/fork_guard.hpp"
-#include "queue/message_name.hpp"
+#include "queue/limits.hpp"
 #include "queue/open_queue.hpp"
+#include "queue/rename.hpp"
 
 namespace spoolq::detail {
 
@@ -16,29 +17,37 @@ namespace spoolq::detail {
 /// writer lives. Destroyed unpublished it removes its file. One thread at a time.
 class PendingMessage {
  public:
-  /// Checks the options and the space, and makes the file. Throws errc::bad_value,
-  /// errc::queue_full, errc::headers_refused, errc::condemned or the errno.
-  PendingMessage(OpenQueue& queue, const PutOptions& options);
+  /// Checks the options, the limits and the space, and makes the file. With `size` the limits are
+  /// checked for that many bytes, else only as they are written. Throws errc::bad_value,
+  /// errc::queue_full, errc::too_large, errc::headers_refused, errc::condemned or the errno.
+  PendingMessage(OpenQueue& queue, const PutOptions& options, std::optional<std::uint64_t> size);
+  /// A copy of a message of `size` bytes that is to keep its name.
+  PendingMessage(OpenQueue& queue, Destination destination, std::uint64_t size);
   PendingMessage(const PendingMessage&) = delete;
   PendingMessage& operator=(const PendingMessage&) = delete;
   ~PendingMessage();
 
-  [[nodiscard]] const MessageId& id() const { return name_.id; }
+  [[nodiscard]] const MessageId& id() const { return destination_.name.id; }
+  /// The file, for its attributes.
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  /// Where publish() puts it, with size and checksum of what was written.
+  [[nodiscard]] const Destination& destination();
   /// Appends all of `bytes`. Throws errc::too_large or the errno; the message is then dropped.
   void write(std::string_view bytes);
   /// Syncs and publishes; see Draft::commit().
   void publish();
 
  private:
+  PendingMessage(OpenQueue& queue, Destination destination, Sync sync, std::uint64_t size);
   void create_file();
+  bool remove_leftover(const std::string& file);
   void drop();
-  [[noreturn]] void publication_failed(const std::string& file);
 
   OpenQueue& queue_;
   ProcessMark process_;
   Sync sync_;
-  MessageName name_;
-  std::optional<Time> due_;
+  Destination destination_;
+  Allowance allowance_;
   std::string file_;  ///< The name in tmp/; empty once published or dropped.
   LockFd fd_;
   Checksum checksum_;

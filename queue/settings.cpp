@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <charconv>
 #include <functional>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "queue/message_id.hpp"
@@ -63,9 +64,21 @@ bool set_order(Settings& settings, std::string_view text) {
   return text == "strict" || text == "relaxed";
 }
 
-bool set_max_size(Settings& settings, std::string_view text) {
-  settings.max_size = parse_size(text);
-  return settings.max_size.has_value() || text == "off";
+/// A size, or `off`.
+bool set_limit(std::optional<std::uint64_t>& limit, std::string_view text) {
+  limit = parse_size(text);
+  return limit.has_value() || text == "off";
+}
+
+std::string get_limit(const std::optional<std::uint64_t>& limit) {
+  return limit ? format_size(*limit) : "off";
+}
+
+bool set_max_messages(Settings& settings, std::string_view text) {
+  settings.max_messages.reset();
+  if (text == "off") return true;
+  settings.max_messages = parse_number(text, 10, 1, std::numeric_limits<unsigned>::max());
+  return settings.max_messages.has_value();
 }
 
 bool set_mode(Settings& settings, std::string_view text) {
@@ -74,8 +87,8 @@ bool set_mode(Settings& settings, std::string_view text) {
   return mode && (*mode & 0700) == 0700 && (*mode & 0002) == 0 && store(settings.mode, mode);
 }
 
-const std::array<Setting, 8>& table() {
-  static const std::array<Setting, 8> settings{{
+const std::array<Setting, 10>& table() {
+  static const std::array<Setting, 10> settings{{
       {"max_attempts", "a number from 1 to 9999",
        [](Settings& s, std::string_view text) {
          return store(s.max_attempts, parse_number(text, 10, 1, 9999));
@@ -92,8 +105,16 @@ const std::array<Setting, 8>& table() {
        [](const Settings& s) { return format_duration(s.settle); }},
       {"order", "relaxed or strict", set_order,
        [](const Settings& s) { return std::string{s.strict_order ? "strict" : "relaxed"}; }},
-      {"max_size", "off, or a size such as 16M", set_max_size,
-       [](const Settings& s) { return s.max_size ? format_size(*s.max_size) : "off"; }},
+      {"max_messages", "off, or a number such as 10000", set_max_messages,
+       [](const Settings& s) {
+         return s.max_messages ? fmt::format("{}", *s.max_messages) : std::string{"off"};
+       }},
+      {"max_bytes", "off, or a size such as 1G",
+       [](Settings& s, std::string_view text) { return set_limit(s.max_bytes, text); },
+       [](const Settings& s) { return get_limit(s.max_bytes); }},
+      {"max_size", "off, or a size such as 16M",
+       [](Settings& s, std::string_view text) { return set_limit(s.max_size, text); },
+       [](const Settings& s) { return get_limit(s.max_size); }},
       {"min_free", "a size such as 64M, 0 for none",
        [](Settings& s, std::string_view text) { return store(s.min_free, parse_size(text)); },
        [](const Settings& s) { return format_size(s.min_free); }},

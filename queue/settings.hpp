@@ -27,6 +27,8 @@ struct Settings {
   std::optional<Duration> keep_done_for;  ///< Empty: for ever.
   Duration settle{500};
   bool strict_order = false;
+  std::optional<std::uint64_t> max_messages;
+  std::optional<std::uint64_t> max_bytes;
   std::optional<std::uint64_t> max_size;
   std::uint64_t min_free = std::uint64_t{64} << 20;
   mode_t mode = 0700;

@@ -17,17 +17,18 @@ constexpr off_t kBallastSize = off_t{64} * 1024;
 constexpr std::uint64_t kInodesMin = 16;
 }  // namespace
 
-void require_space(const OpenQueue& queue) {
+void require_space(const OpenQueue& queue, std::uint64_t bytes) {
   FileSystemInfo info;
   if (const auto result = queue.sys().file_system(queue.folders().root(), info); !result.ok()) {
     throw_errno(result.error(), "statfs", queue.path());
   }
   const std::uint64_t min_free = queue.settings()->min_free;
   // Nothing free at all is refused whatever min_free says: what is in the queue needs room to move.
-  if (info.free_bytes < std::max<std::uint64_t>(min_free, 1)) {
-    throw_errc(
-        errc::queue_full, "put into", queue.path(),
-        fmt::format("{} bytes free, min_free is {}", info.free_bytes, format_size(min_free)));
+  const std::uint64_t keep = std::max<std::uint64_t>(min_free, 1);
+  if (info.free_bytes < keep || info.free_bytes - keep < bytes) {
+    throw_errc(errc::queue_full, "put into", queue.path(),
+               fmt::format("{} bytes free, min_free is {}, the message needs {}", info.free_bytes,
+                           format_size(min_free), bytes));
   }
   if (info.total_inodes != 0 && info.free_inodes < kInodesMin) {
     throw_errc(errc::queue_full, "put into", queue.path(),

@@ -6,8 +6,9 @@
 
 namespace spoolq::detail {
 
-/// Throws errc::queue_full when the file system has less free than min_free, or hardly an inode.
-void require_space(const OpenQueue& queue);
+/// Throws errc::queue_full when the file system would have less free than min_free with `bytes`
+/// more in it, or has hardly an inode.
+void require_space(const OpenQueue& queue, std::uint64_t bytes);
 
 /// Makes the file `ballast` in the queue's directory when it is missing. On a full disk it stays
 /// missing: it is a help, not a condition.

@@ -330,7 +330,7 @@ TEST_CASE("after a failed sync the queue takes and ends no more messages until i
     }
   } sys{world.disk};
   const auto queue = world.open(sys);
-  detail::PendingMessage begun{*queue, {}};
+  detail::PendingMessage begun{*queue, PutOptions{}, std::nullopt};
   begun.write("begun before");
   CHECK(error_of([&] { return put(queue, "three"); }) == errno_code(EIO));
   const std::string before = world.disk.dump();

@@ -173,7 +173,7 @@ TEST_CASE("a wrong id is shown without what could forge a line", "[queue][listin
 TEST_CASE("stats count every state", "[queue][listing][stats]") {
   World world;
   plant_each_state(world);
-  plant(world, Folder::ready, "report.txt", "of unknown size");
+  plant(world, Folder::ready, "report.txt", "a stranger's 15");
   plant(world, Folder::bad, "anything");
   plant(world, Folder::bad, "else");
   const detail::Registration living{*world.queue};
@@ -186,7 +186,7 @@ TEST_CASE("stats count every state", "[queue][listing][stats]") {
   CHECK(stats.failed == 1);
   CHECK(stats.done == 1);
   CHECK(stats.bad == 2);
-  CHECK(stats.bytes == 40);
+  CHECK(stats.bytes == 40 + 15);
   CHECK(stats.consumers == 1);
   CHECK_FALSE(stats.paused);
 }
@@ -223,7 +223,7 @@ TEST_CASE("list and stats make no system call for a message of ours", "[queue][l
     static_cast<void>(queue.stats());
     return calls;
   };
-  plant(world, Folder::ready, fmt::format("5.{}", kFirst));
+  plant(world, Folder::ready, fmt::format("5.{},S=1", kFirst));
   const std::size_t for_one = look();
   world.disk.clear_calls();
   for (int i = 0; i < 300; ++i) {

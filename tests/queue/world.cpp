@@ -69,7 +69,7 @@ StoredMessage claim_only(OpenQueue& queue, const std::string& claim) {
 
 StoredMessage put_and_claim(OpenQueue& queue, std::string_view payload, const std::string& claim,
                             const PutOptions& options) {
-  detail::PendingMessage pending{queue, options};
+  detail::PendingMessage pending{queue, options, payload.size()};
   pending.write(payload);
   const MessageId id = pending.id();
   pending.publish();

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <istream>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -63,7 +65,10 @@ class Producer {
   MessageId put(std::istream& payload, const PutOptions& options = {});
 
   /// Starts a message that is written in parts. The delay and the time to live count from here.
-  [[nodiscard]] Draft draft(const PutOptions& options = {});
+  /// When the payload's `size` in bytes is told, the limits of the queue are checked for it here,
+  /// before anything is written; otherwise as it grows. Throws as put().
+  [[nodiscard]] Draft draft(const PutOptions& options = {},
+                            std::optional<std::uint64_t> size = std::nullopt);
 
   [[nodiscard]] const Queue& queue() const { return queue_; }
 

@@ -16,7 +16,7 @@ enum class errc {
   bad_settings,        ///< A setting that does not exist, or a value it cannot have.
   bad_value,           ///< A message option that cannot be stored: too long, wrong characters.
   too_large,           ///< The payload is larger than the queue's max_size.
-  queue_full,          ///< Refused before anything was written: min_free.
+  queue_full,          ///< Refused: min_free, max_messages or max_bytes; nothing was accepted.
   headers_refused,     ///< The file system takes fewer extended attributes than were given.
   indeterminate,       ///< The message is visible, but may not survive a power cut.
   claim_lost,          ///< The claim is no longer ours: taken back, or already finished.
