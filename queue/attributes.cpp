@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <vector>
 
 #include "queue/throw_error.hpp"
 
@@ -38,6 +39,23 @@ std::optional<std::string> get_attribute(Sys& sys, int fd, const char* name) {
   if (!got.ok()) return std::nullopt;
   value.resize(static_cast<std::size_t>(got.value()));
   return value;
+}
+
+/// The names of the attributes that hold headers. Returns an errno, 0 for success.
+int list_header_attributes(Sys& sys, int fd, std::vector<std::string>& attributes) {
+  const SysResult size = sys.flistxattr(fd, nullptr, 0);
+  if (!size.ok() || size.value() == 0) return size.error();
+  std::string names(static_cast<std::size_t>(size.value()), '\0');
+  const SysResult got = sys.flistxattr(fd, names.data(), names.size());
+  if (!got.ok()) return got.error();
+  names.resize(static_cast<std::size_t>(got.value()));
+  for (std::size_t start = 0; start < names.size();) {
+    std::string attribute{names.c_str() + start};
+    start += attribute.size() + 1;
+    if (!attribute.starts_with(kPrefix) || attribute == kReason || attribute == kName) continue;
+    attributes.push_back(std::move(attribute));
+  }
+  return 0;
 }
 
 std::string format_reason(const Reason& reason, std::size_t text_max) {
@@ -99,21 +117,30 @@ void set_whole_name(Sys& sys, int fd, const std::string& name) {
 
 Headers get_headers(Sys& sys, int fd) {
   Headers headers;
-  const SysResult size = sys.flistxattr(fd, nullptr, 0);
-  if (!size.ok() || size.value() == 0) return headers;
-  std::string names(static_cast<std::size_t>(size.value()), '\0');
-  const SysResult got = sys.flistxattr(fd, names.data(), names.size());
-  if (!got.ok()) return headers;
-  names.resize(static_cast<std::size_t>(got.value()));
-  for (std::size_t start = 0; start < names.size();) {
-    const std::string attribute{names.c_str() + start};
-    start += attribute.size() + 1;
-    if (!attribute.starts_with(kPrefix) || attribute == kReason || attribute == kName) continue;
+  std::vector<std::string> attributes;
+  static_cast<void>(list_header_attributes(sys, fd, attributes));
+  for (const std::string& attribute : attributes) {
     if (auto value = get_attribute(sys, fd, attribute.c_str())) {
       headers[attribute.substr(kPrefix.size())] = std::move(*value);
     }
   }
   return headers;
+}
+
+void copy_attributes(Sys& from, int from_fd, Sys& to, int to_fd, const std::string& path) {
+  std::vector<std::string> attributes;
+  const int error = list_header_attributes(from, from_fd, attributes);
+  if (error != 0 && error != ENOTSUP) throw_errno(error, "read headers of", path);
+  Headers headers;
+  for (const std::string& attribute : attributes) {
+    auto value = get_attribute(from, from_fd, attribute.c_str());
+    // It was there a moment ago.
+    if (!value) throw_errno(EIO, "read header", escaped(attribute));
+    headers[attribute.substr(kPrefix.size())] = std::move(*value);
+  }
+  set_headers(to, to_fd, headers, path);
+  if (const auto name = get_whole_name(from, from_fd)) set_whole_name(to, to_fd, *name);
+  if (const auto reason = get_reason(from, from_fd)) set_reason(to, to_fd, *reason);
 }
 
 std::optional<std::string> get_whole_name(Sys& sys, int fd) {

@@ -19,6 +19,11 @@ void set_headers(Sys& sys, int fd, const Headers& headers, const std::string& pa
 /// Keeps the whole original name where N had to cut it; nothing happens where it does not fit.
 void set_whole_name(Sys& sys, int fd, const std::string& name);
 
+/// Copies everything that spoolq keeps there. Throws the errno when it cannot be read,
+/// errc::headers_refused when the other file system takes less; `path` is the source's. A reason is
+/// shortened instead.
+void copy_attributes(Sys& from, int from_fd, Sys& to, int to_fd, const std::string& path);
+
 Headers get_headers(Sys& sys, int fd);
 std::optional<std::string> get_whole_name(Sys& sys, int fd);
 

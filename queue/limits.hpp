@@ -21,6 +21,9 @@ struct Load {
   std::uint64_t bytes = 0;
 };
 
+/// Throws errc::too_large for a payload of so many bytes.
+void require_max_size(const OpenQueue& queue, std::uint64_t bytes);
+
 /// What an open queue knows of what is in it. Any thread.
 class Occupancy {
  private:

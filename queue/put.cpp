@@ -91,13 +91,6 @@ Destination destination_of(OpenQueue& queue, const PutOptions& options) {
   return {due ? Folder::later : Folder::ready, name_of(options, now), due};
 }
 
-void require_max_size(const OpenQueue& queue, std::uint64_t bytes) {
-  const auto max_size = queue.settings()->max_size;
-  if (!max_size || bytes <= *max_size) return;
-  throw_errc(errc::too_large, "put into", queue.path(),
-             fmt::format("more than {} bytes, which is its max_size", *max_size));
-}
-
 /// The queue, looked at before anything is written to it.
 OpenQueue& prepared(OpenQueue& queue, std::uint64_t size) {
   queue.require_own_process("put into");
@@ -217,7 +210,7 @@ const Destination& PendingMessage::destination() {
   return destination_;
 }
 
-void PendingMessage::publish() {
+std::string PendingMessage::publish() {
   if (file_.empty()) throw_errc(errc::condemned, "publish", queue_.path(Folder::tmp));
   const std::string tmp_path = queue_.path(Folder::tmp, file_);
   std::optional<std::string> published;
@@ -239,7 +232,7 @@ void PendingMessage::publish() {
   }
   file_.clear();
   allowance_.publish();
-  if (sync_ != Sync::durable) return;
+  if (sync_ != Sync::durable) return *published;
   // Step 5.
   try {
     queue_.durability().sync_published(destination_.folder);
@@ -249,6 +242,7 @@ void PendingMessage::publish() {
     if (queue_.sys().unlinkat(folder, published->c_str()).ok()) throw;
     throw_errc(errc::indeterminate, "put", queue_.path(destination_.folder, *published));
   }
+  return *published;
 }
 
 }  // namespace spoolq::detail

@@ -34,8 +34,8 @@ class PendingMessage {
   [[nodiscard]] const Destination& destination();
   /// Appends all of `bytes`. Throws errc::too_large or the errno; the message is then dropped.
   void write(std::string_view bytes);
-  /// Syncs and publishes; see Draft::commit().
-  void publish();
+  /// Syncs and publishes; see Draft::commit(). Returns the name it has now.
+  std::string publish();
 
  private:
   PendingMessage(OpenQueue& queue, Destination destination, Sync sync, std::uint64_t size);

@@ -8,6 +8,7 @@
 #include "queue/attributes.hpp"
 #include "queue/held_claims.hpp"
 #include "queue/listing.hpp"
+#include "queue/move.hpp"
 #include "queue/open_queue.hpp"
 #include "queue/pause.hpp"
 #include "queue/throw_error.hpp"
@@ -130,6 +131,16 @@ void Queue::retry(const MessageInfo& message) {
   }
   if (!detail::retry(queue, detail::locate(queue, message))) {
     detail::throw_errc(errc::no_such_message, "retry", message.path, "it has moved on");
+  }
+}
+
+void Queue::move(const MessageInfo& message, Queue& target) {
+  detail::OpenQueue& queue = own(open_, "move");
+  if (message.state == State::claimed) {
+    detail::throw_errc(errc::claim_owned, "move", message.path, "it is claimed");
+  }
+  if (!detail::move_message(queue, detail::locate(queue, message), own(target.open_, "move"))) {
+    detail::throw_errc(errc::no_such_message, "move", message.path, "it has moved on");
   }
 }
 

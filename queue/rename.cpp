@@ -42,9 +42,15 @@ SysResult rename_new(Sys& sys, int from_dir, const char* from, int to_dir, const
 
 std::optional<std::string> rename_message(OpenQueue& queue, Folder from, const std::string& file,
                                           Destination to, Ballast ballast) {
+  return rename_message(queue, from, file, queue, std::move(to), ballast);
+}
+
+std::optional<std::string> rename_message(OpenQueue& queue, Folder from, const std::string& file,
+                                          OpenQueue& target_queue, Destination to,
+                                          Ballast ballast) {
   Sys& sys = queue.sys();
   const int from_dir = queue.fd(from);
-  const int to_dir = queue.fd(to.folder);
+  const int to_dir = target_queue.fd(to.folder);
   bool ballast_given = ballast == Ballast::keep;
   for (unsigned copy = 0; copy <= kCopiesMax;) {
     std::string target = to.file();
@@ -60,21 +66,22 @@ std::optional<std::string> rename_message(OpenQueue& queue, Folder from, const s
       }
       // Another message with this id, from a backup or a copied queue: both are kept.
       if (copy == 0) {
-        queue.log(LogLevel::warning,
-                  fmt::format("{} exists already; keeping both", escaped(target)));
+        target_queue.log(LogLevel::warning,
+                         fmt::format("{} exists already; keeping both", escaped(target)));
       }
       to.name.copy = static_cast<std::uint16_t>(++copy);
       continue;
     }
     if (is_full(renamed.error()) && !ballast_given) {
       ballast_given = true;
-      if (release_ballast(sys, queue.folders())) {
-        queue.log(LogLevel::warning, "the disk is full; gave up the ballast file");
+      if (release_ballast(sys, target_queue.folders())) {
+        target_queue.log(LogLevel::warning, "the disk is full; gave up the ballast file");
       }
       continue;
     }
-    throw_errno(renamed.error(), "rename",
-                fmt::format("{} to {}", queue.path(from, file), queue.path(to.folder, target)));
+    throw_errno(
+        renamed.error(), "rename",
+        fmt::format("{} to {}", queue.path(from, file), target_queue.path(to.folder, target)));
   }
   throw_errno(EEXIST, "rename", queue.path(from, file), "too many copies of one id");
 }

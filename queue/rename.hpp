@@ -35,6 +35,10 @@ enum class Ballast { keep, give };
 /// everything that the table does not mend.
 std::optional<std::string> rename_message(OpenQueue& queue, Folder from, const std::string& file,
                                           Destination to, Ballast ballast = Ballast::give);
+/// The same into a folder of another queue. EXDEV when that is on another mount.
+std::optional<std::string> rename_message(OpenQueue& queue, Folder from, const std::string& file,
+                                          OpenQueue& target, Destination to,
+                                          Ballast ballast = Ballast::give);
 
 /// Moves what is not a message to bad/, under its own name or a fresh one, and reports it with
 /// `reason`. Does nothing when it is gone. Opens nothing.

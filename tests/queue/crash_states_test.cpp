@@ -90,8 +90,9 @@ Findings explore(const Story& story, Mutant mutant, CrashModel model, Committed 
   return findings;
 }
 
-bool caught(Mutant mutant, const std::string& name, CrashModel model = CrashModel::journal) {
-  return !explore(story(name), mutant, model, Committed::no).wrong.empty();
+bool caught(Mutant mutant, const std::string& name, CrashModel model = CrashModel::journal,
+            Committed committed = Committed::no) {
+  return !explore(story(name), mutant, model, committed).wrong.empty();
 }
 
 /// Stories that a power cut may change before they begin: a stranger's file that nobody synced.
@@ -128,6 +129,16 @@ TEST_CASE("an ack without sync is caught", "[crash][mutant]") {
 
 TEST_CASE("an ack that syncs new/ instead of cur/ is caught", "[crash][mutant]") {
   CHECK(caught(Mutant::ack_syncs_new, "claim and ack"));
+}
+
+TEST_CASE("a move by copy without fsync of the copy is caught", "[crash][mutant]") {
+  // What the story begins with is safe: it is the copy that is lost.
+  CHECK(caught(Mutant::no_file_fsync, "move by copy", CrashModel::journal, Committed::yes));
+}
+
+TEST_CASE("a move by copy without fsync of the target's new/ is caught", "[crash][mutant]") {
+  // The two queues have nothing in common, as the directories of this disk.
+  CHECK(caught(Mutant::no_new_fsync, "move by copy", CrashModel::per_directory, Committed::yes));
 }
 
 TEST_CASE("a rename that replaces is caught", "[crash][mutant]") {

@@ -67,6 +67,10 @@ std::string check_count(const std::string& payload, Fate fate, int count, const 
   if (fate == Fate::either && count > 1) {
     return fmt::format("'{}' was {} {} times\n", payload, verb, count);
   }
+  if (fate == Fate::moving && (count < 1 || count > 2)) {
+    return fmt::format("'{}' must be there once or twice and was {} {} times\n", payload, verb,
+                       count);
+  }
   return {};
 }
 
@@ -97,46 +101,69 @@ void make_deliverable(OpenQueue& queue, const std::vector<Seen>& all) {
   }
 }
 
-std::map<std::string, int> drain(const std::shared_ptr<OpenQueue>& queue, std::string& wrong) {
-  std::map<std::string, int> delivered;
+void drain(const std::shared_ptr<OpenQueue>& queue, std::map<std::string, int>& delivered,
+           std::string& wrong) {
   Consumer consumer{Queue{queue}};
   for (int i = 0; i < kDeliveriesMax; ++i) {
     auto claim = consumer.try_take();
-    if (!claim) return delivered;
+    if (!claim) return;
     ++delivered[claim->payload()];
     claim->ack();
   }
   wrong += "the queue does not become empty\n";
-  return delivered;
+}
+
+void find_leftovers(OpenQueue& queue, std::string& wrong) {
+  for (const Seen& seen : look(queue, wrong)) {
+    if (seen.state == State::done) continue;
+    wrong += fmt::format("{} is left in {}\n", seen.message.file, to_string(seen.state));
+  }
+  if (!queue.folders().has(detail::Folder::bad)) return;
+  detail::scan_directory(queue.sys(), queue.fd(detail::Folder::bad), "bad", [&](const auto& entry) {
+    wrong += fmt::format("{} is in bad/\n", entry.name);
+    return true;
+  });
+}
+
+/// The queue at `path`, and the second one if the story has made it.
+std::vector<std::shared_ptr<OpenQueue>> open_all(detail::Sys& sys, const std::string& path) {
+  std::vector<std::shared_ptr<OpenQueue>> queues{
+      std::make_shared<OpenQueue>(sys, path, LogHandler{})};
+  try {
+    queues.push_back(std::make_shared<OpenQueue>(sys, second_queue(path), LogHandler{}));
+  } catch (const Error& error) {
+    if (error.code() != std::errc::no_such_file_or_directory) throw;
+  }
+  return queues;
 }
 
 }  // namespace
 
+std::string second_queue(const std::string& path) { return path + "-2"; }
+
 std::string judge(detail::Sys& sys, const std::string& path, const Fates& fates) {
   std::string wrong;
   try {
-    const auto queue = std::make_shared<OpenQueue>(sys, path, LogHandler{});
-    const std::vector<Seen> all = look(*queue, wrong);
+    const auto queues = open_all(sys, path);
+    std::vector<std::vector<Seen>> all;
     // Where a file system may split a rename, a message may have two names until it is claimed.
     std::map<std::string, int> present;
     std::set<ino_t> inodes;
-    for (const Seen& seen : all) {
-      if (seen.state != State::done && inodes.insert(seen.inode).second) ++present[seen.payload];
+    for (const auto& queue : queues) {
+      all.push_back(look(*queue, wrong));
+      for (const Seen& seen : all.back()) {
+        if (seen.state != State::done && inodes.insert(seen.inode).second) ++present[seen.payload];
+      }
     }
     wrong += check_counts(fates, present, "present");
     if (!wrong.empty()) return wrong;
-    make_deliverable(*queue, all);
-    wrong += check_counts(fates, drain(queue, wrong), "delivered");
-    for (const Seen& seen : look(*queue, wrong)) {
-      if (seen.state == State::done) continue;
-      wrong += fmt::format("{} is left in {}\n", seen.message.file, to_string(seen.state));
+    std::map<std::string, int> delivered;
+    for (std::size_t i = 0; i < queues.size(); ++i) {
+      make_deliverable(*queues[i], all[i]);
+      drain(queues[i], delivered, wrong);
     }
-    if (queue->folders().has(detail::Folder::bad)) {
-      detail::scan_directory(sys, queue->fd(detail::Folder::bad), "bad", [&](const auto& entry) {
-        wrong += fmt::format("{} is in bad/\n", entry.name);
-        return true;
-      });
-    }
+    wrong += check_counts(fates, delivered, "delivered");
+    for (const auto& queue : queues) find_leftovers(*queue, wrong);
   } catch (const Error& error) {
     wrong += fmt::format("whoever comes next meets: {}\n", error.what());
   }

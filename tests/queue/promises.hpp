@@ -16,13 +16,18 @@ enum class Fate {
   there,   ///< In the queue, whole, under one name, and delivered.
   gone,    ///< Never delivered again.
   either,  ///< A call about it has begun and not returned: one of the two, never torn.
+  moving,  ///< On its way from one queue to another: in one of them, or in both.
 };
 
 /// By payload, which is different for every message of a story.
 using Fates = std::map<std::string, Fate>;
 
-/// Opens the queue at `path` as whoever comes next does, looks at every message, drains the queue,
-/// and says what contradicts `fates`; empty when nothing does. Changes the queue.
+/// Where a story has its second queue, if it has one.
+std::string second_queue(const std::string& path);
+
+/// Opens the queue at `path`, and the second one, as whoever comes next does, looks at every
+/// message, drains it, and says what contradicts `fates`; empty when nothing does. Changes the
+/// queue.
 std::string judge(detail::Sys& sys, const std::string& path, const Fates& fates);
 
 struct Story {

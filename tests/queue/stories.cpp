@@ -16,6 +16,7 @@
 #include "spoolq/consumer.hpp"
 #include "spoolq/producer.hpp"
 #include "tests/queue/promises.hpp"
+#include "tests/support/two_mounts.hpp"
 
 namespace spoolq::test {
 namespace {
@@ -158,6 +159,35 @@ void twin(Sys& sys, const std::string& path, Fates& fates) {
   fates[kOne] = fates[kTwo] = Fate::there;
 }
 
+Story with_second_queue(std::string name,
+                        void (*prepare)(Sys&, const std::string& path, Fates& fates),
+                        std::function<void(Sys&, const std::string&, Fates&)> act) {
+  return {std::move(name),
+          [prepare](Sys& sys, const std::string& path, Fates& fates) {
+            prepare(sys, path, fates);
+            make_story_queue(sys, second_queue(path));
+          },
+          std::move(act)};
+}
+
+enum class Mounts { one, two };
+
+/// Moves the only message of a state into the second queue.
+std::function<void(Sys&, const std::string&, Fates&)> move_one(State state, Mounts mounts) {
+  return [state, mounts](Sys& sys, const std::string& path, Fates& fates) {
+    TwoMounts two{sys};
+    Queue source{open(two, path)};
+    Queue target{open(two, second_queue(path))};
+    if (mounts == Mounts::two) two.put_away(*target.internals());
+    const StoredMessage message = only(*source.internals(), state);
+    fates[kOne] = Fate::moving;
+    source.move(detail::describe(*source.internals(), state, message), target);
+    fates[kOne] = Fate::there;
+    if (!target.list(state).empty()) return;
+    detail::throw_errno(ENOENT, "find the message in", target.path());
+  };
+}
+
 std::vector<Story> make_stories() {
   return {
       {"put", [](Sys&, const std::string&, Fates&) {},
@@ -242,6 +272,12 @@ std::vector<Story> make_stories() {
        [](Sys& sys, const std::string& path, Fates&) {
          open(sys, path)->configure({{"max_attempts", "7"}});
        }},
+      with_second_queue("move", one_ready, move_one(State::ready, Mounts::one)),
+      with_second_queue("move by copy", one_ready, move_one(State::ready, Mounts::two)),
+      with_second_queue("move a failed message by copy", one_failed,
+                        move_one(State::failed, Mounts::two)),
+      with_second_queue("move a delayed message by copy", one_delayed,
+                        move_one(State::delayed, Mounts::two)),
       {"pause and resume", one_ready,
        [](Sys& sys, const std::string& path, Fates&) {
          Queue queue{open(sys, path)};

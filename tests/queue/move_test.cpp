@@ -1,0 +1,291 @@
+// Moving a message into another queue, by rename and by copy. What crashes and failing calls do to
+// it, the stories tell.
+#include "queue/move.hpp"
+
+#include "queue/attributes.hpp"
+#include "queue/listing.hpp"
+#include "queue/put.hpp"
+#include "queue/upkeep.hpp"
+#include "tests/queue/world.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/errors.hpp"
+#include "tests/support/two_mounts.hpp"
+
+namespace spoolq::test {
+namespace {
+
+using std::chrono::hours;
+
+constexpr const char* kTargetPath = "/r";
+
+enum class Way { rename, copy };
+
+/// Does something once, just before the next call of one kind on a descriptor.
+class Meanwhile final : public ForwardingSys {
+ public:
+  explicit Meanwhile(Sys& inner) : ForwardingSys{inner} {}
+  void at(Call call, std::function<void()> action) {
+    call_ = call;
+    action_ = std::move(action);
+  }
+
+ protected:
+  std::optional<SysResult> before(const CallInfo& info) override {
+    if (action_ && info.call == call_) std::exchange(action_, nullptr)();
+    return std::nullopt;
+  }
+
+ private:
+  Call call_ = Call::openat;
+  std::function<void()> action_;
+};
+
+/// The world's queue, and another one to move to.
+class Pair {
+ public:
+  explicit Pair(Way way, const std::vector<SettingChange>& target_settings = {})
+      : meanwhile{world.disk}, sys_{meanwhile} {
+    std::vector<SettingChange> settings{{"min_free", "0"}};
+    settings.insert(settings.end(), target_settings.begin(), target_settings.end());
+    detail::init_queue(world.disk, kTargetPath, settings);
+    source.emplace(world.open(sys_));
+    target.emplace(open_queue(sys_, kTargetPath, &world.log));
+    if (way == Way::copy) sys_.put_away(*target->internals());
+  }
+
+  /// The only message of the source in that state, moved.
+  void move(State state) { source->move(source->list(state).at(0), *target); }
+  [[nodiscard]] std::vector<std::string> target_names(const std::string& folder) const {
+    return world.disk.list(fmt::format("{}/{}", kTargetPath, folder));
+  }
+
+  World world;
+  Meanwhile meanwhile;
+
+ private:
+  TwoMounts sys_;
+
+ public:
+  std::optional<Queue> source;
+  std::optional<Queue> target;
+};
+
+PutOptions rich() {
+  PutOptions options;
+  options.priority = 2;
+  options.time_to_live = hours{48};
+  options.key = "user/7";
+  options.type = "text/plain";
+  options.name = std::string(150, 'n') + ".jpg";
+  options.headers = {{"user", "7"}, {"traceparent", "00-0af7651916cd43dd"}};
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("a moved message keeps its id, its name and its headers", "[queue][move]") {
+  Pair pair{GENERATE(Way::rename, Way::copy)};
+  put(pair.world.queue, "payload", rich());
+  const MessageDetails before = pair.source->details(pair.source->list(State::ready).at(0));
+  const std::string file = pair.world.names(Folder::ready).at(0);
+  pair.move(State::ready);
+
+  CHECK(pair.world.count(Folder::ready) == 0);
+  CHECK(pair.world.count(Folder::claimed) == 0);
+  CHECK(pair.target_names("new") == std::vector{file});
+  CHECK(pair.target_names("tmp").empty());
+  CHECK(pair.world.disk.read_file(fmt::format("{}/new/{}", kTargetPath, file)) == "payload");
+  const MessageDetails after = pair.target->details(pair.target->list(State::ready).at(0));
+  CHECK(after.info.id == before.info.id);
+  CHECK(after.info.attempts == 0);
+  CHECK(after.info.name == before.info.name);
+  CHECK(after.headers == before.headers);
+}
+
+TEST_CASE("a message keeps its state, its attempts and its reason", "[queue][move]") {
+  Pair pair{GENERATE(Way::rename, Way::copy)};
+  SECTION("failed") {
+    Reason why = reason("broken");
+    why.exit_code = 65;
+    why.error_output = "line 7";
+    detail::fail(*pair.world.queue, put_and_claim(*pair.world.queue, "x"), why);
+    pair.move(State::failed);
+    const MessageDetails moved = pair.target->details(pair.target->list(State::failed).at(0));
+    CHECK(moved.info.attempts == 1);
+    REQUIRE(moved.reason);
+    CHECK(moved.reason->text == "broken");
+    CHECK(moved.reason->exit_code == 65);
+    CHECK(moved.reason->error_output == "line 7");
+  }
+  SECTION("delayed") {
+    PutOptions options;
+    options.delay = hours{1};
+    put(pair.world.queue, "x", options);
+    const MessageInfo before = pair.source->list(State::delayed).at(0);
+    pair.move(State::delayed);
+    CHECK(pair.target->list(State::delayed).at(0).due == before.due);
+  }
+  SECTION("done") {
+    pair.source->configure({{"keep_done", "on"}});
+    pair.world.queue->refresh_settings();
+    detail::acknowledge(*pair.world.queue, put_and_claim(*pair.world.queue, "x"), Sync::none);
+    pair.move(State::done);
+    CHECK(pair.target->list(State::done).size() == 1);
+  }
+  for (const Folder folder : {Folder::ready, Folder::later, Folder::failed, Folder::done}) {
+    CHECK(pair.world.count(folder) == 0);
+  }
+}
+
+TEST_CASE("a stranger's file moves when it is complete, and keeps its id", "[queue][move]") {
+  Pair pair{GENERATE(Way::rename, Way::copy)};
+  pair.world.disk.plant_file("/q/new/report.txt", "written in place");
+  const MessageInfo before = pair.source->list(State::ready).at(0);
+  CHECK(error_of([&] { pair.move(State::ready); }) == errno_code(EAGAIN));
+  CHECK(error_of([&] { pair.move(State::ready); }) == condition::temporary);
+  pair.world.disk.advance(Duration{600});
+  pair.move(State::ready);
+  const MessageInfo after = pair.target->list(State::ready).at(0);
+  CHECK(after.id == before.id);
+  CHECK(after.name == "report.txt");
+  CHECK(pair.world.count(Folder::ready) == 0);
+}
+
+TEST_CASE("a claimed message is not moved, and none into the same queue", "[queue][move]") {
+  Pair pair{Way::rename};
+  put_and_claim(*pair.world.queue, "x");
+  CHECK(error_of([&] { pair.move(State::claimed); }) == errc::claim_owned);
+  put(pair.world.queue, "y");
+  Queue again{pair.world.open(pair.world.disk)};
+  CHECK(error_of([&] { pair.source->move(pair.source->list(State::ready).at(0), again); }) ==
+        errc::bad_value);
+}
+
+TEST_CASE("nobody takes a ready message while it is copied", "[queue][move]") {
+  Pair pair{Way::copy};
+  put(pair.world.queue, "x");
+  bool looked = false;
+  pair.meanwhile.at(Call::fsync, [&] {
+    looked = true;
+    CHECK(pair.world.count(Folder::ready) == 0);
+    CHECK(detail::reap(*pair.world.queue).returned == 0);
+  });
+  pair.move(State::ready);
+  CHECK(looked);
+  CHECK(pair.target->list(State::ready).size() == 1);
+}
+
+TEST_CASE("a message that is taken while it is copied is not left in the target", "[queue][move]") {
+  Pair pair{Way::copy};
+  detail::fail(*pair.world.queue, put_and_claim(*pair.world.queue, "x"), reason("no"));
+  pair.meanwhile.at(Call::fsync, [&] {
+    CHECK(detail::retry(*pair.world.queue, only(*pair.world.queue, State::failed)));
+  });
+  CHECK(error_of([&] { pair.move(State::failed); }) == errc::no_such_message);
+  CHECK(pair.target_names("failed").empty());
+  CHECK(pair.target_names("tmp").empty());
+  CHECK(pair.world.count(Folder::ready) == 1);
+}
+
+TEST_CASE("a move that was interrupted after the copy doubles nothing when it is repeated",
+          "[queue][move]") {
+  Pair pair{Way::copy};
+  put(pair.world.queue, "payload");
+  const std::string file = pair.world.names(Folder::ready).at(0);
+  pair.world.disk.plant_file(fmt::format("{}/new/{}", kTargetPath, file), "payload");
+  pair.move(State::ready);
+  CHECK(pair.target_names("new") == std::vector{file});
+  CHECK(pair.target_names("tmp").empty());
+  CHECK(pair.world.count(Folder::ready) == 0);
+}
+
+TEST_CASE("what a dead mover left in tmp/ is in nobody's way", "[queue][move]") {
+  Pair pair{Way::copy};
+  const MessageId id = put(pair.world.queue, "payload");
+  const std::string left = fmt::format("{}/tmp/5.{}", kTargetPath, id.to_string());
+  pair.world.disk.plant_file(left, "pay");
+  pair.move(State::ready);
+  CHECK(pair.target_names("tmp").empty());
+  CHECK(pair.target->list(State::ready).size() == 1);
+}
+
+TEST_CASE("two who copy one message do not disturb each other", "[queue][move]") {
+  Pair pair{Way::copy};
+  const MessageId id = put(pair.world.queue, "payload");
+  detail::MessageName name;
+  name.id = id;
+  {
+    const detail::PendingMessage other{*pair.target->internals(), {Folder::ready, name, {}}, 7};
+    CHECK(error_of([&] { pair.move(State::ready); }) == errno_code(EEXIST));
+    CHECK(pair.target_names("tmp").size() == 1);
+  }
+  CHECK(pair.world.count(Folder::ready) == 1);  // Given back.
+  pair.move(State::ready);
+}
+
+TEST_CASE("a mover that dies leaves its message to the reaper, the attempts as they were",
+          "[queue][move]") {
+  Pair pair{Way::copy};
+  put(pair.world.queue, "payload");
+  detail::MessageName name = only(*pair.world.queue, State::ready).name;
+  name.claim = kDeadClaim;
+  pair.world.disk.plant_file("/q/cur/" + detail::format_name(name), "payload");
+  pair.world.disk.unlink("/q/new/" + pair.world.names(Folder::ready).at(0));
+  CHECK(detail::reap(*pair.world.queue).returned == 1);
+  CHECK(only(*pair.world.queue, State::ready).name.attempts == 0);
+}
+
+TEST_CASE("a damaged message is not moved but set aside", "[queue][move]") {
+  Pair pair{Way::copy};
+  put(pair.world.queue, "payload");
+  const std::string file = pair.world.names(Folder::ready).at(0);
+  pair.world.disk.plant_file("/q/new/" + file, "PAYLOAD");
+  CHECK(error_of([&] { pair.move(State::ready); }) == errc::damaged);
+  CHECK(pair.world.count(Folder::bad) == 1);
+  CHECK(pair.world.count(Folder::claimed) + pair.world.count(Folder::ready) == 0);
+  CHECK(pair.target_names("new").empty());
+  CHECK(pair.target_names("tmp").empty());
+}
+
+TEST_CASE("the limits of the target hold, and the message stays where it is", "[queue][move]") {
+  const Way way = GENERATE(Way::rename, Way::copy);
+  const auto [settings, code] =
+      GENERATE(std::pair{SettingChange{"max_size", "3"}, errc::too_large},
+               std::pair{SettingChange{"max_bytes", "3"}, errc::queue_full},
+               std::pair{SettingChange{"max_messages", "1"}, errc::queue_full});
+  Pair pair{way, {settings}};
+  put(pair.target->internals(), "1");
+  put(pair.world.queue, "four");
+  const auto names = pair.world.names(Folder::ready);
+  CHECK(error_of([&] { pair.move(State::ready); }) == code);
+  CHECK(pair.world.names(Folder::ready) == names);
+  CHECK(pair.target_names("new").size() == 1);
+  CHECK(pair.target_names("tmp").empty());
+}
+
+TEST_CASE("a moved message gets the mode of the target's files", "[queue][move]") {
+  Pair pair{GENERATE(Way::rename, Way::copy), {{"mode", "0770"}}};
+  put(pair.world.queue, "x");
+  pair.move(State::ready);
+  const int fd = pair.target->open_payload(pair.target->list(State::ready).at(0));
+  struct stat status = {};
+  REQUIRE(pair.world.disk.fstat(fd, status).ok());
+  static_cast<void>(pair.world.disk.close(fd));
+  CHECK((status.st_mode & 07777) == 0660);
+}
+
+TEST_CASE("into a Maildir goes what it has a folder for", "[queue][move]") {
+  Pair pair{Way::rename};
+  for (const char* folder : {"tmp", "new", "cur"}) {
+    pair.world.disk.plant_directory(fmt::format("/mail/{}", folder));
+  }
+  Queue mail{open_queue(pair.world.disk, "/mail")};
+  put(pair.world.queue, "x");
+  detail::fail(*pair.world.queue, put_and_claim(*pair.world.queue, "y"), reason("no"));
+  pair.source->move(pair.source->list(State::ready).at(0), mail);
+  CHECK(mail.list(State::ready).size() == 1);
+  CHECK(error_of([&] { pair.source->move(pair.source->list(State::failed).at(0), mail); }) ==
+        errc::not_a_queue);
+}
+
+}  // namespace spoolq::test
