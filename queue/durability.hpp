@@ -44,6 +44,9 @@ class Durability {
   /// folder can undo a change of another that was committed earlier.
   void sync_changed(std::initializer_list<Folder> folders);
 
+  /// After changes of any of the message folders, none of which was synced.
+  void sync_all();
+
   /// After a failed fsync of a message's file.
   void condemn() { condemned_ = true; }
   /// Throws errc::condemned after a failed sync.

@@ -158,7 +158,7 @@ bool move_by_copy(OpenQueue& queue, const StoredMessage& message, OpenQueue& tar
 }
 
 /// False when it is gone. Throws EXDEV, with nothing done, when the queues are not on one mount.
-bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& target) {
+bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& target, Sync sync) {
   const UniqueFd file = open_message(source, message.folder, message.file);
   const std::string path = source.path(message.folder, message.file);
   const struct stat status = status_of(source, file.get(), path);
@@ -182,6 +182,7 @@ bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& 
   allowance.publish();
   // Those who may read the target may be others; somebody else's file keeps its mode.
   static_cast<void>(source.sys().fchmod(file.get(), target.settings()->file_mode()));
+  if (sync != Sync::durable) return true;
   try {
     target.durability().sync_changed({destination.folder});
     source.durability().sync_changed({message.folder});
@@ -193,7 +194,7 @@ bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& 
 
 }  // namespace
 
-bool move_message(OpenQueue& source, const StoredMessage& message, OpenQueue& target) {
+bool move_message(OpenQueue& source, const StoredMessage& message, OpenQueue& target, Sync sync) {
   require_two_queues(source, target);
   target.durability().require_sound(target.path());
   target.refresh_settings();
@@ -202,7 +203,7 @@ bool move_message(OpenQueue& source, const StoredMessage& message, OpenQueue& ta
                 "it may still be being written");
   }
   try {
-    return move_by_rename(source, message, target);
+    return move_by_rename(source, message, target, sync);
   } catch (const Error& error) {
     if (error.code() == std::errc::no_such_file_or_directory) return false;
     if (error.code() != std::errc::cross_device_link) throw;

@@ -7,7 +7,8 @@
 namespace spoolq::detail {
 
 /// Queue::move for a message that nobody has claimed. False when it is gone: somebody else was
-/// first.
-bool move_message(OpenQueue& source, const StoredMessage& message, OpenQueue& target);
+/// first. A copy is durable whatever `sync` says.
+bool move_message(OpenQueue& source, const StoredMessage& message, OpenQueue& target,
+                  Sync sync = Sync::durable);
 
 }  // namespace spoolq::detail

@@ -124,35 +124,38 @@ int Queue::open_payload(const MessageInfo& message) const {
 
 Stats Queue::stats() const { return detail::count_messages(own(open_, "count")); }
 
-void Queue::retry(const MessageInfo& message) {
+void Queue::retry(const MessageInfo& message, Sync sync) {
   detail::OpenQueue& queue = own(open_, "retry");
   if (message.state != State::failed) {
     detail::throw_errc(errc::no_such_message, "retry", message.path, "it is not in failed/");
   }
-  if (!detail::retry(queue, detail::locate(queue, message))) {
+  if (!detail::retry(queue, detail::locate(queue, message), sync)) {
     detail::throw_errc(errc::no_such_message, "retry", message.path, "it has moved on");
   }
 }
 
-void Queue::move(const MessageInfo& message, Queue& target) {
+void Queue::move(const MessageInfo& message, Queue& target, Sync sync) {
   detail::OpenQueue& queue = own(open_, "move");
   if (message.state == State::claimed) {
     detail::throw_errc(errc::claim_owned, "move", message.path, "it is claimed");
   }
-  if (!detail::move_message(queue, detail::locate(queue, message), own(target.open_, "move"))) {
+  if (!detail::move_message(queue, detail::locate(queue, message), own(target.open_, "move"),
+                            sync)) {
     detail::throw_errc(errc::no_such_message, "move", message.path, "it has moved on");
   }
 }
 
-void Queue::remove(const MessageInfo& message, bool claimed) {
+void Queue::remove(const MessageInfo& message, bool claimed, Sync sync) {
   detail::OpenQueue& queue = own(open_, "remove");
   if (message.state == State::claimed && !claimed) {
     detail::throw_errc(errc::claim_owned, "remove", message.path, "it is claimed");
   }
-  if (!detail::remove(queue, detail::locate(queue, message))) {
+  if (!detail::remove(queue, detail::locate(queue, message), sync)) {
     detail::throw_errc(errc::no_such_message, "remove", message.path, "it has moved on");
   }
 }
+
+void Queue::sync() { own(open_, "sync").durability().sync_all(); }
 
 HeldClaim Queue::held_claim(std::string_view reference) const {
   return detail::find_held_claim(own(open_, "find claim"), reference);

@@ -148,7 +148,7 @@ StoredMessage change_claim(OpenQueue& queue, const StoredMessage& message, const
   return changed;
 }
 
-bool retry(OpenQueue& queue, const StoredMessage& message) {
+bool retry(OpenQueue& queue, const StoredMessage& message, Sync sync) {
   const SysResult opened = queue.sys().openat(queue.fd(Folder::failed), message.file.c_str(),
                                               O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (opened.ok()) {
@@ -160,17 +160,17 @@ bool retry(OpenQueue& queue, const StoredMessage& message) {
   // Whoever retries an expired message wants it delivered all the same.
   if (name.expires && *name.expires <= queue.now()) name.expires.reset();
   if (!rename_message(queue, Folder::failed, message.file, {Folder::ready, name, {}})) return false;
-  queue.durability().sync_changed({Folder::ready, Folder::failed});
+  if (sync == Sync::durable) queue.durability().sync_changed({Folder::ready, Folder::failed});
   return true;
 }
 
-bool remove(OpenQueue& queue, const StoredMessage& message) {
+bool remove(OpenQueue& queue, const StoredMessage& message, Sync sync) {
   const SysResult removed = queue.sys().unlinkat(queue.fd(message.folder), message.file.c_str());
   if (removed.error() == ENOENT) return false;
   if (!removed.ok()) {
     throw_errno(removed.error(), "unlink", queue.path(message.folder, message.file));
   }
-  queue.durability().sync_changed({message.folder});
+  if (sync == Sync::durable) queue.durability().sync_changed({message.folder});
   return true;
 }
 

@@ -45,11 +45,11 @@ void fail(OpenQueue& queue, const StoredMessage& message, const Reason& reason);
 StoredMessage change_claim(OpenQueue& queue, const StoredMessage& message, const std::string& claim,
                            std::optional<Time> lease_until);
 
-/// failed/ → new/ with no attempts and no reason. False when it is gone. Durable when it returns.
-bool retry(OpenQueue& queue, const StoredMessage& message);
+/// failed/ → new/ with no attempts and no reason. False when it is gone.
+bool retry(OpenQueue& queue, const StoredMessage& message, Sync sync = Sync::durable);
 
-/// Removes a message from any folder. False when it is gone. Durable when it returns.
-bool remove(OpenQueue& queue, const StoredMessage& message);
+/// Removes a message from any folder. False when it is gone.
+bool remove(OpenQueue& queue, const StoredMessage& message, Sync sync = Sync::durable);
 
 /// later/ → new/, or failed/ when its time to live is over. False when somebody else was first. Not
 /// synced: after a power cut it is moved again.

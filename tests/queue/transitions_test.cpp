@@ -277,4 +277,32 @@ TEST_CASE("times that a name cannot hold are refused, and the claim stays",
   CHECK(queue.stats().ready == 1);
 }
 
+TEST_CASE("what was done without sync is durable after sync(), and not before",
+          "[queue][transitions]") {
+  World world{{}, GENERATE(CrashModel::journal, CrashModel::per_directory)};
+  detail::init_queue(world.disk, "/r", {{"min_free", "0"}});
+  Queue queue{world.queue};
+  Queue target{open_queue(world.disk, "/r")};
+  detail::fail(*world.queue, put_and_claim(*world.queue, "retried"), reason("no"));
+  put(world.queue, "removed");
+  PutOptions later;
+  later.delay = std::chrono::hours{1};
+  put(world.queue, "moved", later);
+  world.disk.commit();
+
+  queue.remove(queue.list(State::ready).at(0), false, Sync::none);
+  queue.retry(queue.list(State::failed).at(0), Sync::none);
+  queue.move(queue.list(State::delayed).at(0), target, Sync::none);
+  const auto counts_after_cut = [&] {
+    const auto after = world.disk.crash(world.disk.keep_nothing());
+    const auto stats = Queue{open_queue(*after, World::kPath)}.stats();
+    const auto moved = Queue{open_queue(*after, "/r")}.stats();
+    return std::array{stats.ready, stats.failed, stats.delayed, moved.delayed};
+  };
+  CHECK(counts_after_cut() == std::array<std::uint64_t, 4>{1, 1, 1, 0});
+  target.sync();
+  queue.sync();
+  CHECK(counts_after_cut() == std::array<std::uint64_t, 4>{1, 0, 0, 1});
+}
+
 }  // namespace spoolq::test

@@ -98,19 +98,22 @@ class Queue {
   /// Counts and ages, from one pass over each folder.
   [[nodiscard]] Stats stats() const;
 
-  /// failed/ → new/: attempts 0, reason dropped, the same id. Durable when it returns. Throws
-  /// errc::no_such_message when somebody else moved it first.
-  void retry(const MessageInfo& message);
+  // The next three are durable when they return. With Sync::none they are so after sync(), which is
+  // for those who do many at once. They throw errc::no_such_message when somebody else was first.
+
+  /// failed/ → new/: attempts 0, reason dropped, the same id.
+  void retry(const MessageInfo& message, Sync sync = Sync::durable);
   /// Moves a message into another queue. It keeps its id, its state, and all that was said of it.
-  /// When it returns, both queues would survive a power cut. On one file system this is a rename;
-  /// between two it is a copy: a crash in the middle may leave the message in both queues, then it
-  /// is delivered twice, and it is never lost. Throws errc::no_such_message when somebody else moved
-  /// it first, errc::claim_owned for a claimed message, errc::queue_full or errc::too_large for the
-  /// target's limits, errc::headers_refused, EAGAIN for a file that is still being written,
+  /// On one file system this is a rename; between two it is a copy, which is always durable: a crash
+  /// in the middle may leave the message in both queues, then it is delivered twice, and it is never
+  /// lost. Throws errc::claim_owned for a claimed message, errc::queue_full or errc::too_large for
+  /// the target's limits, errc::headers_refused, EAGAIN for a file that is still being written,
   /// errc::indeterminate when it is in the target, but perhaps not after a power cut.
-  void move(const MessageInfo& message, Queue& target);
-  /// Removes a message for good; durable when it returns. A claimed message only with `claimed`.
-  void remove(const MessageInfo& message, bool claimed = false);
+  void move(const MessageInfo& message, Queue& target, Sync sync = Sync::durable);
+  /// Removes a message for good. A claimed message only with `claimed`.
+  void remove(const MessageInfo& message, bool claimed = false, Sync sync = Sync::durable);
+  /// Makes durable what was done with Sync::none. After moves: the target first, then the source.
+  void sync();
 
   /// The detached claim that `reference` names: the path that was printed when it was held (then
   /// exactly that claim or errc::claim_lost), or an id (whatever detached claim there is of it).
