@@ -5,7 +5,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <map>
+#include <utility>
 
 #include "queue/directory_scan.hpp"
 #include "queue/liveness.hpp"
@@ -138,17 +138,24 @@ StoredMessage locate(OpenQueue& queue, const MessageInfo& message) {
 }
 
 std::vector<MessageInfo> list_messages(OpenQueue& queue, State state, std::size_t limit) {
-  std::vector<std::pair<std::string, StoredMessage>> found;
+  // With a limit, a heap of the best so far: the last of them is in front and gives way.
+  std::vector<std::pair<std::string, MessageInfo>> found;
+  const auto is_before = [](const auto& a, const auto& b) { return a.first < b.first; };
   scan_messages(queue, state, [&](const StoredMessage& message) {
-    found.emplace_back(sort_key(state, message), message);
+    std::string key = sort_key(state, message);
+    if (limit != 0 && found.size() == limit) {
+      if (key >= found.front().first) return true;
+      std::pop_heap(found.begin(), found.end(), is_before);
+      found.pop_back();
+    }
+    found.emplace_back(std::move(key), describe(queue, state, message));
+    if (limit != 0) std::push_heap(found.begin(), found.end(), is_before);
     return true;
   });
-  std::sort(found.begin(), found.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-  if (limit != 0 && found.size() > limit) found.resize(limit);
+  std::sort(found.begin(), found.end(), is_before);
   std::vector<MessageInfo> list;
   list.reserve(found.size());
-  for (const auto& [key, message] : found) list.push_back(describe(queue, state, message));
+  for (auto& [key, message] : found) list.push_back(std::move(message));
   return list;
 }
 

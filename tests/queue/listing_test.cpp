@@ -106,6 +106,22 @@ TEST_CASE("in each state only messages are listed", "[queue][listing]") {
   CHECK_FALSE(parse_state("new"));
 }
 
+TEST_CASE("with a limit the first are listed, as without one", "[queue][listing]") {
+  World world;
+  for (int i = 0; i < 50; ++i) {
+    plant(world, Folder::ready, fmt::format("{}.01935a7b-8c3d-7e21-9f4a-{:012x}", i * 7 % 10, i));
+  }
+  const Queue queue{world.queue};
+  const auto all = ids(queue.list(State::ready));
+  REQUIRE(all.size() == 50);
+  for (std::size_t limit = 1; limit <= 51; ++limit) {
+    CAPTURE(limit);
+    const std::size_t count = std::min<std::size_t>(limit, 50);
+    CHECK(ids(queue.list(State::ready, limit)) ==
+          std::vector(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count)));
+  }
+}
+
 TEST_CASE("what is unfinished or no message is not ready", "[queue][listing]") {
   World world;
   plant(world, Folder::ready, "half.part");
