@@ -1,6 +1,8 @@
 // The public face of a queue: each member checks the process and calls the function that does it.
 #include "spoolq/queue.hpp"
 
+#include <sys/stat.h>
+
 #include <boost/filesystem.hpp>
 #include <cerrno>
 #include <system_error>
@@ -8,6 +10,7 @@
 #include "queue/attributes.hpp"
 #include "queue/held_claims.hpp"
 #include "queue/listing.hpp"
+#include "queue/message_name.hpp"
 #include "queue/move.hpp"
 #include "queue/open_queue.hpp"
 #include "queue/pause.hpp"
@@ -107,6 +110,16 @@ MessageDetails Queue::details(const MessageInfo& message) const {
   details.reason = detail::get_reason(open_->sys(), fd.get());
   if (auto name = detail::get_whole_name(open_->sys(), fd.get())) {
     details.info.name = std::move(*name);
+  }
+  // A stranger's name was cut to what a name of ours has room for.
+  if (const std::string file = message.path.substr(message.path.rfind('/') + 1);
+      message.state == State::ready && !detail::parse_name(file)) {
+    details.info.name = file;
+  }
+  // The name of a file that others dropped does not tell its size.
+  struct stat status = {};
+  if (!details.info.size && open_->sys().fstat(fd.get(), status).ok()) {
+    details.info.size = static_cast<std::uint64_t>(status.st_size);
   }
   return details;
 }

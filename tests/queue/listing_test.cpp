@@ -122,6 +122,19 @@ TEST_CASE("with a limit the first are listed, as without one", "[queue][listing]
   }
 }
 
+TEST_CASE("the details of a dropped file have its size and its whole name", "[queue][listing]") {
+  World world;
+  const std::string name(255, 'n');
+  plant(world, Folder::ready, name, "hello");
+  const Queue queue{world.queue};
+  const MessageInfo info = queue.list(State::ready).at(0);
+  CHECK_FALSE(info.size);
+  CHECK(info.name.size() < name.size());
+  const MessageDetails details = queue.details(info);
+  CHECK(details.info.size == 5);
+  CHECK(details.info.name == name);
+}
+
 TEST_CASE("what is unfinished or no message is not ready", "[queue][listing]") {
   World world;
   plant(world, Folder::ready, "half.part");

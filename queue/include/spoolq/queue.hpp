@@ -88,7 +88,7 @@ class Queue {
   /// matches, errc::ambiguous_id when several ids do.
   [[nodiscard]] MessageInfo find(std::string_view text, const std::vector<State>& states) const;
 
-  /// The message's headers and failure reason.
+  /// The message's headers and failure reason, and its size where the name does not tell it.
   [[nodiscard]] MessageDetails details(const MessageInfo& message) const;
 
   /// Opens the payload for reading; the caller closes the descriptor. Throws
