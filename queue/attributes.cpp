@@ -53,6 +53,8 @@ int list_header_attributes(Sys& sys, int fd, std::vector<std::string>& attribute
     std::string attribute{names.c_str() + start};
     start += attribute.size() + 1;
     if (!attribute.starts_with(kPrefix) || attribute == kReason || attribute == kName) continue;
+    // Somebody may have set any name by hand; one that is no header's name is not a header.
+    if (!is_header_name(std::string_view{attribute}.substr(kPrefix.size()))) continue;
     attributes.push_back(std::move(attribute));
   }
   return 0;

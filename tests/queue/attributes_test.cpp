@@ -254,6 +254,7 @@ TEST_CASE("attributes of others are no headers", "[queue][attributes]") {
   const UniqueFd fd = detail::open_message(*world.queue, ready.folder, ready.file);
   REQUIRE(world.disk.fsetxattr(fd.get(), "user.xdg.origin.url", "x", 1).ok());
   REQUIRE(world.disk.fsetxattr(fd.get(), "user.spoolqx.a", "x", 1).ok());
+  REQUIRE(world.disk.fsetxattr(fd.get(), "user.spoolq.No header\n", "x", 1).ok());
   CHECK(detail::get_headers(world.disk, fd.get()) == Headers{{"ours", "1"}});
 }
 
