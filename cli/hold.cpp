@@ -3,6 +3,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/message_argument.hpp"
 #include "cli/queue_argument.hpp"
 
 namespace spoolq::cli {
@@ -15,12 +16,17 @@ int for_each_claim(const std::string& queue_argument, const std::vector<std::str
                    const std::function<void(Queue&, const HeldClaim&)>& finish) {
   Queue queue = open_queue(queue_argument, console);
   int code = kExitDone;
+  const auto report = [&](const std::string& text, ExitCode its_code) {
+    console.complain(text);
+    if (code == kExitDone) code = its_code;
+  };
   for (const std::string& reference : references) {
     try {
-      finish(queue, queue.held_claim(reference));
+      finish(queue, find_held_claim(queue, reference));
+    } catch (const Failure& failure) {
+      report(failure.what(), failure.code());
     } catch (const Error& error) {
-      console.complain(describe(error));
-      if (code == kExitDone) code = exit_code_of(error.code());
+      report(describe(error), exit_code_of(error.code()));
     }
   }
   return code;

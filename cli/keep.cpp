@@ -7,6 +7,7 @@
 #include "cli/documents.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/help.hpp"
+#include "cli/message_argument.hpp"
 #include "cli/queue_argument.hpp"
 
 namespace spoolq::cli {
@@ -24,7 +25,7 @@ int for_each_message(const Queue& queue, const std::vector<std::string>& ids,
   };
   for (const std::string& id : ids) {
     try {
-      change(queue.find(id, states));
+      change(find_message(queue, id, states));
     } catch (const Failure& failure) {
       report(failure.what(), failure.code());
     } catch (const Error& error) {

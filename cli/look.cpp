@@ -111,12 +111,7 @@ Listing collect(const Queue& queue, const std::vector<State>& states, std::size_
 MessageInfo find_message(const Queue& queue, const std::string& text) {
   std::vector<State> states = {State::ready, State::claimed, State::delayed, State::failed};
   if (!text.starts_with('@')) states.push_back(State::done);
-  try {
-    return queue.find(text, states);
-  } catch (const Error& error) {
-    if (error.code() != errc::no_such_message && error.code() != errc::ambiguous_id) throw;
-    throw Failure{kExitNotFound, describe(error)};
-  }
+  return queue.find(text, states);
 }
 
 class Payload {

@@ -96,6 +96,21 @@ TEST_CASE("an id names whatever held claim there is", "[cli][hold]") {
   CHECK(run({"ack", q, held.id}).exit == 66);
 }
 
+TEST_CASE("an id of a message that nobody holds says in which state it is", "[cli][hold]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  const std::string failed = run_well({"put", q}, "x");
+  run_well({"fail", q, hold(q).path});
+  const std::string ready = run_well({"put", q}, "x");
+  for (const std::string verb : {"ack", "release", "extend", "fail"}) {
+    CAPTURE(verb);
+    const Outcome outcome = run({verb, q, ready, failed});
+    CHECK(outcome.exit == 66);
+    CHECK(has(outcome.err, ready + ": not claimed, but ready"));
+    CHECK(has(outcome.err, failed + ": not claimed, but failed: `spoolq retry`"));
+  }
+}
+
 TEST_CASE("a released message keeps its count and may be delayed", "[cli][hold]") {
   const Scratch scratch;
   const std::string q = new_queue(scratch);

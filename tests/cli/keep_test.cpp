@@ -68,7 +68,32 @@ TEST_CASE("retry gives a failed message its attempts back and forgets the reason
   CHECK(has(json, R"("state":"ready")"));
   CHECK(has(json, R"("attempts":0)"));
   CHECK(has(json, R"("reason":null)"));
-  CHECK(run({"retry", q, id}).exit == 66);
+}
+
+TEST_CASE("retry of a message that has not failed says in which state it is", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  run_well({"config", q, "keep_done=on"});
+  const std::string held = run_well({"put", q}, "held");
+  run_well({"take", q, "--hold"});
+  const std::string done = run_well({"put", q}, "done");
+  run_well({"take", q});
+  const std::string failed = put_failed(q, "failed");
+  const std::string ready = run_well({"put", q}, "ready");
+  const std::string delayed = run_well({"put", q, "--delay=1h"}, "delayed");
+  for (const auto& [id, words] : std::vector<std::pair<std::string, std::string>>{
+           {ready, "not failed, but ready: "},
+           {held, "not failed, but claimed until 2"},
+           {delayed, "not failed, but delayed until 2"},
+           {done, "not failed, but done"}}) {
+    CAPTURE(words);
+    const Outcome outcome = run({"retry", q, id.substr(28)});
+    CHECK(outcome.exit == 66);
+    CHECK(has(outcome.err, id + ": " + words));
+  }
+  CHECK(has(run({"retry", q, "zzzzzzzz"}).err, "no such message"));
+  CHECK(run({"retry", q, ready, failed}).exit == 66);
+  CHECK(lines_of(run_well({"ls", q, "-q", "--state=ready"})).size() == 2);
 }
 
 TEST_CASE("retry --all takes all that failed, and is 1 when nothing did", "[cli][keep]") {

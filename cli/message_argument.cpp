@@ -1,0 +1,79 @@
+// Finding messages, and telling where one is that is not where it should be.
+#include "cli/message_argument.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "cli/print.hpp"
+#include "cli/units.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+/// The state of a message, and what may be done about it.
+std::string state_text(const MessageInfo& message) {
+  switch (message.state) {
+    case State::ready:
+      return "ready: the next take may get it";
+    case State::claimed:
+      if (!message.lease_until) {
+        return fmt::format("claimed by the consumer {}, which finishes it or gives it back",
+                           escape(message.consumer));
+      }
+      return fmt::format("claimed until {}: `spoolq release` gives it back",
+                         format_time(*message.lease_until));
+    case State::delayed:
+      return message.due ? fmt::format("delayed until {}", format_time(*message.due)) : "delayed";
+    case State::failed:
+      return "failed: `spoolq retry` makes it ready again";
+    case State::done:
+      return "done";
+  }
+  return {};
+}
+
+/// That the message is there, but in none of `states`; nothing where it is not there.
+std::optional<Failure> wrong_state(const Queue& queue, const std::string& text,
+                                   const std::vector<State>& states) {
+  if (text.starts_with('@')) return std::nullopt;
+  try {
+    const MessageInfo found = queue.find(
+        text, {State::ready, State::claimed, State::delayed, State::failed, State::done});
+    if (std::ranges::find(states, found.state) != states.end()) return std::nullopt;
+    std::vector<std::string_view> wanted;
+    for (const State state : states) wanted.push_back(to_string(state));
+    return Failure{kExitNotFound, fmt::format("{}: not {}, but {}", found.id.to_string(),
+                                              fmt::join(wanted, " or "), state_text(found))};
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+MessageInfo find_message(const Queue& queue, const std::string& text,
+                         const std::vector<State>& states) {
+  try {
+    return queue.find(text, states);
+  } catch (const Error& error) {
+    if (error.code() == errc::no_such_message) {
+      if (const auto failure = wrong_state(queue, text, states)) throw *failure;
+    }
+    throw;
+  }
+}
+
+HeldClaim find_held_claim(const Queue& queue, const std::string& text) {
+  try {
+    return queue.held_claim(text);
+  } catch (const Error& error) {
+    if (error.code() == errc::no_such_message && text.find('/') == std::string::npos) {
+      if (const auto failure = wrong_state(queue, text, {State::claimed})) throw *failure;
+    }
+    throw;
+  }
+}
+
+}  // namespace spoolq::cli

@@ -1,0 +1,21 @@
+// The argument that names a message: an id, its beginning or its end, @oldest, @newest.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/exit_codes.hpp"
+#include "spoolq/queue.hpp"
+
+namespace spoolq::cli {
+
+/// The message in one of `states` that `text` names. Throws Failure where there is none; when the
+/// message is in another state, it tells which.
+MessageInfo find_message(const Queue& queue, const std::string& text,
+                         const std::vector<State>& states);
+
+/// The held claim that `text` names: a path that `take --hold` printed, or an id. Throws as
+/// find_message(), and the errors of Queue::held_claim().
+HeldClaim find_held_claim(const Queue& queue, const std::string& text);
+
+}  // namespace spoolq::cli
