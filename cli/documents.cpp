@@ -11,12 +11,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Bytes that are not UTF-8 become U+FFFD: a file name may hold any.
+/// Bytes that are not UTF-8 become U+FFFD here; put_text() keeps them.
 std::string line_of(const Json& document) {
   return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
-
-Json text_or_null(const std::string& text) { return text.empty() ? Json{} : Json(text); }
 
 template <typename Value>
 Json value_or_null(const std::optional<Value>& value) {
@@ -44,13 +42,35 @@ std::string base64(std::string_view bytes) {
   return result;
 }
 
+/// Sets a text that may hold any bytes. JSON holds only Unicode, so where it is not UTF-8 the bytes
+/// stand in FIELD_b64 too.
+void put_text(Json& json, const std::string& field, const std::string& text) {
+  json[field] = text;
+  if (!is_utf8(text)) json[field + "_b64"] = base64(text);
+}
+
+/// The same, null for an empty text.
+void put_text_or_null(Json& json, const std::string& field, const std::string& text) {
+  put_text(json, field, text);
+  if (text.empty()) json[field] = nullptr;
+}
+
+/// Sets the headers by name, and in headers_b64 those that are not UTF-8.
+void put_headers(Json& json, const Headers& headers) {
+  json["headers"] = Json::object();
+  for (const auto& [name, value] : headers) json["headers"][name] = value;
+  for (const auto& [name, value] : headers) {
+    if (!is_utf8(value)) json["headers_b64"][name] = base64(value);
+  }
+}
+
 Json reason_or_null(const std::optional<Reason>& reason) {
   if (!reason) return {};
   Json json;
-  json["text"] = text_or_null(reason->text);
+  put_text_or_null(json, "text", reason->text);
   json["exit_code"] = value_or_null(reason->exit_code);
   json["signal"] = value_or_null(reason->signal);
-  json["stderr"] = text_or_null(reason->error_output);
+  put_text_or_null(json, "stderr", reason->error_output);
   return json;
 }
 
@@ -69,23 +89,21 @@ std::string message_document(const MessageDetails& message, Time at) {
   json["age_seconds"] = to_seconds(at - info.enqueued());
   json["due_at"] = time_or_null(info.due);
   json["expires_at"] = time_or_null(info.expires);
-  json["key"] = text_or_null(info.key);
-  json["type"] = text_or_null(info.type);
-  json["name"] = text_or_null(info.name);
-  if (!is_utf8(info.name)) json["name_b64"] = base64(info.name);
-  json["headers"] = Json::object();
-  for (const auto& [name, value] : message.headers) json["headers"][name] = value;
-  json["consumer"] = text_or_null(info.consumer);
+  put_text_or_null(json, "key", info.key);
+  put_text_or_null(json, "type", info.type);
+  put_text_or_null(json, "name", info.name);
+  put_headers(json, message.headers);
+  put_text_or_null(json, "consumer", info.consumer);
   json["lease_until"] = time_or_null(info.lease_until);
   json["reason"] = reason_or_null(message.reason);
-  json["path"] = info.path;
+  put_text(json, "path", info.path);
   return line_of(json);
 }
 
 std::string stats_document(const Stats& stats, Time at) {
   Json json;
   json["schema"] = "spoolq.stats/1";
-  json["queue"] = stats.path;
+  put_text(json, "queue", stats.path);
   json["at"] = format_time(at);
   json["oldest_ready_seconds"] =
       stats.oldest_ready ? Json(to_seconds(*stats.oldest_ready)) : Json{};
@@ -105,7 +123,7 @@ std::string settings_document(const std::string& queue,
                               const std::vector<SettingChange>& settings) {
   Json json;
   json["schema"] = "spoolq.settings/1";
-  json["queue"] = queue;
+  put_text(json, "queue", queue);
   json["settings"] = Json::object();
   for (const auto& [name, value] : settings) json["settings"][name] = value;
   return line_of(json);
@@ -114,7 +132,7 @@ std::string settings_document(const std::string& queue,
 std::string reap_document(const std::string& queue, const ReapCounts& counts) {
   Json json;
   json["schema"] = "spoolq.reap/1";
-  json["queue"] = queue;
+  put_text(json, "queue", queue);
   json["returned"] = counts.returned;
   json["failed"] = counts.failed;
   json["due"] = counts.due;

@@ -1,4 +1,4 @@
-// The JSON documents. Fields may be added to them; none may change.
+// The JSON documents, which docs/schemas describes. Fields may be added to them; none may change.
 #pragma once
 
 #include <string>

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "spoolq/units.hpp"
@@ -101,6 +102,10 @@ std::optional<Time> parse_time(std::string_view text, Time now) {
 
 std::string format_time(Time time) {
   using namespace std::chrono;
+  // A name has room for times that RFC 3339 has not: its years have four digits.
+  constexpr Time kFirst{sys_days{year{0} / January / 1}};
+  constexpr Time kLast{sys_days{year{10000} / January / 1} - milliseconds{1}};
+  time = std::clamp(time, kFirst, kLast);
   const sys_days day = floor<days>(time);
   const year_month_day date{day};
   const hh_mm_ss clock{time - day};

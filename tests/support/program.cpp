@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pty.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,17 +25,7 @@ namespace spoolq::test {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::seconds kRunMax{30};
 constexpr std::chrono::seconds kConditionMax{10};
-
-std::string program_path() {
-  if (const char* path = ::getenv("SPOOLQ_PROGRAM")) return path;
-#ifdef SPOOLQ_PROGRAM
-  return SPOOLQ_PROGRAM;
-#else
-  throw std::runtime_error{"SPOOLQ_PROGRAM is not set"};
-#endif
-}
 
 [[noreturn]] void fail(const char* operation) {
   throw std::system_error{errno, std::generic_category(), operation};
@@ -73,7 +65,31 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   return result;
 }
 
+/// The two ends of a terminal that changes no byte, 80 columns wide.
+struct Terminal {
+  Terminal() {
+    struct termios settings{};
+    ::cfmakeraw(&settings);
+    struct winsize size{};
+    size.ws_row = 24;
+    size.ws_col = 80;
+    if (::openpty(&read, &write, nullptr, &settings, &size) != 0) fail("openpty");
+    for (const int fd : {read, write}) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  }
+  int read = -1;
+  int write = -1;
+};
+
 }  // namespace
+
+std::string program_path() {
+  if (const char* path = ::getenv("SPOOLQ_PROGRAM")) return path;
+#ifdef SPOOLQ_PROGRAM
+  return SPOOLQ_PROGRAM;
+#else
+  throw std::runtime_error{"SPOOLQ_PROGRAM is not set"};
+#endif
+}
 
 Scratch::Scratch() {
   std::string name = std::filesystem::temp_directory_path() / "spoolq-cli-XXXXXX";
@@ -86,9 +102,10 @@ Scratch::~Scratch() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-Running::Running(const Invocation& invocation) {
+Running::Running(const Invocation& invocation) : time_max_{invocation.time_max} {
   std::signal(SIGPIPE, SIG_IGN);  // The program may end before it has read its input.
-  std::vector<std::string> arguments = {program_path()};
+  std::vector<std::string> arguments = {invocation.program.empty() ? program_path()
+                                                                   : invocation.program};
   arguments.insert(arguments.end(), invocation.arguments.begin(), invocation.arguments.end());
   std::vector<std::string> environment = environment_of(invocation);
   const std::vector<char*> argv = pointers_to(arguments);
@@ -103,6 +120,16 @@ Running::Running(const Invocation& invocation) {
     if (output_end < 0) fail("open");
   }
   if (invocation.reader_gone) close_fd(output.read);
+  if (invocation.on_terminal) {
+    const Terminal terminal;
+    for (Pipe* pipe : {&output, &error}) {
+      close_fd(pipe->read);
+      close_fd(pipe->write);
+    }
+    output.read = terminal.read;
+    output.write = output_end = terminal.write;
+    error.write = ::fcntl(terminal.write, F_DUPFD_CLOEXEC, 0);
+  }
 
   pid_ = ::fork();
   if (pid_ < 0) fail("fork");
@@ -114,6 +141,7 @@ Running::Running(const Invocation& invocation) {
     ::dup2(error.write, STDERR_FILENO);
     if (invocation.input_closed) ::close(STDIN_FILENO);
     if (invocation.output_closed) ::close(STDOUT_FILENO);
+    if (invocation.error_closed) ::close(STDERR_FILENO);
     ::execve(argv.front(), argv.data(), envp.data());
     ::_exit(127);
   }
@@ -170,7 +198,7 @@ Outcome Running::wait(const std::string& input) {
     close_input();
   }};
   Outcome outcome;
-  const auto deadline = Clock::now() + kRunMax;
+  const auto deadline = Clock::now() + time_max_;
   while ((output_ >= 0 || error_ >= 0) && Clock::now() < deadline) {
     std::array<struct pollfd, 2> ready = {{{.fd = output_, .events = POLLIN, .revents = 0},
                                            {.fd = error_, .events = POLLIN, .revents = 0}}};

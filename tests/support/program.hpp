@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -36,8 +37,16 @@ struct Invocation {
   std::string output_file{};          ///< Standard output goes there instead of to the test.
   bool input_closed = false;
   bool output_closed = false;
+  bool error_closed = false;
   bool reader_gone = false;  ///< Standard output is a pipe that nobody reads.
+  /// Standard output and standard error are one terminal, and come back together as `out`.
+  bool on_terminal = false;
+  std::string program{};  ///< Another program, by its path, instead of spoolq.
+  std::chrono::seconds time_max{30};
 };
+
+/// The path of the program.
+std::string program_path();
 
 struct Outcome {
   int exit = -1;  ///< 128 plus the number when a signal killed it; -1: it took too long.
@@ -59,8 +68,8 @@ class Running {
   void close_input();
   /// Reads its standard output up to and with the next newline.
   std::string read_line();
-  /// Writes `input`, closes standard input, reads the rest of the output and waits for the end, 30
-  /// seconds at most.
+  /// Writes `input`, closes standard input, reads the rest of the output and waits for the end, as
+  /// long as the invocation allows.
   Outcome wait(const std::string& input = {});
 
  private:
@@ -68,6 +77,7 @@ class Running {
   int input_ = -1;
   int output_ = -1;
   int error_ = -1;
+  std::chrono::seconds time_max_;
 };
 
 /// Runs the program to its end.
