@@ -1,0 +1,141 @@
+// Every example that the help gives is run as it is printed, in a folder with what it assumes.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/cli/help_pages.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/program.hpp"
+
+namespace spoolq::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The message that the examples name.
+constexpr const char* kId = "01935a7b-8c3d-7e21-9f4a-1b2c97d0a11c";
+
+/// A folder as the reader of an example has it: queues jobs and mail with messages in each state, a
+/// few files, a folder inbox, and a claim held in $path. A fresh one for each example.
+class Sandbox {
+ public:
+  explicit Sandbox(const std::string& verb) {
+    fs::create_directory(scratch_ / "bin");
+    fs::create_symlink(program_path(), scratch_ / "bin/spoolq");
+    fs::create_directory(scratch_ / "work");
+    fs::create_directory(in("inbox"));
+    write_file(in("cat.jpg"), "a cat");
+    write_file(in("dog.jpg"), "a dog");
+    if (verb == "init") return;  // Its examples make the queue.
+    for (const std::string queue : {"jobs", "mail"}) run_well({"init", in(queue)});
+    put_failed();
+    run_well({"put", in("jobs")}, "held");
+    path_ = run_well({"take", in("jobs"), "--hold"}).substr(37);
+    run_well({"put", in("jobs"), "--delay=1h"}, "delayed");
+    // What is tried again must have failed; everything else is done to a message that is ready.
+    write_file(in("jobs") + (verb == "retry" ? "/failed/5." : "/new/5.") + kId, "payload");
+    run_well({"put", in("jobs")}, "ready");
+  }
+
+  [[nodiscard]] std::string in(const std::string& name) const {
+    return scratch_ / ("work/" + name);
+  }
+  /// The ids of the messages of jobs in a state.
+  [[nodiscard]] std::vector<std::string> ids(const std::string& state) const {
+    return lines_of(run_well({"ls", in("jobs"), "-q", "--state", state}));
+  }
+
+  [[nodiscard]] Outcome run_shell(const std::string& command) const {
+    return run(
+        Invocation{.arguments = {"-c", command},
+                   .environment = {{"PATH", scratch_ / "bin" + ":/usr/bin:/bin"}, {"path", path_}},
+                   .directory = scratch_ / "work",
+                   .program = "/bin/sh"});
+  }
+
+ private:
+  void put_failed() const {
+    run_well({"put", in("jobs")}, "failed");
+    const std::string claim = run_well({"take", in("jobs"), "--hold"}).substr(37);
+    run_well({"fail", in("jobs"), claim, "--reason=because"});
+  }
+
+  Scratch scratch_;
+  std::string path_;
+};
+
+/// What an example must have done, by its verb: looked at where printing something is not all.
+void check_effect(const std::string& verb, const std::string& command, const Sandbox& sandbox,
+                  const Outcome& outcome) {
+  const auto state_of_held = [&] { return sandbox.ids("claimed").size(); };
+  if (verb == "init") CHECK(fs::exists(sandbox.in("jobs") + "/spoolq.json"));
+  if (verb == "put") CHECK(lines_of(outcome.out).at(0).size() == 36);
+  if (verb == "put" && has(command, "--each-nul")) CHECK(lines_of(outcome.out).size() == 2);
+  if (verb == "put" && has(command, "--delay")) CHECK(sandbox.ids("delayed").size() == 2);
+  if (verb == "take" && has(command, "--hold")) CHECK(state_of_held() == 2);
+  if (verb == "take" && has(command, "-o inbox")) {
+    CHECK(names_in(sandbox.in("inbox")).size() == 2);
+    CHECK(sandbox.ids("ready").empty());
+  }
+  if (verb == "ack" || verb == "release" || verb == "fail") CHECK(state_of_held() == 0);
+  if (verb == "fail") CHECK(sandbox.ids("failed").size() == 2);
+  if (verb == "extend") CHECK(state_of_held() == 1);
+  if (verb == "cat") CHECK(outcome.out == "payload");
+  if (verb == "ls" && has(command, "--state failed")) CHECK(has(outcome.out, "because"));
+  if (verb == "retry") CHECK(sandbox.ids("failed").size() == (has(command, "--all") ? 0 : 1));
+  if (verb == "rm") CHECK(sandbox.ids("ready").size() == 1);
+  const std::vector<std::string> printing = {"config", "put",   "take", "ls",      "show", "cat",
+                                             "peek",   "stats", "reap", "version", "help"};
+  const bool is_quiet = has(command, " > ") || (verb == "config" && has(command, "="));
+  if (std::ranges::count(printing, verb) > 0 && !is_quiet) CHECK_FALSE(outcome.out.empty());
+}
+
+}  // namespace
+
+TEST_CASE("every example of every verb works as it is printed", "[cli][examples]") {
+  const std::vector<std::string> verbs = verb_names();
+  CHECK(verbs.size() >= 18);
+  for (const std::string& verb : verbs) {
+    CAPTURE(verb);
+    const std::vector<std::string> examples = examples_of(verb);
+    CHECK_FALSE(examples.empty());
+    for (const std::string& example : examples) {
+      CAPTURE(example);
+      CHECK(has(example, "spoolq " + verb));
+      const Sandbox sandbox{verb};
+      const Outcome outcome = sandbox.run_shell(example);
+      CAPTURE(outcome.out, outcome.err);
+      CHECK(outcome.exit == 0);
+      CHECK(outcome.err.empty());
+      check_effect(verb, example, sandbox, outcome);
+    }
+  }
+}
+
+TEST_CASE("the examples at the top of the program's help work in their order", "[cli][examples]") {
+  const Sandbox sandbox{"init"};
+  std::size_t run_count = 0;
+  for (const std::string& line : lines_of(run_well({"-h"}))) {
+    if (!line.starts_with("  spoolq ")) continue;
+    CAPTURE(line);
+    const Outcome outcome = sandbox.run_shell(line.substr(0, line.find("   ", 2)));
+    CHECK(outcome.exit == 0);
+    CHECK(outcome.err.empty());
+    ++run_count;
+  }
+  CHECK(run_count == 4);
+  CHECK(read_file(sandbox.in("next")) == "a cat");
+}
+
+TEST_CASE("an example that does not work is caught", "[cli][examples]") {
+  const Sandbox sandbox{"ls"};
+  CHECK(sandbox.run_shell("spoolq ls jobs --satte failed").exit == 64);
+  CHECK(sandbox.run_shell("spoolq ls job").exit == 66);
+  CHECK(sandbox.run_shell("spoolq show jobs 97d0a11d").exit == 66);
+  CHECK(sandbox.run_shell("spoolq ack jobs \"$paht\"").exit != 0);
+}
+
+}  // namespace spoolq::test
