@@ -1,0 +1,132 @@
+// Looking at a queue with very many messages: which system calls it takes, counted by strace.
+//
+// A program of its own, because it ends with exit code 77 where strace cannot be used.
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/program.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+namespace spoolq::test {
+namespace {
+
+// Sanitizers make the program several times slower, and count no other calls.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::size_t kMessages = 20'000;
+#else
+constexpr std::size_t kMessages = 200'000;
+#endif
+constexpr std::chrono::seconds kTimeMax{120};
+
+[[noreturn]] void skip(const std::string& why) {
+  fmt::print("skipped: {}\n", why);
+  std::fflush(stdout);
+  std::_Exit(77);
+}
+
+/// A queue with that many ready messages. They are made without the program, which would sync each.
+std::string large_queue(const MemoryDirectory& directory, std::size_t count) {
+  const std::string q = directory / "q";
+  run_well({"init", q});
+  const int folder = ::open((q + "/new").c_str(), O_RDONLY | O_DIRECTORY);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string name = fmt::format(
+        "5.01935a7b-8c3d-7{:03x}-9f4a-{:012x},S=0,H=2d06800538d394c2,N=file-{}", i % 0x1000, i, i);
+    if (::mknodat(folder, name.c_str(), S_IFREG | 0600, 0) != 0) {
+      skip(fmt::format("cannot make {} files", count));
+    }
+  }
+  ::close(folder);
+  return q;
+}
+
+/// The calls that a run of the program makes, by name.
+std::map<std::string, std::size_t> calls_of(const MemoryDirectory& directory,
+                                            const std::vector<std::string>& arguments) {
+  const std::string table = directory / "calls";
+  std::vector<std::string> words = {"-c", "-f", "-o", table, program_path()};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  // A program that is traced cannot look for leaks.
+  const Outcome outcome = run(Invocation{.arguments = words,
+                                         .environment = {{"ASAN_OPTIONS", "detect_leaks=0"}},
+                                         .output_file = "/dev/null",
+                                         .program = "/usr/bin/strace",
+                                         .time_max = kTimeMax});
+  if (outcome.exit == 127) skip("strace is not installed");
+  if (has(outcome.err, "ptrace")) skip("strace may not trace here: " + outcome.err);
+  CHECK(outcome.exit == 0);
+  std::map<std::string, std::size_t> calls;
+  std::smatch match;
+  // % time, seconds, usecs/call, calls, errors (may be empty), name
+  const std::regex row{R"(\s*[0-9.]+\s+[0-9.]+\s+[0-9]+\s+([0-9]+)\s+(?:[0-9]+\s+)?([a-z0-9_]+))"};
+  for (const std::string& line : lines_of(read_file(table))) {
+    if (std::regex_match(line, match, row)) calls[match[2]] = std::stoul(match[1]);
+  }
+  return calls;
+}
+
+/// Calls that ask for, or of, one file.
+std::size_t calls_for_files(const std::map<std::string, std::size_t>& calls) {
+  std::size_t sum = 0;
+  for (const auto& [name, count] : calls) {
+    const bool is_for_file = has(name, "stat") || has(name, "open") || has(name, "xattr") ||
+                             has(name, "access") || has(name, "readlink") || name == "fcntl" ||
+                             name == "flock" || name == "read" || name == "close";
+    if (is_for_file) sum += count;
+  }
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("listing and counting 200,000 messages makes no call for each", "[cli][calls]") {
+  const MemoryDirectory directory;
+  const std::string q = large_queue(directory, kMessages);
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"ls", q},
+                                             {"ls", q, "-q"},
+                                             {"ls", q, "-0"},
+                                             {"ls", q, "--json", "-n", "10"},
+                                             {"stats", q}}) {
+    CAPTURE(arguments);
+    const auto calls = calls_of(directory, arguments);
+    std::size_t all = 0;
+    for (const auto& [name, count] : calls) all += count;
+    CHECK(calls.contains("getdents64"));
+    CHECK(all < 5'000);
+    CHECK(calls_for_files(calls) < 400);
+  }
+}
+
+TEST_CASE("a message whose file is asked costs a few calls, and only when it is shown",
+          "[cli][calls]") {
+  const MemoryDirectory directory;
+  const std::string q = large_queue(directory, 400);
+  const auto cost = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> arguments = {"ls", q};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    return calls_for_files(calls_of(directory, arguments));
+  };
+  const std::size_t bare = cost({});
+  for (const std::string option : {"-l", "--json"}) {
+    CAPTURE(option);
+    const std::size_t hundred = cost({option, "-n", "100"});
+    const std::size_t two_hundred = cost({option, "-n", "200"});
+    const std::size_t each = (two_hundred - hundred) / 100;
+    CHECK(each >= 1);  // Or else nothing is counted.
+    CHECK(each <= 12);
+    CHECK(hundred - 100 * each < bare + 100);
+  }
+}
+
+}  // namespace spoolq::test
