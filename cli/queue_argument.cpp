@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <system_error>
 
 #include "cli/exit_codes.hpp"
 #include "spoolq/units.hpp"
@@ -32,6 +33,16 @@ std::string as_typed(const std::string& argument) {
   return shell_quote(plain ? argument : "./" + argument);
 }
 
+/// Why `init` would not help at a path where there is no queue; empty: it would.
+std::string obstacle(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) == 0) {
+    return S_ISDIR(status.st_mode) ? "" : "what is there is not a folder";
+  }
+  if (errno == ENOENT) return exists(path) ? "what is there is a link that leads nowhere" : "";
+  return std::error_code{errno, std::generic_category()}.message();
+}
+
 }  // namespace
 
 std::string queue_path(const std::string& argument, bool to_make) {
@@ -56,8 +67,13 @@ Queue open_queue(const std::string& argument, const Console& console) {
   } catch (const Error& error) {
     const bool missing = error.code() == errc::not_a_queue ||
                          error.code() == std::errc::no_such_file_or_directory ||
-                         error.code() == std::errc::not_a_directory;
+                         error.code() == std::errc::not_a_directory ||
+                         error.code() == std::errc::filename_too_long ||
+                         error.code() == std::errc::too_many_symbolic_link_levels;
     if (!missing) throw;
+    if (const std::string why = obstacle(path); !why.empty()) {
+      throw Failure{kExitNotFound, fmt::format("no queue at {}: {}", escape(path), why)};
+    }
     throw Failure{kExitNotFound, fmt::format("no queue at {}. Make one: spoolq init {}",
                                              escape(path), as_typed(argument))};
   }
