@@ -85,8 +85,10 @@ Failure cannot_write(int error, const std::string& path) {
   const std::error_code code{error, std::generic_category()};
   ExitCode exit_code = kExitInputOutput;
   if (error == EACCES || error == EPERM || error == EROFS) exit_code = kExitPermission;
-  if (error == ENOENT || error == ENOTDIR) exit_code = kExitCannotCreate;
-  return Failure{exit_code, fmt::format("{}: {}", escape(path), code.message())};
+  if (error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG || error == ELOOP) {
+    exit_code = kExitCannotCreate;
+  }
+  return Failure{exit_code, fmt::format("{}: {}", shown_path(path), code.message())};
 }
 
 }  // namespace

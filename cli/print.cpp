@@ -151,6 +151,8 @@ std::string escape(std::string_view text) {
   return result;
 }
 
+std::string shown_path(std::string_view path) { return path.empty() ? "''" : escape(path); }
+
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
     const Character character = decode(text);

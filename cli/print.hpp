@@ -77,6 +77,8 @@ struct Console {
 /// Text with every byte that a terminal would not show as itself written \xNN: control characters,
 /// bytes that are not UTF-8, and characters that change the direction of text.
 std::string escape(std::string_view text);
+/// The same of a path, which is '' when it is empty.
+std::string shown_path(std::string_view path);
 bool is_utf8(std::string_view text);
 /// The length, at most `length_max`, at which `text` can be cut without splitting a character.
 std::size_t utf8_cut(std::string_view text, std::size_t length_max);

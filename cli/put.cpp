@@ -63,8 +63,11 @@ class SourceFailure : public Failure {
 SourceFailure source_failure(int error, const std::string& source) {
   const std::error_code code{error, std::generic_category()};
   ExitCode exit_code = exit_code_of(code);
-  if (error == ENOENT || error == ENOTDIR || error == EISDIR) exit_code = kExitNotFound;
-  return SourceFailure{exit_code, fmt::format("{}: {}", escape(source), code.message())};
+  if (error == ENOENT || error == ENOTDIR || error == EISDIR || error == ENAMETOOLONG ||
+      error == ELOOP) {
+    exit_code = kExitNotFound;
+  }
+  return SourceFailure{exit_code, fmt::format("{}: {}", shown_path(source), code.message())};
 }
 
 /// Publishes drafts and prints each id as soon as its message is as durable as was asked for.

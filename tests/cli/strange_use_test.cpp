@@ -40,4 +40,18 @@ TEST_CASE("where no queue can be, no command is offered to make one", "[cli][str
   }
 }
 
+TEST_CASE("an empty argument is shown as one", "[cli][strange]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  for (const std::string verb : {"ls", "put", "take", "init", "stats"}) {
+    CAPTURE(verb);
+    CHECK(run({verb, ""}).exit == 64);
+  }
+  CHECK(has(run({""}).err, "no verb ''"));
+  CHECK(has(run({"put", q, ""}).err, "spoolq: '': No such file"));
+  CHECK(has(run({"take", q, "-o", ""}).err, "spoolq: '': No such file"));
+  CHECK(has(run({"show", q, ""}).err, "''"));
+  CHECK(names_in(q + "/new").empty());
+}
+
 }  // namespace spoolq::test
