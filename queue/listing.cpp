@@ -164,8 +164,11 @@ MessageInfo find_message(OpenQueue& queue, std::string_view text,
   if (text == "@oldest" || text == "@newest") {
     return find_extreme(queue, states, text == "@newest", text);
   }
+  if (text.starts_with('@')) {
+    throw_errc(errc::bad_value, "find", escaped(text), "there are @oldest and @newest");
+  }
   if (text.size() < kAbbreviationMin) {
-    throw_errc(errc::bad_value, "find", escaped(text),
+    throw_errc(errc::bad_value, "find", fmt::format("'{}'", escaped(text)),
                fmt::format("give at least {} characters of an id", kAbbreviationMin));
   }
   std::vector<MessageInfo> found;

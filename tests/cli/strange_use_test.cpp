@@ -54,4 +54,15 @@ TEST_CASE("an empty argument is shown as one", "[cli][strange]") {
   CHECK(names_in(q + "/new").empty());
 }
 
+TEST_CASE("a selector that does not exist is a bad value", "[cli][strange]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  for (const std::string text : {"@", "@olddest", "@OLDEST", "@newest "}) {
+    CAPTURE(text);
+    const Outcome outcome = run({"show", q, text});
+    CHECK(outcome.exit == 65);
+    CHECK(has(outcome.err, "@oldest and @newest"));
+  }
+}
+
 }  // namespace spoolq::test
