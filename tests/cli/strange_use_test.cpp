@@ -1,5 +1,7 @@
 // Strange but possible: closed descriptors, full disks, odd paths, arguments of any size, queues
 // that belong to somebody else.
+#include <fmt/core.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -18,7 +20,90 @@ std::string new_queue(const Scratch& scratch, const std::string& name = "q") {
   return scratch / name;
 }
 
+Outcome run_shell(const Scratch& scratch, const std::string& command) {
+  return run(Invocation{.arguments = {"-c", command},
+                        .environment = {{"SPOOLQ", program_path()}},
+                        .directory = scratch.path(),
+                        .program = "/bin/sh"});
+}
+
 }  // namespace
+
+TEST_CASE("a closed standard error changes nothing else", "[cli][strange]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  const Outcome put = run(Invocation{.arguments = {"put", q}, .input = "x", .error_closed = true});
+  CHECK(put.exit == 0);
+  CHECK(put.out.size() == 37);
+  CHECK(run(Invocation{.arguments = {"ls", q + "/no"}, .error_closed = true}).exit == 66);
+  CHECK(run(Invocation{.arguments = {"nosuchverb"}, .error_closed = true}).exit == 64);
+  CHECK(run(Invocation{.arguments = {"take", q}, .error_closed = true}).out == "x");
+}
+
+TEST_CASE("with all three descriptors closed nothing is lost", "[cli][strange]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  const std::string id = run_well({"put", q}, "x");
+  for (const std::string verb : {"take", "ls", "put"}) {
+    CAPTURE(verb);
+    CHECK(run(Invocation{.arguments = {verb, q},
+                         .input_closed = true,
+                         .output_closed = true,
+                         .error_closed = true})
+              .exit == 74);
+  }
+  CHECK(run_well({"ls", q, "-q"}) == id);
+  CHECK(run_well({"show", q, id}).find("attempts: 0") != std::string::npos);
+}
+
+TEST_CASE("help and version notice that they cannot be written", "[cli][strange]") {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"help"}, {"help", "put"}, {"ls", "-h"}, {"version"}, {"version", "--json"}}) {
+    CAPTURE(arguments);
+    CHECK(run(Invocation{.arguments = arguments, .output_file = "/dev/full"}).exit == 74);
+    CHECK(run(Invocation{.arguments = arguments, .output_closed = true}).exit == 74);
+    const Outcome gone = run(Invocation{.arguments = arguments, .reader_gone = true});
+    CHECK(gone.exit == 141);
+    CHECK(gone.err.empty());
+  }
+}
+
+TEST_CASE("head may stop reading a long list", "[cli][strange]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  std::string lines;
+  for (int i = 0; i < 3000; ++i) lines += "x\n";
+  run_well({"put", q, "--each-line", "--sync=none"}, lines);
+  for (const std::string options : {"", "-q", "--json", "-l"}) {
+    CAPTURE(options);
+    const Outcome outcome = run_shell(
+        scratch, fmt::format("{{ \"$SPOOLQ\" ls q {}; echo $? >code; }} | head -1", options));
+    CHECK(outcome.exit == 0);
+    CHECK(outcome.err.empty());
+    CHECK(lines_of(outcome.out).size() == 1);
+    CHECK(read_file(scratch / "code") == "141\n");
+  }
+}
+
+TEST_CASE("the same queue has many paths", "[cli][strange]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  const std::string id = run_well({"put", q}, "x");
+  fs::create_directory_symlink(q, scratch / "link");
+  for (const std::string& path :
+       std::vector<std::string>{"q", "q/", "q//", "./q", "q/.", "q/../q", "q/new/..", "link",
+                                "link/", "../" + scratch.path().filename().string() + "/q"}) {
+    CAPTURE(path);
+    const auto in_scratch = [&](const std::vector<std::string>& arguments) {
+      return run(Invocation{.arguments = arguments, .directory = scratch.path()});
+    };
+    CHECK(in_scratch({"ls", path, "-q"}).out == id + "\n");
+    CHECK(in_scratch({"init", path}).exit == 0);
+    CHECK(has(in_scratch({"stats", path, "--json"}).out, "\"queue\":\"" + q + "\""));
+  }
+  CHECK(run(Invocation{.arguments = {"ls", ".", "-q"}, .directory = q}).out == id + "\n");
+  CHECK(run(Invocation{.arguments = {"ls", "..", "-q"}, .directory = q + "/new"}).out == id + "\n");
+}
 
 TEST_CASE("where no queue can be, no command is offered to make one", "[cli][strange]") {
   const Scratch scratch;
@@ -63,6 +148,109 @@ TEST_CASE("a selector that does not exist is a bad value", "[cli][strange]") {
     CHECK(outcome.exit == 65);
     CHECK(has(outcome.err, "@oldest and @newest"));
   }
+}
+
+TEST_CASE("an id of another queue is no message here", "[cli][strange]") {
+  const Scratch scratch;
+  const std::string a = new_queue(scratch, "a");
+  const std::string b = new_queue(scratch, "b");
+  const std::string id = run_well({"put", a}, "x");
+  for (const std::string verb :
+       {"show", "cat", "rm", "retry", "ack", "release", "extend", "fail"}) {
+    CAPTURE(verb);
+    const Outcome outcome = run({verb, b, id});
+    CHECK(outcome.exit == 66);
+    CHECK(has(outcome.err, id));
+    CHECK(has(outcome.err, "no such message"));
+  }
+  const std::string claim = run_well({"take", a, "--hold"}).substr(37);
+  CHECK(run({"ack", b, claim}).exit == 72);
+  CHECK(run_well({"ls", a, "-q", "--state=claimed"}) == id);
+}
+
+TEST_CASE("words after -- are arguments, whatever they look like", "[cli][strange]") {
+  const Scratch scratch;
+  for (const std::string name : {"-q", "--json", "--"}) {
+    CAPTURE(name);
+    const auto in_scratch = [&](const std::vector<std::string>& arguments) {
+      return run(Invocation{.arguments = arguments, .input = "x", .directory = scratch.path()});
+    };
+    CHECK(in_scratch({"init", "--", name}).exit == 0);
+    CHECK(in_scratch({"put", "--priority=1", "--", name}).out.size() == 37);
+    CHECK(in_scratch({"take", "--", name}).out == "x");
+    CHECK(in_scratch({"ls", "--", name, "extra"}).exit == 64);
+  }
+}
+
+TEST_CASE("an argument of any size is refused or cut, never a crash", "[cli][strange]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  const std::string huge(100'000, 'n');
+  CHECK(run({huge}).exit == 64);
+  CHECK(run({"ls", q, "--" + huge}).exit == 64);
+  CHECK(run({"ls", q, "--state", huge}).exit == 65);
+  CHECK(run({"put", q, "--key", huge}).exit == 65);
+  CHECK(run({"put", q, "--header", "h=" + huge}).exit == 65);
+  CHECK(run({"put", q, huge}).exit == 66);
+  CHECK(run({"show", q, huge}).exit == 66);
+  CHECK(run({"config", q, "mode=" + huge}).exit == 78);
+  CHECK(run({"take", q, "-o", huge}).exit == 73);
+  CHECK(names_in(q + "/new").empty());
+  const std::string id = run_well({"put", q, "--name", huge}, "x");
+  CHECK(has(run_well({"show", q, id}), "name: nnnn"));
+  const std::string claim = run_well({"take", q, "--hold"}).substr(37);
+  run_well({"fail", q, claim, "--reason", huge});
+  CHECK(has(run_well({"show", q, id}), "reason: nnnn"));
+}
+
+TEST_CASE("a queue of a newer format, or without sound settings, is 78", "[cli][strange]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  for (const std::string text : {R"({"format":2,"queue_id":"x","settings":{}})", "{", "", "[]"}) {
+    CAPTURE(text);
+    write_file(q + "/spoolq.json", text);
+    for (const std::string verb : {"ls", "put", "take", "stats", "config", "reap"}) {
+      const Outcome outcome = run({verb, q});
+      CHECK(outcome.exit == 78);
+      CHECK(has(outcome.err, "spoolq.json"));
+    }
+  }
+}
+
+TEST_CASE("a queue of another user is 77", "[cli][strange]") {
+  if (::geteuid() != 0) {
+    WARN("needs root, to become somebody else");
+    return;
+  }
+  const Scratch scratch;
+  fs::permissions(scratch.path(), fs::perms{0755});
+  const std::string q = new_queue(scratch);
+  const auto as_nobody = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(),
+                     {"--reuid=65534", "--regid=65534", "--clear-groups", "--", program_path()});
+    return run(Invocation{.arguments = arguments, .program = "/usr/bin/setpriv"});
+  };
+  if (as_nobody({"version"}).exit != 0) {
+    WARN("the program cannot be run by another user here");
+    return;
+  }
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"ls", q},
+                                             {"put", q},
+                                             {"take", q},
+                                             {"stats", q},
+                                             {"init", q},
+                                             {"init", scratch / "other"}}) {
+    CAPTURE(arguments);
+    const Outcome outcome = as_nobody(arguments);
+    CHECK(outcome.exit == 77);
+    CHECK(outcome.out.empty());
+    CHECK(has(outcome.err, "Permission denied"));
+  }
+  fs::permissions(q, fs::perms{0757});
+  const Outcome unsafe = run({"ls", q});
+  CHECK(unsafe.exit == 77);
+  CHECK(has(unsafe.err, "everybody may write here"));
 }
 
 }  // namespace spoolq::test
