@@ -182,7 +182,8 @@ class Parsed {
     const auto text = value(key);
     if (!text) return std::nullopt;
     const auto result = parse_duration(*text);
-    if (!result) bad_value(key, *text, "not a duration such as 250ms, 10s, 5m, 1h, 7d");
+    if (!result)
+      bad_value(key, *text, "not a duration such as 250ms, 10s, 5m, 1h, 7d; at most 36500d");
     return result;
   }
   [[nodiscard]] std::optional<std::size_t> number(const std::string& key,

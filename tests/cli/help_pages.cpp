@@ -42,8 +42,9 @@ std::vector<OptionHelp> options_of(const std::string& verb) {
   const std::regex option{R"(  (-\w)?(?:, |    |)(--[a-z-]+)?(?:\[=(\w+)\]| ([A-Z=]+))?  .*)"};
   for (const std::string& line : lines_of(after)) {
     if (!std::regex_match(line, match, option)) continue;
-    options.push_back(
-        {match[2].matched ? match[2] : match[1], match[3].matched ? match[3] : match[4]});
+    options.push_back({.name = match[2].matched ? match[2] : match[1],
+                       .value = match[3].matched ? match[3] : match[4],
+                       .is_value_optional = match[3].matched});
   }
   return options;
 }

@@ -14,6 +14,7 @@ std::vector<std::string> examples_of(const std::string& verb);
 struct OptionHelp {
   std::string name;   ///< As one types it: --json, or -n where there is no long name.
   std::string value;  ///< What its value is called; empty: it takes none.
+  bool is_value_optional = false;
 };
 /// The options that `spoolq VERB -h` lists.
 std::vector<OptionHelp> options_of(const std::string& verb);

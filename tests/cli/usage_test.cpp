@@ -1,19 +1,49 @@
 // What the program says and answers when it is used wrongly, and its help.
+#include <fmt/core.h>
+
 #include <array>
+#include <map>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "tests/cli/help_pages.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/program.hpp"
 
 namespace spoolq::test {
 namespace {
 
-const std::vector<std::string>& verbs() {
-  static const std::vector<std::string> names = {
-      "init", "config", "put",  "take", "ack",  "release", "extend", "fail",    "retry",
-      "rm",   "ls",     "show", "cat",  "peek", "stats",   "reap",   "version", "help"};
-  return names;
+/// The words of a usage line that must be given, without the program and the verb.
+std::vector<std::string> required_words(const std::string& usage) {
+  std::vector<std::string> words;
+  std::istringstream stream{usage};
+  for (std::string word; stream >> word;) {
+    if (word.starts_with('[') || word.starts_with('-')) continue;
+    if (has(word, "|--all")) word = "--all";
+    words.push_back(word);
+  }
+  words.erase(words.begin(), words.begin() + 2);
+  return words;
+}
+
+/// A command of `verb` for the queue at `path` that has all that it needs.
+std::vector<std::string> complete(const std::string& verb, const std::string& path) {
+  std::vector<std::string> arguments = {verb};
+  for (const std::string& word : required_words(usage_of(verb))) {
+    if (word == "--all") {
+      arguments.push_back(word);
+    } else {
+      arguments.push_back(arguments.size() == 1 ? path : "abcdefgh");
+    }
+  }
+  return arguments;
+}
+
+std::vector<std::string> with(std::vector<std::string> arguments,
+                              const std::vector<std::string>& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
 }
 
 TEST_CASE("without a verb the usage goes to standard error and the exit code is 64",
@@ -59,19 +89,95 @@ TEST_CASE("an unknown option is answered with the nearest one", "[cli][usage]") 
   }
 }
 
-TEST_CASE("a missing argument is answered with the usage and an example", "[cli][usage]") {
-  for (const std::string& verb : verbs()) {
-    if (verb == "version" || verb == "help") continue;
-    CAPTURE(verb);
-    const Outcome outcome = run({verb});
-    CHECK(outcome.exit == 64);
-    CHECK(has(outcome.err, "usage: spoolq " + verb));
-    CHECK(has(outcome.err, "for example: spoolq " + verb));
+TEST_CASE("every option of every verb is the nearest to itself misspelt", "[cli][usage]") {
+  for (const std::string& verb : verb_names()) {
+    std::vector<std::string> names = {"--color", "--verbose", "--help"};
+    for (const OptionHelp& option : options_of(verb)) {
+      if (option.name.starts_with("--")) names.push_back(option.name);
+    }
+    for (const std::string& name : names) {
+      CAPTURE(verb, name);
+      const Outcome outcome = run({verb, "jobs", name + "x"});
+      CHECK(outcome.exit == 64);
+      CHECK(outcome.out.empty());
+      CHECK(has(outcome.err, "spoolq: " + verb + ": no option '" + name + "x'"));
+      CHECK(has(outcome.err, "Did you mean '" + name + "'?"));
+    }
+    const Outcome odd = run({verb, "jobs", "--\x1b[31m\xff\n=5"});
+    CHECK(odd.exit == 64);
+    CHECK(has(odd.err, R"(no option '--\x1b[31m\xff\x0a')"));
   }
 }
 
+TEST_CASE("a missing argument is answered with the usage and an example", "[cli][usage]") {
+  std::size_t missing = 0;
+  for (const std::string& verb : verb_names()) {
+    const std::vector<std::string> whole = complete(verb, "jobs");
+    for (std::size_t count = 1; count < whole.size(); ++count) {
+      const std::vector<std::string> some(whole.begin(),
+                                          whole.begin() + static_cast<std::ptrdiff_t>(count));
+      CAPTURE(some);
+      const Outcome outcome = run(some);
+      CHECK(outcome.exit == 64);
+      CHECK(outcome.out.empty());
+      CHECK(has(outcome.err, "usage: " + usage_of(verb) + "\n"));
+      CHECK(has(outcome.err, "for example: " + examples_of(verb).at(0) + "\n"));
+      CHECK(has(outcome.err, "help: spoolq " + verb + " -h\n"));
+      ++missing;
+    }
+  }
+  CHECK(missing >= 24);
+}
+
+TEST_CASE("an option of any verb without its value is wrong use", "[cli][usage]") {
+  for (const std::string& verb : verb_names()) {
+    for (const OptionHelp& option : options_of(verb)) {
+      if (option.value.empty() || option.is_value_optional) continue;
+      CAPTURE(verb, option.name);
+      const Outcome outcome = run(with(complete(verb, "jobs"), {option.name}));
+      CHECK(outcome.exit == 64);
+      CHECK(has(outcome.err, verb + ": " + option.name + " needs a value"));
+    }
+  }
+}
+
+TEST_CASE("an option of any verb refuses a value that cannot be, and says what can",
+          "[cli][usage]") {
+  // By what the help calls the value. What is not here takes any text.
+  const std::map<std::string, std::string> expected = {
+      {"D", "not a duration such as 250ms"}, {"N", "not a number from 0 to "},
+      {"T", "not a time such as 2026-"},     {"HOW", "not one of durable, "},
+      {"S", "not of ready, claimed, "},      {"K=V", "not NAME=VALUE"}};
+  const Scratch scratch;
+  run_well({"init", scratch / "q"});
+  std::size_t refused = 0;
+  for (const std::string& verb : verb_names()) {
+    for (const OptionHelp& option : options_of(verb)) {
+      if (!expected.contains(option.value)) continue;
+      for (const auto& [value, shown] : std::vector<std::pair<std::string, std::string>>{
+               {"", ""},
+               {"-5", "-5"},
+               {"99999999999999999999x", "99999999999999999999x"},
+               {"\x1b[31m\xff\n", R"(\x1b[31m\xff\x0a)"}}) {
+        const std::string joined = option.name.starts_with("--") ? option.name + "=" + value : "";
+        const Outcome outcome =
+            run(with(complete(verb, scratch / "q"),
+                     joined.empty() ? std::vector{option.name, value} : std::vector{joined}));
+        CAPTURE(verb, option.name, value, outcome.err);
+        CHECK(outcome.exit == 65);
+        CHECK(outcome.out.empty());
+        CHECK(has(outcome.err, fmt::format("spoolq: {}: {} '{}': {}", verb, option.name, shown,
+                                           expected.at(option.value))));
+        ++refused;
+      }
+    }
+  }
+  CHECK(refused >= 50);
+  CHECK(names_in(scratch / "q/new").empty());
+}
+
 TEST_CASE("every verb has a short help that begins with examples, and a full one", "[cli][usage]") {
-  for (const std::string& verb : verbs()) {
+  for (const std::string& verb : verb_names()) {
     CAPTURE(verb);
     const std::string brief = run_well({verb, "-h"});
     CHECK(brief.find("\n  spoolq " + verb) < brief.find("Usage:"));
@@ -97,15 +203,9 @@ TEST_CASE("the help of an alias is that of its verb", "[cli][usage]") {
 
 TEST_CASE("the program's help lists the verbs and, in full, the exit codes", "[cli][usage]") {
   const std::string brief = run_well({"-h"});
-  for (const std::string& verb : verbs()) CHECK(has(brief, "\n  " + verb + " "));
+  for (const std::string& verb : verb_names()) CHECK(has(brief, "\n  " + verb + " "));
   CHECK(has(run_well({"--help"}), "   66  no such queue"));
   CHECK(run_well({"help"}) == run_well({"--help"}));
-}
-
-TEST_CASE("an option without its value is wrong use", "[cli][usage]") {
-  const Outcome outcome = run({"put", "jobs", "--priority"});
-  CHECK(outcome.exit == 64);
-  CHECK(has(outcome.err, "--priority needs a value"));
 }
 
 TEST_CASE("a value that cannot be ends with 65 and is named", "[cli][usage]") {
@@ -140,19 +240,14 @@ TEST_CASE("options may stand before and after arguments, and -- ends them", "[cl
 TEST_CASE("a missing queue is 66 and names the command that makes it", "[cli][usage]") {
   const Scratch scratch;
   const std::string path = scratch / "no such";
-  for (const std::vector<std::string>& arguments :
-       std::vector<std::vector<std::string>>{{"ls", path},
-                                             {"put", path},
-                                             {"take", path},
-                                             {"stats", path},
-                                             {"ack", path, "x"},
-                                             {"rm", path, "x"},
-                                             {"config", path},
-                                             {"reap", path}}) {
-    CAPTURE(arguments);
-    const Outcome outcome = run(arguments);
+  for (const std::string& verb : verb_names()) {
+    const std::vector<std::string> words = required_words(usage_of(verb));
+    if (words.empty() || verb == "init") continue;
+    CAPTURE(verb);
+    const Outcome outcome = run(complete(verb, path));
     CHECK(outcome.exit == 66);
     CHECK(outcome.out.empty());
+    CHECK(has(outcome.err, "no queue at " + path));
     CHECK(has(outcome.err, "spoolq init '" + path + "'"));
   }
 }
