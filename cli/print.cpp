@@ -2,6 +2,7 @@
 #include "cli/print.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -108,7 +109,13 @@ void Output::confirm() {
 void Output::write_all(std::string_view bytes) const {
   while (!bytes.empty()) {
     const ssize_t count = ::write(fd_, bytes.data(), bytes.size());
-    if (count < 0 && errno != EINTR) throw OutputError{errno};
+    if (count < 0 && errno == EAGAIN) {
+      // Whoever started us made the pipe so that it does not block (Node.js does).
+      struct pollfd writable = {.fd = fd_, .events = POLLOUT, .revents = 0};
+      static_cast<void>(::poll(&writable, 1, -1));
+    } else if (count < 0 && errno != EINTR) {
+      throw OutputError{errno};
+    }
     if (count > 0) bytes.remove_prefix(static_cast<std::size_t>(count));
     // A signal ends the wait for a reader with what has been written so far.
     if (const int signal = stop_signal(); signal != 0 && !bytes.empty()) throw Interrupted{signal};

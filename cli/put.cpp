@@ -191,7 +191,12 @@ class Source {
     while (true) {
       const ssize_t count = ::read(file_.get(), buffer_.data(), buffer_.size());
       if (count >= 0) return {buffer_.data(), static_cast<std::size_t>(count)};
-      if (errno != EINTR) throw source_failure(errno, shown());
+      if (errno == EAGAIN) {
+        struct pollfd ready = {.fd = file_.get(), .events = POLLIN, .revents = 0};
+        static_cast<void>(::poll(&ready, 1, -1));
+      } else if (errno != EINTR) {
+        throw source_failure(errno, shown());
+      }
     }
   }
 

@@ -68,6 +68,36 @@ TEST_CASE("help and version notice that they cannot be written", "[cli][strange]
   }
 }
 
+TEST_CASE("pipes that do not block are waited for", "[cli][strange]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  Running put{Invocation{.arguments = {"put", q, "--each-line"}, .nonblocking = true}};
+  put.write("first\n");
+  CHECK(put.read_line().size() == 37);
+  const std::string large(1 << 20, 'x');
+  CHECK(put.wait(large).exit == 0);
+  const Outcome outcome =
+      run(Invocation{.arguments = {"take", q, "-n", "2", "--lines"}, .nonblocking = true});
+  CHECK(outcome.exit == 0);
+  CHECK((outcome.out == "first\n" + large + "\n"));
+  CHECK(outcome.err.empty());
+}
+
+TEST_CASE("a file size limit takes nothing and loses nothing", "[cli][strange]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  run_well({"put", q}, "x");
+  for (const std::string command : {"put q code", "take q >out", "take q -o ."}) {
+    CAPTURE(command);
+    write_file(scratch / "code", "y");
+    const Outcome outcome = run_shell(scratch, "ulimit -f 0; \"$SPOOLQ\" " + command);
+    CHECK(outcome.exit == 74);
+    CHECK(has(outcome.err, "File too large"));
+  }
+  CHECK(names_in(q + "/tmp").empty());
+  CHECK(run_well({"take", q}) == "x");
+}
+
 TEST_CASE("head may stop reading a long list", "[cli][strange]") {
   const Scratch scratch;
   const std::string q = new_queue(scratch);

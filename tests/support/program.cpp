@@ -139,6 +139,9 @@ Running::Running(const Invocation& invocation) : time_max_{invocation.time_max} 
     ::dup2(input.read, STDIN_FILENO);
     ::dup2(output_end, STDOUT_FILENO);
     ::dup2(error.write, STDERR_FILENO);
+    if (invocation.nonblocking) {
+      for (const int fd : {STDIN_FILENO, STDOUT_FILENO}) ::fcntl(fd, F_SETFL, O_NONBLOCK);
+    }
     if (invocation.input_closed) ::close(STDIN_FILENO);
     if (invocation.output_closed) ::close(STDOUT_FILENO);
     if (invocation.error_closed) ::close(STDERR_FILENO);

@@ -39,6 +39,7 @@ struct Invocation {
   bool output_closed = false;
   bool error_closed = false;
   bool reader_gone = false;  ///< Standard output is a pipe that nobody reads.
+  bool nonblocking = false;  ///< Standard input and output are pipes with O_NONBLOCK.
   /// Standard output and standard error are one terminal, and come back together as `out`.
   bool on_terminal = false;
   std::string program{};  ///< Another program, by its path, instead of spoolq.
