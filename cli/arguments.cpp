@@ -1,240 +1,51 @@
-// Parsing the command line. The only file that knows CLI11.
-//
-// The verb is found by hand, and everything after the first `--` is set aside, so CLI11 sees the
-// options of one verb only and no queue is ever mistaken for a verb. What it does not recognise it
-// hands back untouched: our arguments, and the options that do not exist.
+// What each verb makes of its options and arguments.
 #include "cli/arguments.hpp"
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <map>
-#include <numeric>
 #include <set>
-#include <utility>
 
+#include "cli/exit_codes.hpp"
+#include "cli/nearest.hpp"
+#include "cli/parsed.hpp"
 #include "cli/units.hpp"
-#include "spoolq/units.hpp"
+#include "cli/usage_error.hpp"
 
 namespace spoolq::cli {
 namespace {
 
 using Words = std::vector<std::string>;
 
-/// Letters inserted, removed, replaced, or two neighbours swapped.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before;
-  std::vector<std::size_t> above(b.size() + 1);
-  std::iota(above.begin(), above.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::vector<std::size_t> row(b.size() + 1, i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      row[j] = std::min({above[j] + 1, row[j - 1] + 1,
-                         above[j - 1] + (a[i - 1] == b[j - 1] ? std::size_t{0} : std::size_t{1})});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        row[j] = std::min(row[j], before[j - 2] + 1);
-      }
-    }
-    before = std::exchange(above, std::move(row));
+/// NAME=VALUE, taken apart.
+SettingChange parse_setting(const Parsed& parsed, const std::string& word) {
+  const std::size_t equals = word.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    parsed.wrong_use(fmt::format("'{}' is not NAME=VALUE", escape(word)));
   }
-  return above.back();
+  return {word.substr(0, equals), word.substr(equals + 1)};
 }
 
-/// The name under which an option's values are found again.
-std::string key_of(const OptionText& option) {
-  return option.name.empty() ? std::string(1, option.letter) : std::string{option.name};
-}
-
-template <typename Function>
-void for_each_option(const VerbText& verb, Function function) {
-  for (const OptionText& option : verb.options) function(option);
-  for (const OptionText& option : common_options()) function(option);
-}
-
-const OptionText* find_option(const VerbText& verb, std::string_view name) {
-  const OptionText* found = nullptr;
-  for_each_option(verb, [&](const OptionText& option) {
-    if (!option.name.empty() && option.name == name) found = &option;
-  });
-  return found;
-}
-
-[[noreturn]] void unknown_option(const VerbText& verb, std::string_view word) {
-  const std::string_view typed = word.substr(0, word.find('='));
-  std::vector<std::string_view> names;
-  for_each_option(verb, [&](const OptionText& option) {
-    if (!option.name.empty()) names.push_back(option.name);
-  });
-  // Compared without the dashes: `-json` is meant as `--json`, and no letter is like another.
-  const std::size_t start = std::min(typed.find_first_not_of('-'), typed.size());
-  const std::string_view close = nearest(typed.substr(start), names);
-  std::string message = fmt::format("{}: no option '{}'", verb.name, escape(typed));
-  if (!close.empty()) message += fmt::format(". Did you mean '--{}'?", close);
-  throw UsageError{message, &verb};
-}
-
-/// Writes `--name=value` as two words, which CLI11 takes as they are: with `=` it would read an
-/// empty value as a missing one. Options whose value is optional get the value that stands for
-/// none, and go on as they are.
-Words separate_values(const VerbText& verb, const Words& words) {
-  Words result;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const std::string& word = words[i];
-    const std::size_t equals = word.find('=');
-    const bool is_long = word.starts_with("--");
-    const OptionText* option = is_long ? find_option(verb, word.substr(2, equals - 2)) : nullptr;
-    if (option == nullptr) {
-      result.push_back(word);
-    } else if (equals != std::string::npos) {
-      if (option->value.empty()) {
-        throw UsageError{fmt::format("{}: --{} takes no value", verb.name, option->name), &verb};
-      }
-      result.push_back(word.substr(0, equals));
-      result.push_back(word.substr(equals + 1));
-    } else {
-      result.push_back(word);
-      if (!option->value_if_bare.empty()) {
-        result.emplace_back(option->value_if_bare);
-      } else if (!option->value.empty() && i + 1 < words.size()) {
-        result.push_back(words[++i]);  // The value, whatever it looks like.
-      }
-    }
-  }
-  return result;
-}
-
-/// The options and arguments of one verb, as text.
-class Parsed {
- public:
-  Parsed(const VerbText& verb, const Words& words) : verb_{verb} {
-    const auto end_of_options = std::ranges::find(words, "--");
-    Words before = separate_values(verb, Words{words.begin(), end_of_options});
-
-    CLI::App app;
-    app.set_help_flag();
-    app.allow_extras();
-    std::map<std::string, CLI::Option*> declared;
-    for_each_option(
-        verb, [&](const OptionText& option) { declared[key_of(option)] = declare(app, option); });
-    const std::string last = before.empty() ? std::string{} : before.back();
-    std::ranges::reverse(before);
-    try {
-      app.parse(before);
-    } catch (const CLI::ArgumentMismatch&) {
-      // Every option takes one value at most, so only the last word can lack it.
-      throw UsageError{fmt::format("{}: {} needs a value", verb.name, escape(last)), &verb};
-    } catch (const CLI::ParseError& error) {
-      throw UsageError{fmt::format("{}: {}", verb.name, error.what()), &verb};
-    }
-    for (const auto& [key, option] : declared) given_[key] = option->results();
-    arguments_ = app.remaining();
-    for (const std::string& word : arguments_) {
-      if (word.size() > 1 && word.front() == '-') unknown_option(verb, word);
-    }
-    if (end_of_options != words.end()) {
-      arguments_.insert(arguments_.end(), end_of_options + 1, words.end());
-    }
-  }
-  Parsed(const Parsed&) = delete;
-  Parsed& operator=(const Parsed&) = delete;
-
-  [[nodiscard]] const VerbText& verb() const { return verb_; }
-
-  /// Throws unless there are as many arguments as the verb takes.
-  void check_count() const {
-    if (arguments_.size() < verb_.arguments_min) {
-      throw UsageError{fmt::format("{}: an argument is missing", verb_.name), &verb_, true};
-    }
-    if (arguments_.size() > verb_.arguments_max) {
-      throw UsageError{fmt::format("{}: '{}' is one argument too many", verb_.name,
-                                   escape(arguments_[verb_.arguments_max])),
-                       &verb_};
-    }
-  }
-  [[nodiscard]] const Words& arguments() const { return arguments_; }
-  /// The first argument.
-  [[nodiscard]] const std::string& queue() const { return arguments_.front(); }
-  /// The arguments after the first.
-  [[nodiscard]] Words rest() const { return {arguments_.begin() + 1, arguments_.end()}; }
-
-  [[nodiscard]] bool flag(const std::string& key) const { return !values(key).empty(); }
-  [[nodiscard]] const Words& values(const std::string& key) const { return given_.at(key); }
-  /// The last value given.
-  [[nodiscard]] std::optional<std::string> value(const std::string& key) const {
-    const Words& all = values(key);
-    return all.empty() ? std::nullopt : std::optional{all.back()};
-  }
-
-  /// Throws the error of a value that cannot be.
-  [[noreturn]] void bad_value(const std::string& key, std::string_view value,
-                              std::string_view expected) const {
-    throw Failure{kExitBadValue,
-                  fmt::format("{}: {}{} '{}': {}", verb_.name, key.size() == 1 ? "-" : "--", key,
-                              escape(value), expected)};
-  }
-  [[noreturn]] void wrong_use(std::string_view text) const {
-    throw UsageError{fmt::format("{}: {}", verb_.name, text), &verb_};
-  }
-
-  [[nodiscard]] std::optional<Duration> duration(const std::string& key) const {
-    const auto text = value(key);
-    if (!text) return std::nullopt;
-    const auto result = parse_duration(*text);
-    if (!result)
-      bad_value(key, *text, "not a duration such as 250ms, 10s, 5m, 1h, 7d; at most 36500d");
-    return result;
-  }
-  [[nodiscard]] std::optional<std::size_t> number(const std::string& key,
-                                                  std::size_t maximum) const {
-    const auto text = value(key);
-    if (!text) return std::nullopt;
-    const auto result = parse_number(*text, maximum);
-    if (!result) bad_value(key, *text, fmt::format("not a number from 0 to {}", maximum));
-    return static_cast<std::size_t>(*result);
-  }
-  /// Which of `names` was given, as its place in the list.
-  [[nodiscard]] std::size_t choice(const std::string& key,
-                                   const std::vector<std::string_view>& names) const {
-    const auto text = value(key);
-    if (!text) return 0;
-    const auto found = std::ranges::find(names, *text);
-    if (found == names.end()) {
-      bad_value(key, *text, fmt::format("not one of {}", fmt::join(names, ", ")));
-    }
-    return static_cast<std::size_t>(found - names.begin());
-  }
-
- private:
-  static CLI::Option* declare(CLI::App& app, const OptionText& option) {
-    std::vector<std::string> spellings;
-    if (option.letter != '\0') spellings.push_back(fmt::format("-{}", option.letter));
-    if (!option.name.empty()) spellings.push_back(fmt::format("--{}", option.name));
-    const std::string names = fmt::format("{}", fmt::join(spellings, ","));
-    if (option.value.empty()) return app.add_flag(names);
-    // Bound to no variable, because the conversion to one has a meaning of its own for [a,b] and
-    // {}.
-    return app.add_option(names)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->allow_extra_args(false);
-  }
-
-  const VerbText& verb_;
-  Words arguments_;
-  std::map<std::string, Words> given_;
-};
-
-std::vector<SettingChange> parse_settings(const Parsed& parsed) {
-  std::vector<SettingChange> settings;
+InitArguments parse_init(const Parsed& parsed) {
+  InitArguments init{parsed.queue(), {}};
   for (const std::string& word : parsed.rest()) {
-    const std::size_t equals = word.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      parsed.wrong_use(fmt::format("'{}' is not NAME=VALUE", escape(word)));
-    }
-    settings.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+    init.settings.push_back(parse_setting(parsed, word));
   }
-  return settings;
+  return init;
+}
+
+ConfigArguments parse_config(const Parsed& parsed) {
+  ConfigArguments config{parsed.queue(), {}, {}, parsed.flag("json")};
+  for (const std::string& word : parsed.rest()) {
+    if (word.find('=') == std::string::npos) {
+      config.names.push_back(word);
+    } else {
+      config.settings.push_back(parse_setting(parsed, word));
+    }
+  }
+  if (config.json && !config.names.empty()) parsed.wrong_use("--json prints all settings");
+  return config;
 }
 
 PutArguments parse_put(const Parsed& parsed) {
@@ -318,10 +129,9 @@ TakeArguments parse_take(const Parsed& parsed) {
   return take;
 }
 
-ListArguments parse_list(const Parsed& parsed) {
-  ListArguments list;
-  list.queue = parsed.queue();
-  std::set<State> wanted;
+/// What --state says: any number of states, each a list.
+std::vector<State> parse_states(const Parsed& parsed, const std::vector<State>& if_none) {
+  std::set<State> states;
   for (const std::string& text : parsed.values("state")) {
     std::size_t start = 0;
     while (start <= text.size()) {
@@ -330,12 +140,44 @@ ListArguments parse_list(const Parsed& parsed) {
       if (!state) {
         parsed.bad_value("state", text, "not of ready, claimed, delayed, failed, done");
       }
-      wanted.insert(*state);
+      states.insert(*state);
       start = comma + 1;
     }
   }
-  if (wanted.empty()) wanted = {State::ready, State::claimed, State::delayed, State::failed};
-  list.states = {wanted.begin(), wanted.end()};
+  if (states.empty()) return if_none;
+  return {states.begin(), states.end()};
+}
+
+/// The options of a selection; the states come from elsewhere.
+Selection parse_selection(const Parsed& parsed, std::vector<State> states) {
+  Selection selection;
+  selection.states = std::move(states);
+  selection.key = parsed.value("key");
+  selection.type = parsed.value("type");
+  selection.name = parsed.value("name");
+  selection.older = parsed.duration("older");
+  return selection;
+}
+
+/// Ids, or --all and what narrows it. Throws unless it is the one or the other.
+void require_ids_or_all(const Parsed& parsed, const Words& ids, const Selection& selection) {
+  const bool all = parsed.flag("all");
+  if (all && !ids.empty()) parsed.wrong_use("ids and --all exclude each other");
+  if (!all && ids.empty()) parsed.wrong_use("which messages? Ids, or --all", true);
+  if (!all && selection.narrow()) {
+    parsed.wrong_use("--key, --type, --name and --older choose from --all");
+  }
+}
+
+ListArguments parse_list(const Parsed& parsed) {
+  ListArguments list;
+  list.queue = parsed.queue();
+  list.selection = parse_selection(
+      parsed, parse_states(parsed, {State::ready, State::claimed, State::delayed, State::failed}));
+  list.order = std::array{
+      Order::delivery, Order::age, Order::size, Order::attempts,
+      Order::name}[parsed.choice("sort", {"delivery", "age", "size", "attempts", "name"})];
+  list.reverse = parsed.flag("reverse");
   list.count = parsed.number("n", 1'000'000'000);
   list.more = parsed.flag("l");
   list.json = parsed.flag("json");
@@ -348,12 +190,41 @@ ListArguments parse_list(const Parsed& parsed) {
 }
 
 RetryArguments parse_retry(const Parsed& parsed) {
-  RetryArguments retry{parsed.queue(), parsed.rest(), parsed.flag("all")};
-  if (retry.all && !retry.ids.empty()) parsed.wrong_use("ids and --all exclude each other");
-  if (!retry.all && retry.ids.empty()) {
-    throw UsageError{"retry: which messages? Ids, or --all", &parsed.verb(), true};
-  }
+  RetryArguments retry{parsed.queue(), parsed.rest(), parse_selection(parsed, {State::failed})};
+  require_ids_or_all(parsed, retry.ids, retry.selection);
   return retry;
+}
+
+MoveArguments parse_move(const Parsed& parsed) {
+  MoveArguments move;
+  move.queue = parsed.queue();
+  move.target = parsed.arguments()[1];
+  move.ids = {parsed.arguments().begin() + 2, parsed.arguments().end()};
+  move.dry_run = parsed.flag("dry-run");
+  // By name also what is done; all means what there is still to do.
+  std::vector<State> states{State::ready, State::delayed, State::failed};
+  if (!move.ids.empty()) states.push_back(State::done);
+  move.selection = parse_selection(parsed, parse_states(parsed, states));
+  if (move.selection.has(State::claimed)) {
+    parsed.bad_value("state", "claimed", "claimed messages are not moved");
+  }
+  require_ids_or_all(parsed, move.ids, move.selection);
+  return move;
+}
+
+PurgeArguments parse_purge(const Parsed& parsed) {
+  PurgeArguments purge;
+  purge.queue = parsed.queue();
+  purge.force = parsed.flag("force");
+  purge.dry_run = parsed.flag("dry-run");
+  purge.selection =
+      parse_selection(parsed, parse_states(parsed, {State::ready, State::claimed, State::delayed,
+                                                    State::failed, State::done}));
+  const bool all = parsed.flag("all");
+  const bool states = parsed.flag("state");
+  if (all && states) parsed.wrong_use("--state and --all exclude each other");
+  if (!all && !states) parsed.wrong_use("which messages? --state S, or --all", true);
+  return purge;
 }
 
 const VerbText& require_verb(std::string_view name) {
@@ -380,10 +251,8 @@ Command parse_command(const Parsed& parsed) {
     return HelpArguments{&require_verb(parsed.arguments().front()), true};
   }
   if (verb == "version") return VersionArguments{parsed.flag("json")};
-  if (verb == "init") return InitArguments{parsed.queue(), parse_settings(parsed)};
-  if (verb == "config") {
-    return ConfigArguments{parsed.queue(), parse_settings(parsed), parsed.flag("json")};
-  }
+  if (verb == "init") return parse_init(parsed);
+  if (verb == "config") return parse_config(parsed);
   if (verb == "put") return parse_put(parsed);
   if (verb == "take") return parse_take(parsed);
   if (verb == "ack") return AckArguments{parsed.queue(), parsed.rest()};
@@ -407,6 +276,8 @@ Command parse_command(const Parsed& parsed) {
   }
   if (verb == "stats") return StatsArguments{parsed.arguments(), parsed.flag("json")};
   if (verb == "retry") return parse_retry(parsed);
+  if (verb == "mv") return parse_move(parsed);
+  if (verb == "purge") return parse_purge(parsed);
   if (verb == "rm") return RemoveArguments{parsed.queue(), parsed.rest(), parsed.flag("force")};
   if (verb == "pause") return PauseArguments{parsed.queue()};
   if (verb == "resume") return ResumeArguments{parsed.queue()};
@@ -415,24 +286,6 @@ Command parse_command(const Parsed& parsed) {
 }
 
 }  // namespace
-
-std::string_view nearest(std::string_view typed, const std::vector<std::string_view>& candidates) {
-  std::string_view best;
-  // Two changes make almost any three letters of any others; that is no resemblance.
-  std::size_t best_distance = typed.size() > 3 ? 3 : 2;
-  for (const std::string_view candidate : candidates) {
-    const std::size_t distance = edit_distance(typed, candidate);
-    if (distance < best_distance && distance < typed.size()) {
-      best = candidate;
-      best_distance = distance;
-    }
-  }
-  if (!best.empty() || typed.size() < 2) return best;
-  for (const std::string_view candidate : candidates) {
-    if (candidate.starts_with(typed)) return candidate;
-  }
-  return {};
-}
 
 Arguments parse_arguments(const std::vector<std::string>& words) {
   // Common options may stand before the verb: they are handed on behind it.

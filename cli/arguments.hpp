@@ -3,13 +3,12 @@
 
 #include <cstddef>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <variant>
 #include <vector>
 
-#include "cli/exit_codes.hpp"
 #include "cli/print.hpp"
+#include "cli/selection.hpp"
 #include "cli/verbs.hpp"
 #include "spoolq/message.hpp"
 #include "spoolq/queue.hpp"
@@ -23,7 +22,8 @@ struct InitArguments {
 
 struct ConfigArguments {
   std::string queue;
-  std::vector<SettingChange> settings;  ///< Empty: print them.
+  std::vector<SettingChange> settings;  ///< To set.
+  std::vector<std::string> names;       ///< To print; empty: all, unless some are set.
   bool json = false;
 };
 
@@ -81,9 +81,13 @@ struct FailArguments {
   std::string reason;
 };
 
+enum class Order { delivery, age, size, attempts, name };
+
 struct ListArguments {
   std::string queue;
-  std::vector<State> states;
+  Selection selection;
+  Order order = Order::delivery;
+  bool reverse = false;
   std::optional<std::size_t> count;  ///< 0: all.
   bool more = false;
   bool json = false;
@@ -114,8 +118,23 @@ struct StatsArguments {
 
 struct RetryArguments {
   std::string queue;
-  std::vector<std::string> ids;
-  bool all = false;
+  std::vector<std::string> ids;  ///< Empty: all that are selected.
+  Selection selection;
+};
+
+struct MoveArguments {
+  std::string queue;
+  std::string target;
+  std::vector<std::string> ids;  ///< Empty: all that are selected.
+  Selection selection;
+  bool dry_run = false;
+};
+
+struct PurgeArguments {
+  std::string queue;
+  Selection selection;
+  bool force = false;
+  bool dry_run = false;
 };
 
 struct RemoveArguments {
@@ -149,8 +168,9 @@ struct HelpArguments {
 using Command =
     std::variant<InitArguments, ConfigArguments, PutArguments, TakeArguments, AckArguments,
                  ReleaseArguments, ExtendArguments, FailArguments, ListArguments, ShowArguments,
-                 CatArguments, PeekArguments, StatsArguments, RetryArguments, RemoveArguments,
-                 PauseArguments, ResumeArguments, ReapArguments, VersionArguments, HelpArguments>;
+                 CatArguments, PeekArguments, StatsArguments, RetryArguments, MoveArguments,
+                 RemoveArguments, PurgeArguments, PauseArguments, ResumeArguments, ReapArguments,
+                 VersionArguments, HelpArguments>;
 
 struct Arguments {
   Command command;
@@ -158,26 +178,7 @@ struct Arguments {
   bool verbose = false;
 };
 
-/// Wrong use: unknown verb or option, or an argument is missing. Ends in exit code 64.
-class UsageError : public std::runtime_error {
- public:
-  UsageError(const std::string& message, const VerbText* verb, bool missing = false)
-      : std::runtime_error{message}, verb_{verb}, missing_{missing} {}
-  /// The verb whose usage helps, or nullptr.
-  [[nodiscard]] const VerbText* verb() const { return verb_; }
-  /// Something is missing, so the usage and an example help most.
-  [[nodiscard]] bool missing() const { return missing_; }
-
- private:
-  const VerbText* verb_;
-  bool missing_;
-};
-
 /// Parses what follows the program's name. Throws UsageError, and Failure for a bad value.
 Arguments parse_arguments(const std::vector<std::string>& words);
-
-/// The word among `candidates` that `typed` was probably meant to be, or an empty one: at most two
-/// letters changed, or `typed` is its beginning.
-std::string_view nearest(std::string_view typed, const std::vector<std::string_view>& candidates);
 
 }  // namespace spoolq::cli

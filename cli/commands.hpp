@@ -21,11 +21,14 @@ int run(const ShowArguments& arguments, Console& console);
 int run(const CatArguments& arguments, Console& console);
 int run(const PeekArguments& arguments, Console& console);
 int run(const StatsArguments& arguments, Console& console);
+// Messages by hand.
+int run(const RetryArguments& arguments, Console& console);
+int run(const MoveArguments& arguments, Console& console);
+int run(const RemoveArguments& arguments, Console& console);
+int run(const PurgeArguments& arguments, Console& console);
 // Keeping.
 int run(const InitArguments& arguments, Console& console);
 int run(const ConfigArguments& arguments, Console& console);
-int run(const RetryArguments& arguments, Console& console);
-int run(const RemoveArguments& arguments, Console& console);
 int run(const PauseArguments& arguments, Console& console);
 int run(const ResumeArguments& arguments, Console& console);
 int run(const ReapArguments& arguments, Console& console);

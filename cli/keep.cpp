@@ -1,57 +1,15 @@
-// init, config, retry, rm, pause, resume, reap, and what tells about the program: version, help.
+// init, config, pause, resume, reap, and what tells about the program: version, help.
 #include <fmt/format.h>
 
-#include <functional>
+#include <algorithm>
 
 #include "cli/commands.hpp"
 #include "cli/documents.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/help.hpp"
-#include "cli/message_argument.hpp"
 #include "cli/queue_argument.hpp"
 
 namespace spoolq::cli {
-namespace {
-
-/// Does it for each id. One that fails is reported and the others are done; the exit code is the
-/// first error's.
-int for_each_message(const Queue& queue, const std::vector<std::string>& ids,
-                     const std::vector<State>& states, const Console& console,
-                     const std::function<void(const MessageInfo&)>& change) {
-  int code = kExitDone;
-  const auto report = [&](const std::string& text, ExitCode its_code) {
-    console.complain(text);
-    if (code == kExitDone) code = its_code;
-  };
-  for (const std::string& id : ids) {
-    try {
-      change(find_message(queue, id, states));
-    } catch (const Failure& failure) {
-      report(failure.what(), failure.code());
-    } catch (const Error& error) {
-      report(describe(error), exit_code_of(error.code()));
-    }
-  }
-  return code;
-}
-
-int retry_all(Queue& queue, const Console& console) {
-  std::size_t retried = 0;
-  for (const MessageInfo& message : queue.list(State::failed)) {
-    try {
-      queue.retry(message);
-      ++retried;
-    } catch (const Error& error) {
-      if (error.code() != errc::no_such_message) throw;  // Else somebody was first.
-    }
-  }
-  if (retried > 0) return kExitDone;
-  console.complain("no failed messages");
-  return kExitNo;
-}
-
-}  // namespace
-
 int run(const InitArguments& arguments, Console& console) {
   const std::string path = queue_path(arguments.queue, true);
   try {
@@ -73,34 +31,26 @@ int run(const InitArguments& arguments, Console& console) {
 int run(const ConfigArguments& arguments, Console& console) {
   Queue queue = open_queue(arguments.queue, console);
   if (!arguments.settings.empty()) queue.configure(arguments.settings);
+  const std::vector<SettingChange> settings = queue.settings();
   if (arguments.json) {
-    console.out.write(settings_document(queue.path(), queue.settings()));
-  } else if (arguments.settings.empty()) {
-    for (const auto& [name, value] : queue.settings()) {
+    console.out.write(settings_document(queue.path(), settings));
+    return kExitDone;
+  }
+  if (arguments.names.empty() && arguments.settings.empty()) {
+    for (const auto& [name, value] : settings) {
       console.out.write(fmt::format("{}={}\n", escape(name), escape(value)));
     }
   }
-  return kExitDone;
-}
-
-int run(const RetryArguments& arguments, Console& console) {
-  Queue queue = open_queue(arguments.queue, console);
-  if (arguments.all) return retry_all(queue, console);
-  return for_each_message(queue, arguments.ids, {State::failed}, console,
-                          [&](const MessageInfo& message) { queue.retry(message); });
-}
-
-int run(const RemoveArguments& arguments, Console& console) {
-  Queue queue = open_queue(arguments.queue, console);
-  const std::vector<State> states = {State::ready, State::claimed, State::delayed, State::failed,
-                                     State::done};
-  return for_each_message(queue, arguments.ids, states, console, [&](const MessageInfo& message) {
-    if (message.state == State::claimed && !arguments.force) {
-      throw Failure{kExitClaimLost, fmt::format("{} is claimed; to remove it all the same: --force",
-                                                message.id.to_string())};
+  for (const std::string& wanted : arguments.names) {
+    const auto found = std::ranges::find(settings, wanted, &SettingChange::first);
+    if (found == settings.end()) {
+      throw Failure{kExitSettings, fmt::format("config: no setting '{}'; `spoolq config {}` prints "
+                                               "all of them",
+                                               escape(wanted), shell_quote(arguments.queue))};
     }
-    queue.remove(message, arguments.force);
-  });
+    console.out.write(escape(found->second) + "\n");
+  }
+  return kExitDone;
 }
 
 int run(const PauseArguments& arguments, Console& console) {

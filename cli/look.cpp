@@ -107,6 +107,36 @@ Listing collect(const Queue& queue, const std::vector<State>& states, std::size_
   return listing;
 }
 
+/// Sorts by what `order` says, the messages that are alike as they were.
+void sort_messages(std::vector<MessageInfo>& messages, Order order) {
+  switch (order) {
+    case Order::delivery:
+      break;
+    case Order::age:
+      std::ranges::stable_sort(messages, {}, &MessageInfo::enqueued);
+      break;
+    case Order::size:
+      std::ranges::stable_sort(messages, {}, &MessageInfo::size);
+      break;
+    case Order::attempts:
+      std::ranges::stable_sort(messages, {}, &MessageInfo::attempts);
+      break;
+    case Order::name:
+      std::ranges::stable_sort(messages, {}, &MessageInfo::name);
+      break;
+  }
+}
+
+/// The same for a selection or another order, which take a look at every message.
+Listing collect_selected(const Queue& queue, const ListArguments& arguments, std::size_t limit) {
+  Listing listing{select(queue, arguments.selection), 0};
+  listing.total = listing.messages.size();
+  sort_messages(listing.messages, arguments.order);
+  if (arguments.reverse) std::ranges::reverse(listing.messages);
+  if (limit != 0 && listing.total > limit) listing.messages.resize(limit);
+  return listing;
+}
+
 /// The message that `text` names. @oldest and @newest mean messages that still hold work.
 MessageInfo find_message(const Queue& queue, const std::string& text) {
   std::vector<State> states = {State::ready, State::claimed, State::delayed, State::failed};
@@ -147,7 +177,10 @@ int run(const ListArguments& arguments, Console& console) {
   const bool is_table = !arguments.json && !arguments.ids && !arguments.nul;
   const bool shorten = !arguments.count && is_table && console.terminal;
   const std::size_t limit = arguments.count.value_or(shorten ? kTerminalRows : 0);
-  const Listing listing = collect(queue, arguments.states, limit, shorten);
+  const bool plain =
+      arguments.order == Order::delivery && !arguments.reverse && !arguments.selection.narrow();
+  const Listing listing = plain ? collect(queue, arguments.selection.states, limit, shorten)
+                                : collect_selected(queue, arguments, limit);
 
   const Time at = now();
   const char end = arguments.nul ? '\0' : '\n';

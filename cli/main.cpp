@@ -12,6 +12,7 @@
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/help.hpp"
+#include "cli/usage_error.hpp"
 
 namespace spoolq::cli {
 namespace {

@@ -22,6 +22,7 @@
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/queue_argument.hpp"
+#include "cli/usage_error.hpp"
 #include "spoolq/producer.hpp"
 
 namespace spoolq::cli {

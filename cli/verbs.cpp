@@ -8,6 +8,15 @@ namespace {
 
 constexpr OptionText kJson{.name = "json", .help = "print JSON"};
 
+constexpr OptionText kKeyOption{
+    .name = "key", .value = "KEY", .help = "only messages with this key"};
+constexpr OptionText kTypeOption{
+    .name = "type", .value = "TYPE", .help = "only messages with this content type"};
+constexpr OptionText kNameOption{
+    .name = "name", .value = "GLOB", .help = "only messages whose name matches, such as '*.jpg'"};
+constexpr OptionText kOlderOption{
+    .name = "older", .value = "D", .help = "only messages put longer ago than this"};
+
 constexpr OptionText kCommonOptions[] = {
     {.name = "color", .value = "WHEN", .help = "always, never, or auto (on a terminal)"},
     {.letter = 'v', .name = "verbose", .help = "say more on standard error"},
@@ -29,6 +38,7 @@ constexpr std::string_view kInitDetails =
 constexpr OptionText kConfigOptions[] = {kJson};
 constexpr Example kConfigExamples[] = {
     {"spoolq config jobs", "print all settings"},
+    {"spoolq config jobs max_attempts", "print the value of one"},
     {"spoolq config jobs max_attempts=3 keep_done=7d", "set some: all of them or none"},
 };
 constexpr std::string_view kConfigDetails =
@@ -140,6 +150,14 @@ constexpr OptionText kListOptions[] = {
      .value = "S",
      .help = "ready, claimed, delayed, failed or done; a list, or again; default: all but done",
      .repeatable = true},
+    kKeyOption,
+    kTypeOption,
+    kNameOption,
+    kOlderOption,
+    {.name = "sort",
+     .value = "BY",
+     .help = "delivery (default), age (oldest first), size (smallest first), attempts, name"},
+    {.letter = 'r', .name = "reverse", .help = "the other way round"},
     {.letter = 'n', .value = "N", .help = "at most N; 0: all; default: 50 on a terminal, else all"},
     {.letter = 'l', .help = "more columns"},
     {.name = "json", .help = "a JSON document for each message, one a line"},
@@ -149,6 +167,7 @@ constexpr OptionText kListOptions[] = {
 constexpr Example kListExamples[] = {
     {"spoolq ls jobs", "what is there, in order of delivery"},
     {"spoolq ls jobs --state failed -l", "what failed, and why"},
+    {"spoolq ls jobs --name '*.jpg' --sort size -r", "the pictures, large ones first"},
     {"spoolq ls jobs --state ready -q | head -1", "the id of the next message"},
 };
 
@@ -180,12 +199,62 @@ constexpr Example kStatsExamples[] = {
 
 constexpr std::string_view kRetryAliases[] = {"kick"};
 constexpr OptionText kRetryOptions[] = {
-    {.name = "all", .help = "all failed messages"},
+    {.name = "all", .help = "all failed messages; prints how many"},
+    kKeyOption,
+    kTypeOption,
+    kNameOption,
+    kOlderOption,
 };
 constexpr Example kRetryExamples[] = {
     {"spoolq retry jobs 97d0a11c", "try a failed message again"},
     {"spoolq retry jobs --all", "try all of them again"},
 };
+
+constexpr OptionText kMoveOptions[] = {
+    {.name = "all", .help = "all that are ready, delayed or failed; prints how many"},
+    {.name = "state",
+     .value = "S",
+     .help = "only those that are ready, delayed, failed or done; a list, or again",
+     .repeatable = true},
+    kKeyOption,
+    kTypeOption,
+    kNameOption,
+    kOlderOption,
+    {.name = "dry-run", .help = "print the ids and move nothing"},
+};
+constexpr Example kMoveExamples[] = {
+    {"spoolq mv jobs mail 97d0a11c", "one message from jobs to mail"},
+    {"spoolq mv jobs mail --all --state failed", "all dead letters, which stay failed there"},
+    {"spoolq mv jobs mail --all --key user/7", "all with that key"},
+};
+constexpr std::string_view kMoveDetails =
+    "A message keeps its id, its state and all that was said of it. On one file system the move "
+    "is\n"
+    "a rename. Between two it is a copy that is on disk before the original is removed: a crash "
+    "in\n"
+    "the middle may leave a message in both queues, so that it is delivered twice; none is lost.\n"
+    "Claimed messages are not moved. What does not fit the limits of the target stays (65, 75).";
+
+constexpr OptionText kPurgeOptions[] = {
+    {.name = "state",
+     .value = "S",
+     .help = "those that are ready, claimed, delayed, failed or done; a list, or again",
+     .repeatable = true},
+    {.name = "all", .help = "those in any state"},
+    kKeyOption,
+    kTypeOption,
+    kNameOption,
+    kOlderOption,
+    {.name = "force", .help = "do not ask; claimed messages too"},
+    {.name = "dry-run", .help = "print the ids and remove nothing"},
+};
+constexpr Example kPurgeExamples[] = {
+    {"spoolq purge jobs --state failed --older 7d --force", "old dead letters"},
+    {"spoolq purge jobs --state ready,delayed --dry-run", "the ids of what would be removed"},
+};
+constexpr std::string_view kPurgeDetails =
+    "Asks on a terminal; elsewhere --force is needed (64). Claimed messages are removed only with\n"
+    "--force: whoever holds one learns of it at the end. Prints how many were removed.";
 
 constexpr OptionText kRemoveOptions[] = {
     {.name = "force", .help = "claimed messages too"},
@@ -235,7 +304,7 @@ constexpr VerbText kVerbs[] = {
      {},
      Group::start,
      "print or change settings",
-     "Q [k=v...]",
+     "Q [k|k=v...]",
      1,
      kUnlimited,
      kConfigOptions,
@@ -304,6 +373,16 @@ constexpr VerbText kVerbs[] = {
      {}},
     {"retry", kRetryAliases, Group::keep, "try failed messages again", "Q ID...|--all", 1,
      kUnlimited, kRetryOptions, kRetryExamples, kIdDetails},
+    {"mv",
+     {},
+     Group::keep,
+     "move messages into another queue",
+     "Q TARGET ID...|--all",
+     2,
+     kUnlimited,
+     kMoveOptions,
+     kMoveExamples,
+     kMoveDetails},
     {"rm",
      {},
      Group::keep,
@@ -314,6 +393,16 @@ constexpr VerbText kVerbs[] = {
      kRemoveOptions,
      kRemoveExamples,
      kIdDetails},
+    {"purge",
+     {},
+     Group::keep,
+     "remove many messages",
+     "Q --state S|--all",
+     1,
+     1,
+     kPurgeOptions,
+     kPurgeExamples,
+     kPurgeDetails},
     {"pause",
      {},
      Group::keep,

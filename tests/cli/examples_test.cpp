@@ -36,8 +36,11 @@ class Sandbox {
     path_ = run_well({"take", in("jobs"), "--hold"}).substr(37);
     run_well({"put", in("jobs"), "--delay=1h"}, "delayed");
     // What is tried again must have failed; everything else is done to a message that is ready.
-    write_file(in("jobs") + (verb == "retry" ? "/failed/5." : "/new/5.") + kId, "payload");
-    run_well({"put", in("jobs")}, "ready");
+    const bool has_failed = verb == "retry" || verb == "purge";
+    write_file(in("jobs") + (has_failed ? "/failed/5." : "/new/5.") + kId, "payload");
+    // One of put's examples looks for pictures everywhere.
+    const std::string name = verb == "put" ? "--name=cat" : "--name=cat.jpg";
+    run_well({"put", in("jobs"), "--key=user/7", name}, "ready");
   }
 
   [[nodiscard]] std::string in(const std::string& name) const {
@@ -86,6 +89,9 @@ void check_effect(const std::string& verb, const std::string& command, const San
   if (verb == "cat") CHECK(outcome.out == "payload");
   if (verb == "ls" && has(command, "--state failed")) CHECK(has(outcome.out, "because"));
   if (verb == "retry") CHECK(sandbox.ids("failed").size() == (has(command, "--all") ? 0 : 1));
+  if (verb == "mv") CHECK_FALSE(lines_of(run_well({"ls", sandbox.in("mail"), "-q"})).empty());
+  if (verb == "purge" && has(command, "--force")) CHECK(sandbox.ids("failed").size() == 1);
+  if (verb == "pause") CHECK(fs::exists(sandbox.in("jobs") + "/paused"));
   if (verb == "rm") CHECK(sandbox.ids("ready").size() == 1);
   const std::vector<std::string> printing = {"config", "put",   "take", "ls",      "show", "cat",
                                              "peek",   "stats", "reap", "version", "help"};

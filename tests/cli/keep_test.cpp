@@ -46,6 +46,17 @@ TEST_CASE("init where no folder can be is 73", "[cli][keep]") {
   CHECK(run({"init", scratch / "file/q"}).exit == 73);
 }
 
+TEST_CASE("config prints what is asked for", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  CHECK(run_well({"config", q, "max_attempts"}) == "5");
+  CHECK(run_well({"config", q, "max_attempts=7", "max_attempts", "order"}) == "7\nrelaxed");
+  const Outcome unknown = run({"config", q, "no_such"});
+  CHECK(unknown.exit == 78);
+  CHECK(has(unknown.err, "no setting 'no_such'"));
+  CHECK(run({"config", q, "order", "--json"}).exit == 64);
+}
+
 TEST_CASE("config sets all or nothing", "[cli][keep]") {
   const Scratch scratch;
   const std::string q = new_queue(scratch);

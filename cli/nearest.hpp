@@ -1,0 +1,13 @@
+// What somebody who mistyped a word probably meant.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+namespace spoolq::cli {
+
+/// The word among `candidates` that `typed` was probably meant to be, or an empty one: at most two
+/// letters changed, or `typed` is its beginning.
+std::string_view nearest(std::string_view typed, const std::vector<std::string_view>& candidates);
+
+}  // namespace spoolq::cli

@@ -1,0 +1,27 @@
+// Which messages a verb is about: their states, and what else they must have in common.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "spoolq/queue.hpp"
+
+namespace spoolq::cli {
+
+struct Selection {
+  std::vector<State> states;
+  std::optional<std::string> key;
+  std::optional<std::string> type;
+  std::optional<std::string> name;  ///< A pattern, as in glob(7).
+  std::optional<Duration> older;    ///< Put longer ago than this.
+
+  /// Whether more than the state is asked for.
+  [[nodiscard]] bool narrow() const { return key || type || name || older; }
+  [[nodiscard]] bool has(State state) const;
+};
+
+/// The messages that are selected, by state, each in the order of Queue::list().
+std::vector<MessageInfo> select(const Queue& queue, const Selection& selection);
+
+}  // namespace spoolq::cli
