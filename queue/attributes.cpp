@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "queue/throw_error.hpp"
@@ -174,7 +175,10 @@ std::optional<Reason> get_reason(Sys& sys, int fd) {
   };
   const auto number_field = [&json](const char* name) -> std::optional<int> {
     if (!json.contains(name) || !json[name].is_number_integer()) return std::nullopt;
-    return json[name].get<int>();
+    const Json& number = json[name];
+    const bool fits = number.is_number_unsigned() ? std::in_range<int>(number.get<std::uint64_t>())
+                                                  : std::in_range<int>(number.get<std::int64_t>());
+    return fits ? std::optional{number.get<int>()} : std::nullopt;
   };
   reason.text = text_field("text");
   reason.error_output = text_field("stderr");

@@ -207,7 +207,8 @@ TEST_CASE("what others wrote into names and attributes is documented all the sam
   set_attribute(q + "/failed/2." + id + ",A=9999", "reason",
                 R"({"text":"t","exit_code":3,"stderr":"last words\u0000\n","signal":9})");
   write_file(q + "/failed/3." + id, "x");
-  set_attribute(q + "/failed/3." + id, "reason", R"({"text":7,"exit_code":"3","signal":1e99})");
+  set_attribute(q + "/failed/3." + id, "reason",
+                R"({"text":7,"exit_code":99999999999,"signal":1e99})");
   write_file(q + "/later/9999999999999.4." + id, "x");
   write_file(q + "/cur/5." + id + ",A=1,C=detached.00112233445566aa,L=9223372036854775807", "x");
   write_file(q + "/cur/6." + id + ",C=00112233445566aa.1f", "x");
@@ -226,6 +227,7 @@ TEST_CASE("what others wrote into names and attributes is documented all the sam
                            {"stderr", std::string{"last words\0\n", 12}}});
   CHECK(reasons[3].at("text").is_null());
   CHECK(reasons[3].at("exit_code").is_null());
+  CHECK(reasons[3].at("signal").is_null());
 }
 
 TEST_CASE("an empty queue has no documents", "[cli][documents]") {
