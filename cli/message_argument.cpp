@@ -34,18 +34,19 @@ std::string state_text(const MessageInfo& message) {
   return {};
 }
 
-/// That the message is there, but in none of `states`; nothing where it is not there.
-std::optional<Failure> wrong_state(const Queue& queue, const std::string& text,
-                                   const std::vector<State>& states) {
+/// Words for a message that is there, but in none of `states`; nothing where it is not there.
+std::optional<std::string> wrong_state(const Queue& queue, const std::string& text,
+                                       const std::vector<State>& states) {
   if (text.starts_with('@')) return std::nullopt;
   try {
     const MessageInfo found = queue.find(
         text, {State::ready, State::claimed, State::delayed, State::failed, State::done});
     if (std::ranges::find(states, found.state) != states.end()) return std::nullopt;
-    std::vector<std::string_view> wanted;
-    for (const State state : states) wanted.push_back(to_string(state));
-    return Failure{kExitNotFound, fmt::format("{}: not {}, but {}", found.id.to_string(),
-                                              fmt::join(wanted, " or "), state_text(found))};
+    std::string wanted;
+    for (const State state : states) {
+      wanted += fmt::format("{}{}", wanted.empty() ? "" : " or ", to_string(state));
+    }
+    return fmt::format("{}: not {}, but {}", found.id.to_string(), wanted, state_text(found));
   } catch (const Error&) {
     return std::nullopt;
   }
@@ -59,7 +60,7 @@ MessageInfo find_message(const Queue& queue, const std::string& text,
     return queue.find(text, states);
   } catch (const Error& error) {
     if (error.code() == errc::no_such_message) {
-      if (const auto failure = wrong_state(queue, text, states)) throw *failure;
+      if (const auto words = wrong_state(queue, text, states)) throw Failure{kExitNotFound, *words};
     }
     throw;
   }
@@ -70,7 +71,9 @@ HeldClaim find_held_claim(const Queue& queue, const std::string& text) {
     return queue.held_claim(text);
   } catch (const Error& error) {
     if (error.code() == errc::no_such_message && text.find('/') == std::string::npos) {
-      if (const auto failure = wrong_state(queue, text, {State::claimed})) throw *failure;
+      if (const auto words = wrong_state(queue, text, {State::claimed})) {
+        throw Failure{kExitNotFound, *words};
+      }
     }
     throw;
   }
