@@ -70,6 +70,13 @@ TEST_CASE("an unknown verb is answered with the nearest one", "[cli][usage]") {
   }
 }
 
+TEST_CASE("every verb is the nearest to itself misspelt", "[cli][usage]") {
+  for (const std::string& verb : verb_names()) {
+    CAPTURE(verb);
+    CHECK(has(run({verb + "x", "jobs"}).err, "Did you mean '" + verb + "'?"));
+  }
+}
+
 TEST_CASE("a verb that resembles none is only refused", "[cli][usage]") {
   const Outcome outcome = run({"frobnicate"});
   CHECK(outcome.exit == 64);
