@@ -40,7 +40,7 @@ class ConsumerIdentity {
 
 }  // namespace detail
 
-class Claim::Impl {
+class [[gnu::visibility("hidden")]] Claim::Impl {
  public:
   Impl(std::shared_ptr<detail::ConsumerIdentity> identity, detail::StoredMessage message,
        detail::UniqueFd file);

@@ -71,7 +71,7 @@ bool is_forbidden(const std::error_code& code) {
 
 }  // namespace
 
-class Consumer::Impl {
+class [[gnu::visibility("hidden")]] Consumer::Impl {
  public:
   explicit Impl(Queue queue);
 

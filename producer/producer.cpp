@@ -11,7 +11,7 @@
 
 namespace spoolq {
 
-class Draft::Impl {
+class [[gnu::visibility("hidden")]] Draft::Impl {
  public:
   Impl(std::shared_ptr<detail::OpenQueue> queue, const PutOptions& options,
        std::optional<std::uint64_t> size)

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 
+#include "spoolq/export.hpp"
 #include "spoolq/message.hpp"
 #include "spoolq/queue.hpp"
 
@@ -19,7 +20,7 @@ namespace spoolq {
 /// Exactly one consumer has it. Finish it with ack(), release() or fail(); destroyed unfinished it
 /// is released. The claim ends when this process dies: another consumer then takes the message.
 /// One thread at a time, not necessarily the one that took it; it may outlive its Consumer.
-class Claim {
+class SPOOLQ_EXPORT Claim {
  public:
   Claim(Claim&&) noexcept;
   Claim& operator=(Claim&&) noexcept;
@@ -70,7 +71,7 @@ class Claim {
 /// it proves to others that this process lives; when it dies, however it dies, its claims are free.
 /// While it waits, and whenever it looks for a message, it also takes back the claims of dead
 /// consumers and moves delayed messages that are due.
-class Consumer {
+class SPOOLQ_EXPORT Consumer {
  public:
   /// Opens the queue at `path`; throws as Queue::open, and errc::not_a_queue for a Maildir.
   explicit Consumer(const std::filesystem::path& path, LogHandler log = {});

@@ -10,6 +10,7 @@
 #include <span>
 #include <string_view>
 
+#include "spoolq/export.hpp"
 #include "spoolq/message.hpp"
 #include "spoolq/queue.hpp"
 
@@ -20,7 +21,7 @@ namespace spoolq {
 /// Write the payload, then commit(): the message appears in new/ (or later/) whole or not at all,
 /// and once commit() has returned it survives a power cut. A Draft destroyed uncommitted removes
 /// its file; after a crash the next sweep does. One thread at a time.
-class Draft {
+class SPOOLQ_EXPORT Draft {
  public:
   Draft(Draft&&) noexcept;
   Draft& operator=(Draft&&) noexcept;
@@ -50,7 +51,7 @@ class Draft {
 /// flight together share their directory sync. After a failed sync the kernel may have dropped
 /// what it could not write and call the next sync a success, so the first failure condemns the
 /// Producer: later puts throw errc::condemned until it is opened again.
-class Producer {
+class SPOOLQ_EXPORT Producer {
  public:
   /// Opens the queue at `path`; throws as Queue::open.
   explicit Producer(const std::filesystem::path& path, LogHandler log = {});

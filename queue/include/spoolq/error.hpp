@@ -5,6 +5,8 @@
 #include <string>
 #include <system_error>
 
+#include "spoolq/export.hpp"
+
 namespace spoolq {
 
 /// What happened, where an errno does not say it.
@@ -32,13 +34,13 @@ enum class errc {
 /// EMFILE, ENFILE, ENOMEM, EAGAIN.
 enum class condition { temporary = 1 };
 
-const std::error_category& error_category() noexcept;
-const std::error_category& condition_category() noexcept;
-std::error_code make_error_code(errc code) noexcept;
-std::error_condition make_error_condition(condition code) noexcept;
+SPOOLQ_EXPORT const std::error_category& error_category() noexcept;
+SPOOLQ_EXPORT const std::error_category& condition_category() noexcept;
+SPOOLQ_EXPORT std::error_code make_error_code(errc code) noexcept;
+SPOOLQ_EXPORT std::error_condition make_error_condition(condition code) noexcept;
 
 /// Every error this library throws. what() reads "OPERATION PATH: REASON".
-class Error : public std::system_error {
+class SPOOLQ_EXPORT Error : public std::system_error {
  public:
   Error(std::error_code code, std::string operation, std::string path, std::string detail = {});
 

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "spoolq/export.hpp"
+
 namespace spoolq {
 
 /// Times of messages: the system clock in milliseconds, as they stand in file names.
@@ -19,7 +21,7 @@ using Duration = std::chrono::milliseconds;
 /// A message's identity: a UUID (RFC 9562), version 7 when spoolq made it, version 8 when it was
 /// derived from a file that another program dropped. It stays the same over retries. Ids of one
 /// process compare in the order they were made, also within a millisecond.
-class MessageId {
+class SPOOLQ_EXPORT MessageId {
  public:
   MessageId() = default;
   explicit MessageId(const std::array<std::uint8_t, 16>& bytes) : bytes_{bytes} {}
@@ -46,8 +48,8 @@ enum class State {
   failed,   ///< failed/
   done,     ///< done/, only where keep_done is set
 };
-std::string_view to_string(State state);
-std::optional<State> parse_state(std::string_view text);
+SPOOLQ_EXPORT std::string_view to_string(State state);
+SPOOLQ_EXPORT std::optional<State> parse_state(std::string_view text);
 
 /// Headers given by the user, kept as extended attributes `user.spoolq.NAME`. Names:
 /// [a-z0-9][a-z0-9._-]*, at most 64 characters, not `name` or `reason`; together at most 2 KiB.
@@ -59,25 +61,25 @@ enum class Sync {
   none,     ///< Nothing is synced: survives the death of the process, not of the machine.
 };
 
-/// What a producer may say of a message.
+/// What a producer may say of a message. Give only what differs: `{.priority = 2}`.
 struct PutOptions {
-  int priority = 5;                      ///< 0 (served first) to 9.
-  Duration delay{0};                     ///< Not before this long from now.
-  std::optional<Time> due;               ///< Not before this time; instead of `delay`.
-  std::optional<Duration> time_to_live;  ///< Not delivered later than this after the put.
-  std::string key;                       ///< Carried, shown and selectable; any bytes.
-  std::string type;                      ///< Content type.
-  std::string name;                      ///< Original file name; shortened where it does not fit.
-  Headers headers;
+  int priority = 5;                        ///< 0 (served first) to 9.
+  Duration delay{0};                       ///< Not before this long from now.
+  std::optional<Time> due{};               ///< Not before this time; instead of `delay`.
+  std::optional<Duration> time_to_live{};  ///< Not delivered later than this after the put.
+  std::string key{};                       ///< Carried, shown and selectable; any bytes.
+  std::string type{};                      ///< Content type.
+  std::string name{};                      ///< Original file name; shortened where it does not fit.
+  Headers headers{};
   Sync sync = Sync::durable;
 };
 
 /// Why a message was given up.
 struct Reason {
-  std::string text;
-  std::optional<int> exit_code;
-  std::optional<int> signal;
-  std::string error_output;  ///< The end of the job's standard error.
+  std::string text{};
+  std::optional<int> exit_code{};
+  std::optional<int> signal{};
+  std::string error_output{};  ///< The end of the job's standard error.
 };
 
 /// What a message's file name and folder tell. Needs no system call per message.

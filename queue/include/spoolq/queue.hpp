@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "spoolq/error.hpp"
+#include "spoolq/export.hpp"
 #include "spoolq/message.hpp"
 
 namespace spoolq {
@@ -54,7 +55,7 @@ struct ReapCounts {
 /// An open queue. A cheap handle: copies share the open folders. All members may be called from
 /// several threads at once. Made before fork(), it is the parent's: in the child its calls throw
 /// errc::foreign_process.
-class Queue {
+class SPOOLQ_EXPORT Queue {
  public:
   /// Makes a queue at `path`, or completes one whose making was interrupted, and applies
   /// `settings`. Parent folders are made too. When it returns, the queue survives a power cut. A
