@@ -1,29 +1,32 @@
 # What the three libraries have in common: how they are named, what they export, how they are
 # installed. The CMakeLists.txt of each says what is its own.
-include(CMakePackageConfigHelpers)
-include(GNUInstallDirs)
 
 # While the version is 0.x, each minor version may break programs that were linked to another.
 set(SPOOLQ_ABI_VERSION ${PROJECT_VERSION_MAJOR})
 if(PROJECT_VERSION_MAJOR EQUAL 0)
   set(SPOOLQ_ABI_VERSION 0.${PROJECT_VERSION_MINOR})
 endif()
-set(SPOOLQ_CONFIG_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/spoolq)
 
-# The .pc files name the prefix by the way up from themselves, so that an installed tree can be
-# moved; not where somebody wants the libraries outside of the prefix.
-set(SPOOLQ_PC_PREFIX ${CMAKE_INSTALL_PREFIX})
-if(NOT IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
-  file(RELATIVE_PATH up /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
-  string(REGEX REPLACE "/$" "" up ${up})
-  set(SPOOLQ_PC_PREFIX "\${pcfiledir}/${up}")
-endif()
-foreach(kind LIB INCLUDE)
-  set(SPOOLQ_PC_${kind}DIR ${CMAKE_INSTALL_${kind}DIR})
-  if(NOT IS_ABSOLUTE ${CMAKE_INSTALL_${kind}DIR})
-    set(SPOOLQ_PC_${kind}DIR "\${prefix}/${CMAKE_INSTALL_${kind}DIR}")
+if(SPOOLQ_INSTALL)
+  include(CMakePackageConfigHelpers)
+  include(GNUInstallDirs)
+  set(SPOOLQ_CONFIG_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/spoolq)
+
+  # The .pc files name the prefix by the way up from themselves, so that an installed tree can be
+  # moved; not where somebody wants the libraries outside of the prefix.
+  set(SPOOLQ_PC_PREFIX ${CMAKE_INSTALL_PREFIX})
+  if(NOT IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
+    file(RELATIVE_PATH up /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+    string(REGEX REPLACE "/$" "" up ${up})
+    set(SPOOLQ_PC_PREFIX "\${pcfiledir}/${up}")
   endif()
-endforeach()
+  foreach(kind LIB INCLUDE)
+    set(SPOOLQ_PC_${kind}DIR ${CMAKE_INSTALL_${kind}DIR})
+    if(NOT IS_ABSOLUTE ${CMAKE_INSTALL_${kind}DIR})
+      set(SPOOLQ_PC_${kind}DIR "\${prefix}/${CMAKE_INSTALL_${kind}DIR}")
+    endif()
+  endforeach()
+endif()
 
 # spoolq_library(NAME HEADER...): what is left to say of the target spoolq_NAME. Its folder has the
 # version script symbols.map.in and the .pc file's template. Variables for the latter: PC_REQUIRES and
