@@ -31,12 +31,11 @@
 #include <system_error>
 #include <thread>
 #include <utility>
-#include <vector>
 
 namespace {
 
 constexpr std::size_t kHeadMax = std::size_t{16} * 1024;
-constexpr int kThreads = 4;
+constexpr std::size_t kThreads = 4;
 constexpr int kClientSecondsMax = 10;  ///< For each read and write.
 
 [[noreturn]] void fail(const char* operation) {
@@ -190,8 +189,8 @@ int main(int argc, char** argv) try {
   spoolq::Producer jobs{spoolq::Queue::init(argv[1])};
   const Socket server = listen_on(port);
   // SIGTERM just ends the process: a job is either put, and answered or not, or it never was.
-  std::vector<std::jthread> threads;
-  for (int i = 0; i < kThreads; ++i) threads.emplace_back([&] { serve(server, jobs); });
+  std::array<std::jthread, kThreads> threads;
+  for (std::jthread& thread : threads) thread = std::jthread{[&] { serve(server, jobs); }};
   return EX_OK;  // Never: the threads are waited for, and serve until the process is ended.
 } catch (const std::system_error& error) {
   std::cerr << "web: " << error.what() << '\n';
