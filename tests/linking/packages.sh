@@ -4,7 +4,7 @@
 #   packages.sh moved           no installed file names the folder it was installed to
 #   packages.sh versions        find_package takes a version of the same 0.x and no other
 #   packages.sh components      find_package and pkg-config give a producer where there is no libuv
-#   packages.sh headers         every header compiles alone without warnings; C++17 gets a clear word
+#   packages.sh headers         all are installed and compile alone; C++17 gets a clear word
 #   packages.sh subdirectory    add_subdirectory changes no settings, installs and tests nothing
 source "$(dirname "$0")/support.sh"
 
@@ -64,6 +64,8 @@ case $1 in
     ! pkg-config --exists spoolq-consumer || fail "static: a consumer without libuv.pc"
     ;;
   headers)
+    diff <(cd "$SPOOLQ_SOURCE_DIR" && printf '%s\n' */include/spoolq/*.hpp | sed 's,.*/,,' | sort) \
+      <(ls "$WORK/shared/include/spoolq") || fail "not every public header is installed"
     for header in "$WORK"/shared/include/spoolq/*.hpp; do
       echo "#include <spoolq/${header##*/}>" >"$scratch/alone.cpp"
       quietly "$CXX" -std=c++20 "${flags[@]}" -Wsign-conversion -Wold-style-cast \
