@@ -18,6 +18,9 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+/// The largest -n.
+constexpr std::size_t kCountMax = 1'000'000'000;
+
 /// NAME=VALUE, taken apart.
 SettingChange parse_setting(const Parsed& parsed, const std::string& word) {
   const std::size_t equals = word.find('=');
@@ -101,7 +104,7 @@ void check_name_template(const Parsed& parsed, const std::string& text) {
 TakeArguments parse_take(const Parsed& parsed) {
   TakeArguments take;
   take.queue = parsed.queue();
-  take.count = parsed.number("n", 1'000'000'000).value_or(1);
+  take.count = parsed.number("n", kCountMax).value_or(1);
   if (const auto wait = parsed.value("wait")) {
     take.wait.waits = true;
     if (*wait != "forever") take.wait.limit = parsed.duration("wait");
@@ -178,7 +181,7 @@ ListArguments parse_list(const Parsed& parsed) {
       Order::delivery, Order::age, Order::size, Order::attempts,
       Order::name}[parsed.choice("sort", {"delivery", "age", "size", "attempts", "name"})];
   list.reverse = parsed.flag("reverse");
-  list.count = parsed.number("n", 1'000'000'000);
+  list.count = parsed.number("n", kCountMax);
   list.more = parsed.flag("l");
   list.json = parsed.flag("json");
   list.ids = parsed.flag("q");
@@ -191,6 +194,7 @@ ListArguments parse_list(const Parsed& parsed) {
 
 RetryArguments parse_retry(const Parsed& parsed) {
   RetryArguments retry{parsed.queue(), parsed.rest(), parse_selection(parsed, {State::failed})};
+  retry.selection.count = parsed.number("n", kCountMax).value_or(0);
   require_ids_or_all(parsed, retry.ids, retry.selection);
   return retry;
 }
@@ -205,6 +209,7 @@ MoveArguments parse_move(const Parsed& parsed) {
   std::vector<State> states{State::ready, State::delayed, State::failed};
   if (!move.ids.empty()) states.push_back(State::done);
   move.selection = parse_selection(parsed, parse_states(parsed, states));
+  move.selection.count = parsed.number("n", kCountMax).value_or(0);
   if (move.selection.has(State::claimed)) {
     parsed.bad_value("state", "claimed", "claimed messages are not moved");
   }
@@ -227,6 +232,22 @@ PurgeArguments parse_purge(const Parsed& parsed) {
   return purge;
 }
 
+/// Words that people bring from other queues, and the verb that does it here.
+std::string_view verb_elsewhere_called(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 24> kNames{{
+      {"create", "init"},  {"new", "init"},     {"add", "put"},       {"enqueue", "put"},
+      {"publish", "put"},  {"push", "put"},     {"write", "put"},     {"consume", "take"},
+      {"dequeue", "take"}, {"get", "take"},     {"next", "take"},     {"pop", "take"},
+      {"receive", "take"}, {"reserve", "take"}, {"commit", "ack"},    {"delete", "rm"},
+      {"remove", "rm"},    {"reject", "fail"},  {"redrive", "retry"}, {"requeue", "retry"},
+      {"list", "ls"},      {"count", "stats"},  {"status", "stats"},  {"info", "stats"},
+  }};
+  for (const auto& [word, verb] : kNames) {
+    if (word == name) return verb;
+  }
+  return {};
+}
+
 const VerbText& require_verb(std::string_view name) {
   if (const VerbText* verb = find_verb(name)) return *verb;
   std::vector<std::string_view> names;
@@ -234,7 +255,8 @@ const VerbText& require_verb(std::string_view name) {
     names.push_back(verb.name);
     names.insert(names.end(), verb.aliases.begin(), verb.aliases.end());
   }
-  const std::string_view close = nearest(name, names);
+  std::string_view close = verb_elsewhere_called(name);
+  if (close.empty()) close = nearest(name, names);
   throw UsageError{fmt::format("no verb '{}'{}", escape(name),
                                close.empty() ? "" : fmt::format(". Did you mean '{}'?", close)),
                    nullptr};
@@ -272,7 +294,7 @@ Command parse_command(const Parsed& parsed) {
   }
   if (verb == "cat") return CatArguments{parsed.queue(), parsed.rest().front()};
   if (verb == "peek") {
-    return PeekArguments{parsed.queue(), parsed.number("n", 1'000'000'000).value_or(1)};
+    return PeekArguments{parsed.queue(), parsed.number("n", kCountMax).value_or(1)};
   }
   if (verb == "stats") return StatsArguments{parsed.arguments(), parsed.flag("json")};
   if (verb == "retry") return parse_retry(parsed);
@@ -292,7 +314,7 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
   Words before;
   auto word = words.begin();
   for (; word != words.end() && word->size() > 1 && word->front() == '-' && *word != "--"; ++word) {
-    if (*word == "--version") return {VersionArguments{}};
+    if (*word == "--version" || *word == "-V") return {VersionArguments{}};
     before.push_back(*word);
     if (*word == "--color" && word + 1 != words.end()) before.push_back(*++word);
   }

@@ -33,6 +33,7 @@ class Changes {
   void change_all(const std::vector<MessageInfo>& messages) {
     for (const MessageInfo& message : messages) {
       if (stopped_) return;
+      about_ = message.id.to_string() + ": ";
       attempt([&] {
         try {
           change_(message);
@@ -42,6 +43,7 @@ class Changes {
         }
       });
     }
+    about_.clear();
   }
   /// Also for what comes after the messages: a sync, say.
   void attempt(const std::function<void()>& step) {
@@ -64,11 +66,12 @@ class Changes {
 
  private:
   void report(const std::string& text, ExitCode code) {
-    console_.complain(text);
+    console_.complain(about_ + text);
     if (code_ == kExitDone) code_ = code;
   }
 
   const Console& console_;
+  std::string about_;  ///< What is in hand, for errors that do not name it.
   std::function<void(const MessageInfo&)> change_;
   int code_ = kExitDone;
   std::size_t done_ = 0;

@@ -89,7 +89,7 @@ Exit codes
    72  the claim is lost, or somebody else's
    73  cannot create a queue or a file
    74  input or output failed
-   75  refused for now, nothing was written: no room
+   75  refused for now: there is no room
    77  not permitted
    78  a setting that cannot be
   128  plus the number of the signal that ended it

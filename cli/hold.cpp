@@ -1,4 +1,6 @@
 // ack, release, extend, fail: finishing or prolonging claims that `take --hold` left.
+#include <fmt/format.h>
+
 #include <functional>
 
 #include "cli/commands.hpp"
@@ -49,7 +51,11 @@ int run(const ExtendArguments& arguments, Console& console) {
   return for_each_claim(
       arguments.queue, arguments.references, console, [&](Queue& queue, const HeldClaim& claim) {
         const Duration lease = arguments.lease ? *arguments.lease : detached_lease(queue);
-        queue.extend(claim, lease);
+        const HeldClaim extended = queue.extend(claim, lease);
+        // As `take --hold` does: the end of the lease is in the file's name, so the path is new.
+        console.out.write(
+            fmt::format("{}\t{}\n", extended.info.id.to_string(), escape(extended.info.path)));
+        console.out.flush();
       });
 }
 

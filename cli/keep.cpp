@@ -18,6 +18,7 @@ int run(const InitArguments& arguments, Console& console) {
     ExitCode code = exit_code_of(error.code());
     const bool impossible = error.code() == std::errc::not_a_directory ||
                             error.code() == std::errc::file_exists ||
+                            error.code() == std::errc::directory_not_empty ||
                             error.code() == std::errc::no_such_file_or_directory ||
                             error.code() == std::errc::filename_too_long ||
                             error.code() == std::errc::too_many_symbolic_link_levels ||

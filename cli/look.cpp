@@ -1,15 +1,14 @@
 // ls, show, cat, peek, stats: looking without changing anything.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <iterator>
 #include <optional>
 
 #include "cli/commands.hpp"
 #include "cli/documents.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/message_argument.hpp"
 #include "cli/queue_argument.hpp"
 #include "cli/units.hpp"
 
@@ -17,7 +16,6 @@ namespace spoolq::cli {
 namespace {
 
 constexpr std::size_t kTerminalRows = 50;
-constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
 
 /// Ids made in one minute share their first characters, so tables show the last ones.
 std::string short_id(const MessageId& id) {
@@ -137,38 +135,20 @@ Listing collect_selected(const Queue& queue, const ListArguments& arguments, std
   return listing;
 }
 
-/// The message that `text` names. @oldest and @newest mean messages that still hold work.
-MessageInfo find_message(const Queue& queue, const std::string& text) {
-  std::vector<State> states = {State::ready, State::claimed, State::delayed, State::failed};
-  if (!text.starts_with('@')) states.push_back(State::done);
-  return queue.find(text, states);
+/// The message that `text` names, in any state.
+MessageInfo find_any(const Queue& queue, const std::string& text) {
+  return find_message(queue, text,
+                      {State::ready, State::claimed, State::delayed, State::failed, State::done});
 }
 
-class Payload {
- public:
-  Payload(const Queue& queue, const MessageInfo& message)
-      : path_{message.path}, fd_{queue.open_payload(message)} {}
-  Payload(const Payload&) = delete;
-  Payload& operator=(const Payload&) = delete;
-  ~Payload() { ::close(fd_); }
-
-  void copy_to(Output& out) const {
-    std::string buffer(kBufferSize, '\0');
-    while (true) {
-      const ssize_t count = ::read(fd_, buffer.data(), buffer.size());
-      if (count == 0) return;
-      if (count > 0) {
-        out.write({buffer.data(), static_cast<std::size_t>(count)});
-      } else if (errno != EINTR) {
-        throw system_failure(errno, "read", path_);
-      }
-    }
+void print_payload(const Queue& queue, const MessageInfo& message, Output& out) {
+  try {
+    queue.read_payload(message, [&out](std::string_view bytes) { out.write(bytes); });
+  } catch (const Error&) {
+    out.flush();  // Whoever looks at a damaged message wants what there is of it.
+    throw;
   }
-
- private:
-  std::string path_;
-  int fd_;
-};
+}
 
 }  // namespace
 
@@ -222,7 +202,7 @@ int run(const ListArguments& arguments, Console& console) {
 
 int run(const ShowArguments& arguments, Console& console) {
   const Queue queue = open_queue(arguments.queue, console);
-  const MessageDetails message = queue.details(find_message(queue, arguments.id));
+  const MessageDetails message = queue.details(find_any(queue, arguments.id));
   const Time at = now();
   if (arguments.json) {
     console.out.write(message_document(message, at));
@@ -256,7 +236,8 @@ int run(const ShowArguments& arguments, Console& console) {
   text("consumer", info.consumer);
   time("lease_until", info.lease_until);
   if (message.reason) {
-    line("reason", reason_text(*message.reason));
+    const std::string reason = reason_text(*message.reason);
+    if (!reason.empty()) line("reason", reason);
     text("stderr", message.reason->error_output);
   }
   text("path", info.path);
@@ -265,8 +246,7 @@ int run(const ShowArguments& arguments, Console& console) {
 
 int run(const CatArguments& arguments, Console& console) {
   const Queue queue = open_queue(arguments.queue, console);
-  const Payload payload{queue, find_message(queue, arguments.id)};
-  payload.copy_to(console.out);
+  print_payload(queue, find_any(queue, arguments.id), console.out);
   return kExitDone;
 }
 
@@ -276,8 +256,7 @@ int run(const PeekArguments& arguments, Console& console) {
   for (const MessageInfo& info : queue.list(State::ready)) {
     if (arguments.count != 0 && shown == arguments.count) break;
     try {
-      const Payload payload{queue, info};
-      payload.copy_to(console.out);
+      print_payload(queue, info, console.out);
       ++shown;
     } catch (const Error& error) {
       if (error.code() != errc::no_such_message) throw;  // Else somebody took it meanwhile.

@@ -52,12 +52,29 @@ std::optional<std::string> wrong_state(const Queue& queue, const std::string& te
   }
 }
 
+/// The id in the path of a message's file, as `ls -0` and `take --hold` print it.
+std::optional<std::string> id_in_path(const std::string& text) {
+  const std::size_t slash = text.rfind('/');
+  if (slash == std::string::npos) return std::nullopt;
+  constexpr std::size_t kIdSize = 36;
+  // After the priority, and in later/ after the due time before it.
+  for (const std::size_t start : {slash + 3, slash + 17}) {
+    if (start + kIdSize > text.size()) break;
+    std::string id = text.substr(start, kIdSize);
+    if (MessageId::parse(id)) return id;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 MessageInfo find_message(const Queue& queue, const std::string& text,
-                         const std::vector<State>& states) {
+                         const std::vector<State>& allowed) {
+  std::vector<State> states = allowed;
+  // The oldest of what is still to be done, whatever the verb.
+  if (text.starts_with('@')) std::erase(states, State::done);
   try {
-    return queue.find(text, states);
+    return queue.find(id_in_path(text).value_or(text), states);
   } catch (const Error& error) {
     if (error.code() == errc::no_such_message) {
       if (const auto words = wrong_state(queue, text, states)) throw Failure{kExitNotFound, *words};

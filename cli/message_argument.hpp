@@ -9,8 +9,9 @@
 
 namespace spoolq::cli {
 
-/// The message in one of `states` that `text` names. Throws Failure where there is none; when the
-/// message is in another state, it tells which.
+/// The message in one of `states` that `text` names: an id, its beginning or end, the path of its
+/// file as it was once printed, @oldest or @newest of those that are not done. Throws Failure where
+/// there is none; when the message is in another state, it tells which.
 MessageInfo find_message(const Queue& queue, const std::string& text,
                          const std::vector<State>& states);
 

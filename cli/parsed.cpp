@@ -126,11 +126,17 @@ Parsed::Parsed(const VerbText& verb, const Words& words) : verb_{verb} {
 }
 
 void Parsed::check_count() const {
-  if (arguments_.size() < verb_.arguments_min) wrong_use("an argument is missing", true);
-  if (arguments_.size() > verb_.arguments_max) {
-    wrong_use(
-        fmt::format("'{}' is one argument too many", escape(arguments_[verb_.arguments_max])));
+  if (arguments_.size() < verb_.arguments_min) {
+    wrong_use(arguments_.empty() ? "which queue?" : "an argument is missing", true);
   }
+  if (arguments_.size() <= verb_.arguments_max) return;
+  const std::string word = escape(arguments_[verb_.arguments_max]);
+  std::string text = fmt::format("'{}' is one argument too many", word);
+  for (const OptionText& option : verb_.options) {
+    if (option.value_if_bare.empty() || !flag(key_of(option))) continue;
+    text += fmt::format(". A value for --{} is written --{}={}", option.name, option.name, word);
+  }
+  wrong_use(text);
 }
 
 std::optional<std::string> Parsed::value(const std::string& key) const {

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -201,15 +202,21 @@ class Source {
     }
   }
 
+  /// What it is called in words.
+  [[nodiscard]] std::string shown() const { return is_input() ? "standard input" : name_; }
+
  private:
   [[nodiscard]] bool is_input() const { return name_ == "-"; }
-  [[nodiscard]] std::string shown() const { return is_input() ? "standard input" : name_; }
 
   static int open(const std::string& name) {
     if (name == "-") return STDIN_FILENO;
     const int fd = ::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) throw source_failure(errno, name);
-    return fd;
+    if (fd >= 0) return fd;
+    const int error = errno;
+    SourceFailure failure = source_failure(error, name);
+    if (error != ENOENT || name.find('/') != std::string::npos) throw failure;
+    throw SourceFailure{failure.code(),
+                        fmt::format("{}. A message itself goes to standard input", failure.what())};
   }
 
   std::string name_;
@@ -227,30 +234,69 @@ void put_whole(Source& source, Publisher& publisher) {
   publisher.publish(std::move(draft));
 }
 
-/// One message for each part that ends in `end`; the last part needs no end.
-void put_parts(Source& source, Publisher& publisher, char end) {
-  std::optional<Draft> draft;
-  for (std::string_view bytes = source.read(); !bytes.empty(); bytes = source.read()) {
-    while (!bytes.empty()) {
-      if (!draft) draft = publisher.draft(source.message_name());
-      const std::size_t length = bytes.find(end);
-      draft->write(bytes.substr(0, length));
-      if (length == std::string_view::npos) break;
-      bytes.remove_prefix(length + 1);
-      publisher.publish(*std::exchange(draft, std::nullopt));
+/// Says what is wrong with one message; the others go on.
+using Report = std::function<void(const std::string& text, ExitCode code)>;
+
+/// Puts one message for each part that ends in `end`; the last part needs no end. A part that is
+/// too large is reported and the others are put.
+class Parts {
+ public:
+  Parts(Source& source, Publisher& publisher, char end, const Report& report)
+      : source_{source}, publisher_{publisher}, end_{end}, report_{report} {}
+
+  void put() {
+    for (std::string_view bytes = source_.read(); !bytes.empty(); bytes = source_.read()) {
+      while (!bytes.empty()) {
+        const std::size_t length = bytes.find(end_);
+        append(bytes.substr(0, length));
+        if (length == std::string_view::npos) break;
+        bytes.remove_prefix(length + 1);
+        finish();
+      }
+    }
+    if (begun_) finish();
+  }
+
+ private:
+  void append(std::string_view bytes) {
+    begun_ = true;
+    if (refused_) return;
+    try {
+      if (!draft_) draft_ = publisher_.draft(source_.message_name());
+      draft_->write(bytes);
+    } catch (const Error& error) {
+      if (error.code() != errc::too_large) throw;
+      draft_.reset();
+      refused_ = true;
+      report_(fmt::format("{}, {} {}: {}", shown_path(source_.shown()),
+                          end_ == '\n' ? "line" : "part", number_, describe(error)),
+              kExitBadValue);
     }
   }
-  if (draft) publisher.publish(std::move(*draft));
-}
+  void finish() {
+    if (draft_) publisher_.publish(*std::exchange(draft_, std::nullopt));
+    begun_ = refused_ = false;
+    ++number_;
+  }
 
-void put_source(Source& source, Publisher& publisher, Split split) {
+  Source& source_;
+  Publisher& publisher_;
+  char end_;
+  const Report& report_;
+  std::optional<Draft> draft_;
+  bool begun_ = false;    ///< A part has begun, with however few bytes.
+  bool refused_ = false;  ///< It was too large; its rest is passed over.
+  std::size_t number_ = 1;
+};
+
+void put_source(Source& source, Publisher& publisher, Split split, const Report& report) {
   switch (split) {
     case Split::none:
       return put_whole(source, publisher);
     case Split::lines:
-      return put_parts(source, publisher, '\n');
+      return Parts{source, publisher, '\n', report}.put();
     case Split::nuls:
-      return put_parts(source, publisher, '\0');
+      return Parts{source, publisher, '\0', report}.put();
   }
 }
 
@@ -268,7 +314,7 @@ int run(const PutArguments& arguments, Console& console) {
   console.out.check();
   Publisher publisher{arguments, console};
   int code = kExitDone;
-  const auto report = [&](const std::string& text, ExitCode its_code) {
+  const Report report = [&](const std::string& text, ExitCode its_code) {
     console.complain(text);
     if (code == kExitDone) code = its_code;
   };
@@ -276,13 +322,14 @@ int run(const PutArguments& arguments, Console& console) {
     for (const std::string& name : names) {
       try {
         Source source{name, publisher};
-        put_source(source, publisher, arguments.split);
+        put_source(source, publisher, arguments.split, report);
       } catch (const SourceFailure& failure) {
         report(failure.what(), failure.code());
       } catch (const Error& error) {
         // Too large is this file; anything else would meet the next one too.
         if (error.code() != errc::too_large) throw;
-        report(fmt::format("{}: {}", escape(name), describe(error)), kExitBadValue);
+        const std::string source = name == "-" ? "standard input" : escape(name);
+        report(fmt::format("{}: {}", source, describe(error)), kExitBadValue);
       }
     }
     publisher.flush();

@@ -32,6 +32,9 @@ std::vector<MessageInfo> select(const Queue& queue, const Selection& selection) 
     std::erase_if(found, [&](const auto& message) { return !selects(selection, message, at); });
     std::ranges::move(found, std::back_inserter(selected));
   }
+  if (selection.count != 0 && selected.size() > selection.count) {
+    selected.resize(selection.count);
+  }
   return selected;
 }
 

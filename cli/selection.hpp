@@ -15,6 +15,7 @@ struct Selection {
   std::optional<std::string> type;
   std::optional<std::string> name;  ///< A pattern, as in glob(7).
   std::optional<Duration> older;    ///< Put longer ago than this.
+  std::size_t count = 0;            ///< The first so many of them; 0: all.
 
   /// Whether more than the state is asked for.
   [[nodiscard]] bool narrow() const { return key || type || name || older; }

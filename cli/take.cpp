@@ -64,7 +64,9 @@ class Taking {
     }
     if (taken > 0) return kExitDone;
     if (damaged_) return kExitBadValue;
-    if (!arguments_.wait.waits && consumer_.queue().paused()) throw paused();
+    if (!consumer_.queue().paused()) return kExitNo;
+    if (!arguments_.wait.waits) throw paused();
+    console_.complain(paused().what());
     return kExitNo;
   }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "cli/verb_details.hpp"
+
 namespace spoolq::cli {
 namespace {
 
@@ -17,6 +19,9 @@ constexpr OptionText kNameOption{
 constexpr OptionText kOlderOption{
     .name = "older", .value = "D", .help = "only messages put longer ago than this"};
 
+constexpr OptionText kCountOption{
+    .letter = 'n', .value = "N", .help = "with --all: at most N, in the order of ls"};
+
 constexpr OptionText kCommonOptions[] = {
     {.name = "color", .value = "WHEN", .help = "always, never, or auto (on a terminal)"},
     {.letter = 'v', .name = "verbose", .help = "say more on standard error"},
@@ -28,12 +33,6 @@ constexpr Example kInitExamples[] = {
     {"spoolq init jobs", "make a queue in the folder jobs"},
     {"spoolq init jobs max_attempts=3 keep_done=7d", "and set two of its settings"},
 };
-constexpr std::string_view kInitDetails =
-    "Doing it again changes nothing, and completes a queue whose making was interrupted. A "
-    "Maildir\n"
-    "becomes a queue this way; nothing in it is touched. With SPOOLQ_ROOT set, a bare word that "
-    "is\n"
-    "no path here is made under it. `spoolq config Q` lists the settings.";
 
 constexpr OptionText kConfigOptions[] = {kJson};
 constexpr Example kConfigExamples[] = {
@@ -41,8 +40,6 @@ constexpr Example kConfigExamples[] = {
     {"spoolq config jobs max_attempts", "print the value of one"},
     {"spoolq config jobs max_attempts=3 keep_done=7d", "set some: all of them or none"},
 };
-constexpr std::string_view kConfigDetails =
-    "Running consumers notice a change within five seconds.";
 
 constexpr std::string_view kPutAliases[] = {"send"};
 constexpr OptionText kPutOptions[] = {
@@ -68,14 +65,6 @@ constexpr Example kPutExamples[] = {
     {"spoolq put jobs --delay 10m --header user=7 cat.jpg", "later, with a header"},
     {"find . -name '*.jpg' -print0 | spoolq put jobs --each-nul", "one message for each name"},
 };
-constexpr std::string_view kPutDetails =
-    "Without FILE, or where FILE is -, the payload is standard input. Ids are printed one a line,\n"
-    "each as soon as its message would survive a power cut. A FILE that cannot be read is\n"
-    "reported and the others are put; the exit code is that of the first error.\n"
-    "With --each-line an empty line is an empty message, and the last line needs no newline.\n"
-    "--sync=fs puts up to 128 messages between two syncs of the whole file system (syncfs); what\n"
-    "standard input is slow to give is not waited for. --sync=none syncs nothing: such messages\n"
-    "survive the death of the program, not of the machine.";
 
 constexpr std::string_view kTakeAliases[] = {"claim"};
 constexpr OptionText kTakeOptions[] = {
@@ -100,25 +89,11 @@ constexpr Example kTakeExamples[] = {
     {"spoolq take jobs -n 50 -o inbox --name-as={id}-{name}", "up to 50, as files"},
     {"spoolq take jobs --hold --lease 1h", "claim it, then `spoolq ack jobs PATH`"},
 };
-constexpr std::string_view kTakeDetails =
-    "A message is acknowledged after all of its payload was written and flushed; when that fails "
-    "it\n"
-    "goes back. With -o the file is on disk before the acknowledgement, no file is overwritten\n"
-    "(.1, .2, ... is appended), and the paths are printed. When fewer than N are there, what is\n"
-    "there is taken; when nothing is, the exit code is 1. With --wait and -n, each message is\n"
-    "waited for. A message whose payload is damaged is reported and the next one taken.\n"
-    "In file names made by --name-as, / and leading dots of a message's fields become _.";
 
 constexpr std::string_view kAckAliases[] = {"done"};
 constexpr Example kAckExamples[] = {
     {"spoolq ack jobs \"$path\"", "the message is done; $path is what `take --hold` printed"},
 };
-constexpr std::string_view kReferenceDetails =
-    "REF is the path that `take --hold` printed: exactly that claim is meant, and if it was taken\n"
-    "back meanwhile the answer is \"claim lost\" (72). An id serves too, for a held claim only, "
-    "and\n"
-    "is not fenced: it means whoever holds the message now. The claim of a living consumer is\n"
-    "refused (72).";
 
 constexpr std::string_view kReleaseAliases[] = {"nack"};
 constexpr OptionText kReleaseOptions[] = {
@@ -176,8 +151,6 @@ constexpr Example kShowExamples[] = {
     {"spoolq show jobs 97d0a11c", "all that is known of a message"},
     {"spoolq show jobs @oldest --json", "of the one that was put first"},
 };
-constexpr std::string_view kIdDetails =
-    "ID is a whole id, four or more of its first or last characters, @oldest or @newest.";
 
 constexpr Example kCatExamples[] = {
     {"spoolq cat jobs 97d0a11c", "the payload of a message, which stays where it is"},
@@ -200,6 +173,7 @@ constexpr Example kStatsExamples[] = {
 constexpr std::string_view kRetryAliases[] = {"kick"};
 constexpr OptionText kRetryOptions[] = {
     {.name = "all", .help = "all failed messages; prints how many"},
+    kCountOption,
     kKeyOption,
     kTypeOption,
     kNameOption,
@@ -212,6 +186,7 @@ constexpr Example kRetryExamples[] = {
 
 constexpr OptionText kMoveOptions[] = {
     {.name = "all", .help = "all that are ready, delayed or failed; prints how many"},
+    kCountOption,
     {.name = "state",
      .value = "S",
      .help = "only those that are ready, delayed, failed or done; a list, or again",
@@ -227,13 +202,6 @@ constexpr Example kMoveExamples[] = {
     {"spoolq mv jobs mail --all --state failed", "all dead letters, which stay failed there"},
     {"spoolq mv jobs mail --all --key user/7", "all with that key"},
 };
-constexpr std::string_view kMoveDetails =
-    "A message keeps its id, its state and all that was said of it. On one file system the move "
-    "is\n"
-    "a rename. Between two it is a copy that is on disk before the original is removed: a crash "
-    "in\n"
-    "the middle may leave a message in both queues, so that it is delivered twice; none is lost.\n"
-    "Claimed messages are not moved. What does not fit the limits of the target stays (65, 75).";
 
 constexpr OptionText kPurgeOptions[] = {
     {.name = "state",
@@ -252,9 +220,6 @@ constexpr Example kPurgeExamples[] = {
     {"spoolq purge jobs --state failed --older 7d --force", "old dead letters"},
     {"spoolq purge jobs --state ready,delayed --dry-run", "the ids of what would be removed"},
 };
-constexpr std::string_view kPurgeDetails =
-    "Asks on a terminal; elsewhere --force is needed (64). Claimed messages are removed only with\n"
-    "--force: whoever holds one learns of it at the end. Prints how many were removed.";
 
 constexpr OptionText kRemoveOptions[] = {
     {.name = "force", .help = "claimed messages too"},
@@ -266,12 +231,6 @@ constexpr Example kRemoveExamples[] = {
 constexpr Example kPauseExamples[] = {
     {"spoolq pause jobs", "give nothing out until `spoolq resume jobs`"},
 };
-constexpr std::string_view kPauseDetails =
-    "Puts go on, and so does what consumers hold already. `take` ends with 69, or waits with "
-    "--wait;\n"
-    "a worker waits. The queue stays paused over restarts of consumers and of the machine: it is "
-    "a\n"
-    "file, `paused`, in the queue's directory.";
 constexpr Example kResumeExamples[] = {
     {"spoolq resume jobs", "the end of `spoolq pause jobs`; those who wait go on at once"},
 };
@@ -280,10 +239,6 @@ constexpr OptionText kReapOptions[] = {kJson};
 constexpr Example kReapExamples[] = {
     {"spoolq reap jobs", "for a queue that nobody takes from"},
 };
-constexpr std::string_view kReapDetails =
-    "Takes back the claims of dead consumers, moves delayed messages that are due, removes what\n"
-    "dead writers left and finished messages older than keep_done. Consumers do all this by\n"
-    "themselves.";
 
 constexpr OptionText kVersionOptions[] = {kJson};
 constexpr Example kVersionExamples[] = {{"spoolq version --json", "for programs"}};
@@ -325,9 +280,9 @@ constexpr VerbText kVerbs[] = {
      kAckExamples,
      kReferenceDetails},
     {"release", kReleaseAliases, Group::take, "give held messages back", "Q REF...", 2, kUnlimited,
-     kReleaseOptions, kReleaseExamples, kReferenceDetails},
+     kReleaseOptions, kReleaseExamples, kReleaseDetails},
     {"extend", kExtendAliases, Group::take, "hold messages longer", "Q REF...", 2, kUnlimited,
-     kExtendOptions, kExtendExamples, kReferenceDetails},
+     kExtendOptions, kExtendExamples, kExtendDetails},
     {"fail", kFailAliases, Group::take, "give held messages up", "Q REF...", 2, kUnlimited,
      kFailOptions, kFailExamples, kReferenceDetails},
     {"ls", {}, Group::look, "list messages", "Q", 1, 1, kListOptions, kListExamples, {}},
@@ -350,7 +305,7 @@ constexpr VerbText kVerbs[] = {
      2,
      {},
      kCatExamples,
-     kIdDetails},
+     kCatDetails},
     {"peek",
      {},
      Group::look,
@@ -370,9 +325,9 @@ constexpr VerbText kVerbs[] = {
      kUnlimited,
      kStatsOptions,
      kStatsExamples,
-     {}},
+     kStatsDetails},
     {"retry", kRetryAliases, Group::keep, "try failed messages again", "Q ID...|--all", 1,
-     kUnlimited, kRetryOptions, kRetryExamples, kIdDetails},
+     kUnlimited, kRetryOptions, kRetryExamples, kRetryDetails},
     {"mv",
      {},
      Group::keep,

@@ -100,7 +100,7 @@ void Claim::Impl::verify() {
     detail::throw_errc(errc::damaged, "read", damaged, *mismatch + "; still being written");
   }
   detail::quarantine(queue(), Folder::claimed, message_.file, *mismatch);
-  detail::throw_errc(errc::damaged, "read", damaged, *mismatch);
+  detail::throw_errc(errc::damaged, "read", damaged, *mismatch + "; it is in bad/ now");
 }
 
 void Claim::Impl::finish(const char* operation, const std::function<void()>& transition) {

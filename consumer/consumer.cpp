@@ -455,6 +455,6 @@ std::optional<Claim> Consumer::take(Duration timeout) { return impl_->take(timeo
 std::optional<Claim> Consumer::take() { return impl_->take(std::nullopt); }
 void Consumer::stop() noexcept { impl_->stop(); }
 int Consumer::fd() { return impl_->fd(); }
-const Queue& Consumer::queue() const { return impl_->queue(); }
+Queue Consumer::queue() const { return impl_->queue(); }
 
 }  // namespace spoolq

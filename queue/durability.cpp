@@ -3,8 +3,6 @@
 
 #include <linux/magic.h>
 
-#include <array>
-
 #include "queue/throw_error.hpp"
 
 #ifndef XFS_SUPER_MAGIC
@@ -57,16 +55,7 @@ void Durability::sync_changed(std::initializer_list<Folder> folders) {
 
 void Durability::sync_all() {
   require_sound(folders_.path());
-  if (!per_folder_) {
-    sync_file_system();
-    return;
-  }
-  // Where things go to before where they come from.
-  constexpr std::array kOrder{Folder::ready, Folder::later, Folder::failed, Folder::done,
-                              Folder::claimed};
-  for (const Folder folder : kOrder) {
-    if (folders_.has(folder)) sync_folder(folder);
-  }
+  sync_file_system();
 }
 
 void Durability::require_sound(const std::string& path) const {

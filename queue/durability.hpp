@@ -44,7 +44,7 @@ class Durability {
   /// folder can undo a change of another that was committed earlier.
   void sync_changed(std::initializer_list<Folder> folders);
 
-  /// After changes of any of the message folders, none of which was synced.
+  /// After changes and puts that were not synced: one syncfs, which is for the payloads too.
   void sync_all();
 
   /// After a failed fsync of a message's file.

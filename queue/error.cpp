@@ -26,7 +26,7 @@ std::string_view text_of(errc code) {
     case errc::too_large:
       return "larger than the queue's max_size";
     case errc::queue_full:
-      return "refused, nothing was written";
+      return "refused for now, there is no room";
     case errc::headers_refused:
       return "the file system does not take these headers";
     case errc::indeterminate:
@@ -36,7 +36,7 @@ std::string_view text_of(errc code) {
     case errc::claim_owned:
       return "the claim belongs to a living consumer";
     case errc::damaged:
-      return "damaged message, moved to bad/";
+      return "damaged message";
     case errc::condemned:
       return "an earlier write or sync failed; what was open before must be opened again";
     case errc::foreign_process:

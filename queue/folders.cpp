@@ -113,6 +113,19 @@ Folders::Folders(Sys& sys, std::string path) : path_{std::move(path)} {
   }
 }
 
+void Folders::set_mode(Sys& sys, mode_t mode) const {
+  const auto change = [&](int fd, const std::string& path) {
+    if (const auto result = sys.fchmod(fd, mode); !result.ok()) {
+      throw_errno(result.error(), "chmod", path);
+    }
+  };
+  change(root_.get(), path_);
+  for (int i = 0; i < kFolderCount; ++i) {
+    const auto folder = static_cast<Folder>(i);
+    if (has(folder)) change(fd(folder), path(folder));
+  }
+}
+
 std::string Folders::path(Folder folder, std::string_view file) const {
   return file.empty() ? fmt::format("{}/{}", path_, folder_name(folder))
                       : fmt::format("{}/{}/{}", path_, folder_name(folder), file);

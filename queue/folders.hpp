@@ -37,6 +37,8 @@ class Folders {
   /// The folder's descriptor. Throws errc::not_a_queue when a Maildir does not have it.
   [[nodiscard]] int fd(Folder folder) const;
   [[nodiscard]] const FileSystemInfo& file_system() const { return file_system_; }
+  /// Gives the queue's directory and its folders this mode. Throws the errno.
+  void set_mode(Sys& sys, mode_t mode) const;
 
  private:
   std::string path_;

@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <boost/filesystem.hpp>
+
 #include "queue/listing.hpp"
 #include "queue/throw_error.hpp"
 
@@ -30,12 +32,25 @@ void require_detached(OpenQueue& queue, const StoredMessage& message) {
              fmt::format("consumer {}", claim_owner(message.name.claim)));
 }
 
+/// Whether the path leads into another folder than this queue's cur/. False when it leads nowhere:
+/// the queue may have been moved since. Only a better word for what is an error in any case.
+bool is_elsewhere(const OpenQueue& queue, std::string_view path) {
+  boost::system::error_code error;
+  const std::string folder{path.substr(0, path.rfind('/'))};
+  const bool same = boost::filesystem::equivalent(folder, queue.path(Folder::claimed), error);
+  return !error && !same;
+}
+
 HeldClaim find_by_receipt(OpenQueue& queue, std::string_view path) {
   const auto name = parse_name(path.substr(path.rfind('/') + 1));
   if (!name || name->claim.empty()) {
     throw_errc(errc::no_such_message, "find claim", escaped(path), "not the path of a claim");
   }
   const auto message = find_token(queue, *name);
+  if (!message && is_elsewhere(queue, path)) {
+    throw_errc(errc::no_such_message, "find claim", escaped(path),
+               fmt::format("it is not a claim of {}", queue.path()));
+  }
   if (!message) throw_errc(errc::claim_lost, "find claim", escaped(path));
   require_detached(queue, *message);
   return held(queue, *message);

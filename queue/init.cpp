@@ -8,7 +8,10 @@
 #include <fmt/core.h>
 
 #include <cerrno>
+#include <functional>
+#include <set>
 
+#include "queue/directory_scan.hpp"
 #include "queue/liveness.hpp"
 #include "queue/message_id.hpp"
 #include "queue/open_queue.hpp"
@@ -39,6 +42,30 @@ bool make_directory(Sys& sys, int parent, const std::string& name, const std::st
   return true;
 }
 
+/// Throws ENOTEMPTY for a folder that holds something else: what is in its new/ would be taken for
+/// messages. Left alone are a Maildir, what an interrupted init has made, hidden names, and the
+/// lost+found of a file system's root.
+void require_room_for_queue(Sys& sys, int root, const std::string& path) {
+  std::set<std::string, std::less<>> ours{"ballast", "lost+found"};
+  for (int i = 0; i < kFolderCount; ++i) ours.insert(folder_name(static_cast<Folder>(i)));
+  std::set<std::string> found;
+  std::string other;
+  scan_directory(sys, root, path, [&](const DirectoryEntry& entry) {
+    if (ours.contains(entry.name)) {
+      found.emplace(entry.name);
+    } else if (!entry.name.starts_with('.')) {
+      other = entry.name;
+    }
+    return true;
+  });
+  const bool is_maildir = found.contains(folder_name(Folder::tmp)) &&
+                          found.contains(folder_name(Folder::ready)) &&
+                          found.contains(folder_name(Folder::claimed));
+  if (other.empty() || is_maildir) return;
+  throw_errno(ENOTEMPTY, "init", path,
+              fmt::format("there is {} in it; a queue needs a folder of its own", escaped(other)));
+}
+
 }  // namespace
 
 void init_queue(Sys& sys, const std::string& path, const std::vector<SettingChange>& settings) {
@@ -56,6 +83,7 @@ void init_queue(Sys& sys, const std::string& path, const std::vector<SettingChan
   const UniqueFd root = open_directory(sys, path);
   auto file = read_queue_file(sys, root.get(), path);
   const bool exists = file.has_value();
+  if (!exists) require_room_for_queue(sys, root.get(), path);
   if (!file) file.emplace().queue_id = random_queue_id();
   file->settings = change_settings(file->settings, settings);
   for (const auto& [key, value] : settings) file->set[key] = value;
@@ -67,6 +95,7 @@ void init_queue(Sys& sys, const std::string& path, const std::vector<SettingChan
   // Step 2. Also when they were there: an earlier run may have died before its syncs.
   {
     const Folders folders{sys, path};
+    if (exists && names_mode(settings)) folders.set_mode(sys, mode);
     make_spares(sys, folders);
     make_ballast(sys, folders);
     for (int i = 0; i < kFolderCount; ++i) {

@@ -46,7 +46,7 @@ void require_max_size(const OpenQueue& queue, std::uint64_t bytes) {
   const auto max_size = queue.settings()->max_size;
   if (!max_size || bytes <= *max_size) return;
   throw_errc(errc::too_large, "put into", queue.path(),
-             fmt::format("more than {} bytes, which is its max_size", *max_size));
+             fmt::format("{} bytes, at most {}", bytes, *max_size));
 }
 
 Allowance::Allowance(OpenQueue& queue, std::uint64_t bytes) : queue_{queue} { require({1, bytes}); }

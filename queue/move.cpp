@@ -140,10 +140,11 @@ bool move_by_copy(OpenQueue& queue, const StoredMessage& message, OpenQueue& tar
     copy_attributes(queue.sys(), reader.fd(), target.sys(), copy.fd(), path);
     copy_payload(queue, held, reader, copy);
     if (const auto mismatch = reader.mismatch()) {
-      if (has_writer(queue, held.folder, held.file) != true) {
-        quarantine(queue, held.folder, held.file, *mismatch);
+      if (has_writer(queue, held.folder, held.file) == true) {
+        throw_errc(errc::damaged, "move", path, *mismatch + "; still being written");
       }
-      throw_errc(errc::damaged, "move", path, *mismatch);
+      quarantine(queue, held.folder, held.file, *mismatch);
+      throw_errc(errc::damaged, "move", path, *mismatch + "; it is in bad/ now");
     }
     if (is_there(target, copy.destination(), size)) {
       published = copy.destination().file();

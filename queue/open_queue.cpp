@@ -89,6 +89,7 @@ void OpenQueue::configure(const std::vector<SettingChange>& changes) {
   }
   file->settings = change_settings(file->settings, changes);
   for (const auto& [name, value] : changes) file->set[name] = value;
+  if (names_mode(changes)) folders_.set_mode(sys_, file->settings.mode);
   write_queue_file(sys_, folders_.root(), path(), *file);
   refresh_settings();
 }

@@ -66,6 +66,7 @@ MessageName name_of(const PutOptions& options, Time now) {
 
 /// The time before which a message is not delivered, when it is not now.
 std::optional<Time> due_of(const PutOptions& options, Time now) {
+  if (options.delay < Duration{0}) throw_errc(errc::bad_value, "put with", "delay", "less than 0");
   if (options.due ? *options.due <= now : options.delay <= Duration{0}) return std::nullopt;
   return time_after(now, options.due ? *options.due - now : options.delay, "delay");
 }

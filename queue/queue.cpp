@@ -1,6 +1,7 @@
 // The public face of a queue: each member checks the process and calls the function that does it.
 #include "spoolq/queue.hpp"
 
+#include <linux/magic.h>
 #include <sys/stat.h>
 
 #include <boost/filesystem.hpp>
@@ -14,6 +15,7 @@
 #include "queue/move.hpp"
 #include "queue/open_queue.hpp"
 #include "queue/pause.hpp"
+#include "queue/payload.hpp"
 #include "queue/throw_error.hpp"
 #include "queue/transitions.hpp"
 #include "queue/unique_fd.hpp"
@@ -64,7 +66,13 @@ Queue Queue::init(const std::filesystem::path& path, const std::vector<SettingCh
   } catch (const fs::filesystem_error& error) {
     detail::throw_errno(error.code().value(), "make", path.string());
   }
-  return open(path, std::move(log));
+  Queue queue = open(path, std::move(log));
+  const auto type = queue.open_->folders().file_system().type;
+  if (type == TMPFS_MAGIC || type == RAMFS_MAGIC) {
+    queue.open_->log(LogLevel::warning,
+                     "it is in memory: what is put here does not survive the machine");
+  }
+  return queue;
 }
 
 Queue Queue::open(const std::filesystem::path& path, LogHandler log) {
@@ -132,6 +140,20 @@ int Queue::open_payload(const MessageInfo& message) const {
   } catch (const Error& error) {
     if (error.code() != std::errc::no_such_file_or_directory) throw;
     detail::throw_errc(errc::no_such_message, "open", message.path, "it has moved on");
+  }
+}
+
+void Queue::read_payload(const MessageInfo& message,
+                         const std::function<void(std::string_view)>& sink) const {
+  detail::OpenQueue& queue = own(open_, "read");
+  detail::PayloadReader reader{detail::UniqueFd{queue.sys(), open_payload(message)},
+                               detail::locate(queue, message)};
+  std::vector<std::byte> buffer(std::size_t{64} * 1024);
+  while (const std::size_t size = reader.read(queue.sys(), buffer, message.path)) {
+    sink({reinterpret_cast<const char*>(buffer.data()), size});
+  }
+  if (const auto mismatch = reader.mismatch()) {
+    detail::throw_errc(errc::damaged, "read", message.path, *mismatch);
   }
 }
 
@@ -210,6 +232,7 @@ ReapCounts Queue::reap() {
   counts.returned = taken_back.returned;
   counts.failed = taken_back.failed;
   counts.due = detail::move_due(queue).moved;
+  counts.failed += detail::expire_ready(queue);
   counts.swept = detail::sweep(queue);
   counts.pruned = detail::prune_done(queue);
   detail::restock(queue);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -64,10 +65,10 @@ bool set_order(Settings& settings, std::string_view text) {
   return text == "strict" || text == "relaxed";
 }
 
-/// A size, or `off`.
+/// A size, or `off`. 0 would refuse everything, and probably means off.
 bool set_limit(std::optional<std::uint64_t>& limit, std::string_view text) {
   limit = parse_size(text);
-  return limit.has_value() || text == "off";
+  return limit ? *limit > 0 : text == "off";
 }
 
 std::string get_limit(const std::optional<std::uint64_t>& limit) {
@@ -96,7 +97,7 @@ const std::array<Setting, 10>& table() {
        [](const Settings& s) { return fmt::format("{}", s.max_attempts); }},
       {"detached_lease", "a duration such as 10m",
        [](Settings& s, std::string_view text) {
-         return store(s.detached_lease, parse_duration(text));
+         return store(s.detached_lease, parse_duration(text)) && s.detached_lease > Duration{0};
        },
        [](const Settings& s) { return format_duration(s.detached_lease); }},
       {"keep_done", "off, on, or a duration such as 7d", set_keep_done, get_keep_done},
@@ -158,6 +159,11 @@ Settings change_settings(Settings settings, const std::vector<SettingChange>& ch
     }
   }
   return settings;
+}
+
+bool names_mode(const std::vector<SettingChange>& changes) {
+  return std::any_of(changes.begin(), changes.end(),
+                     [](const SettingChange& change) { return change.first == "mode"; });
 }
 
 QueueFile parse_queue_file(std::string_view text, const std::string& path) {

@@ -42,6 +42,9 @@ std::vector<SettingChange> list_settings(const Settings& settings);
 /// Applies all of `changes` or throws errc::bad_settings, naming what is wrong.
 Settings change_settings(Settings settings, const std::vector<SettingChange>& changes);
 
+/// Whether the folders' mode is among the changes.
+bool names_mode(const std::vector<SettingChange>& changes);
+
 /// What spoolq.json says.
 struct QueueFile {
   MessageId queue_id;

@@ -132,6 +132,25 @@ DueResult move_due(OpenQueue& queue) {
   return result;
 }
 
+std::uint64_t expire_ready(OpenQueue& queue) {
+  const Time now = queue.now();
+  std::vector<StoredMessage> expired;
+  scan_directory(queue.sys(), queue.fd(Folder::ready), queue.path(Folder::ready),
+                 [&](const DirectoryEntry& entry) {
+                   auto name = parse_name(entry.name);
+                   if (!name || !name->expires || *name->expires > now) return true;
+                   expired.push_back({Folder::ready, std::string{entry.name}, std::move(*name)});
+                   return true;
+                 });
+  std::uint64_t moved = 0;
+  for (const StoredMessage& message : expired) {
+    attempt(queue, message.file, [&] {
+      if (expire(queue, message)) ++moved;
+    });
+  }
+  return moved;
+}
+
 TakenBack reap(OpenQueue& queue, std::string_view self) {
   TakenBack result;
   Owners owners{queue, self};

@@ -19,6 +19,10 @@ struct DueResult {
 /// later/ → new/ for every message whose time has come.
 DueResult move_due(OpenQueue& queue);
 
+/// new/ → failed/ for every message whose time to live is over; the number of messages. Consumers
+/// do this when they meet one; durable when it returns.
+std::uint64_t expire_ready(OpenQueue& queue);
+
 struct TakenBack {
   std::uint64_t returned = 0;
   std::uint64_t failed = 0;

@@ -229,4 +229,46 @@ TEST_CASE("retry --all takes selectors and tells how many", "[cli][retry]") {
   CHECK(run({"retry", queues.q, "--all"}).exit == 1);
 }
 
+TEST_CASE("@oldest is the same message for every verb: the oldest that is not done",
+          "[cli][selectors]") {
+  const Queues queues;
+  run_well({"config", queues.q, "keep_done=on"});
+  const std::string done = queues.put("done");
+  CHECK(run_well({"take", queues.q}) == "done");
+  const std::string live = queues.put("live");
+  CHECK(run_well({"cat", queues.q, "@oldest"}) == "live");
+  CHECK(run_well({"mv", queues.q, queues.r, "@oldest", "--dry-run"}) == live);
+  run_well({"rm", queues.q, "@oldest"});
+  CHECK(ids(queues.q, "ready").empty());
+  CHECK(ids(queues.q, "done") == Ids{done});
+  CHECK(run({"rm", queues.q, "@oldest"}).exit == 66);
+}
+
+TEST_CASE("a message is named by the path of its file too", "[cli][selectors]") {
+  const Queues queues;
+  queues.put("ready");
+  queues.put("delayed", {"--delay=1h"});
+  for (const std::string state : {"ready", "delayed"}) {
+    const std::string listed = run_well({"ls", queues.q, "-0", "--state", state});
+    CHECK(run_well({"cat", queues.q, listed.substr(0, listed.size() - 1)}) == state);
+  }
+  const std::string held = run_well({"take", queues.q, "--hold"}).substr(37);
+  const std::string extended = run_well({"extend", queues.q, held, "--lease=2h"});
+  CHECK_FALSE(std::filesystem::exists(held));
+  CHECK(std::filesystem::exists(extended.substr(37)));
+  CHECK(run_well({"cat", queues.q, held}) == "ready");
+  run_well({"ack", queues.q, held});
+}
+
+TEST_CASE("-n chooses the first of all", "[cli][selectors]") {
+  const Queues queues;
+  const std::string one = queues.put("1");
+  queues.put("2");
+  CHECK(run_well({"mv", queues.q, queues.r, "--all", "-n", "1"}) == "moved 1");
+  CHECK(ids(queues.r, "ready") == Ids{one});
+  queues.put_failed("3");
+  queues.put_failed("4");
+  CHECK(run_well({"retry", queues.q, "--all", "-n1"}) == "retried 1");
+}
+
 }  // namespace spoolq::test

@@ -177,5 +177,74 @@ TEST_CASE("version tells the version", "[cli][keep]") {
   CHECK(has(run_well({"version", "--json"}), R"("version":")"));
 }
 
+TEST_CASE("the help of config explains every setting", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string help = run_well({"config", "--help"});
+  for (const std::string& line : lines_of(run_well({"config", new_queue(scratch)}))) {
+    CAPTURE(line);
+    CHECK(has(help, "\n  " + line.substr(0, line.find('=')) + " "));
+  }
+}
+
+TEST_CASE("config and init change the mode of the folders", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  const auto mode_of = [&](const std::string& path) {
+    return static_cast<unsigned>(std::filesystem::status(path).permissions());
+  };
+  CHECK(mode_of(q + "/new") == 0700);
+  run_well({"config", q, "mode=0750"});
+  CHECK(mode_of(q) == 0750);
+  CHECK(mode_of(q + "/new") == 0750);
+  run_well({"init", q, "mode=0770"});
+  CHECK(mode_of(q + "/later") == 0770);
+  run_well({"init", q});
+  CHECK(mode_of(q + "/later") == 0770);
+}
+
+TEST_CASE("settings that would refuse everything are refused", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  for (const std::string setting :
+       {"max_size=0", "max_bytes=0", "max_messages=0", "detached_lease=0", "max_attempts=0"}) {
+    CAPTURE(setting);
+    CHECK(run({"config", q, setting}).exit == 78);
+  }
+}
+
+TEST_CASE("init leaves a folder alone that holds something else", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string folder = scratch / "project";
+  std::filesystem::create_directories(folder + "/new");
+  write_file(folder + "/new/readme.txt", "not a message");
+  write_file(folder + "/main.c", "");
+  const Outcome refused = run({"init", folder});
+  CHECK(refused.exit == 73);
+  CHECK(has(refused.err, "main.c"));
+  CHECK(names_in(folder) == std::vector<std::string>{"main.c", "new"});
+  SECTION("what is hidden, and the root of a file system, may be there") {
+    std::filesystem::remove(folder + "/main.c");
+    std::filesystem::create_directory(folder + "/lost+found");
+    write_file(folder + "/.directory", "");
+    run_well({"init", folder});
+  }
+  SECTION("and so may all that a Maildir has") {
+    std::filesystem::create_directory(folder + "/tmp");
+    std::filesystem::create_directory(folder + "/cur");
+    write_file(folder + "/dovecot-uidlist", "");
+    run_well({"init", folder});
+  }
+}
+
+TEST_CASE("reap fails what has expired", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  run_well({"put", q, "--ttl=1ms"}, "x");
+  run_well({"put", q}, "y");
+  CHECK(has(run_well({"reap", q}), "failed 1"));
+  CHECK(has(run_well({"ls", q, "--state=failed", "-l"}), "expired"));
+  CHECK(run_well({"take", q}) == "y");
+}
+
 }  // namespace
 }  // namespace spoolq::test

@@ -169,5 +169,20 @@ TEST_CASE("stats of several queues goes on past a missing one", "[cli][look]") {
   CHECK(lines_of(json.out).size() == 2);
 }
 
+TEST_CASE("cat and peek tell when a payload does not match its name: 65", "[cli][look]") {
+  const Scratch scratch;
+  const std::string q = scratch / "q";
+  run_well({"init", q});
+  const std::string id = run_well({"put", q}, "payload");
+  write_file(q + "/new/" + names_in(q + "/new").at(0), "PAYLOAD");
+  for (const auto& arguments : {std::vector<std::string>{"cat", q, id}, {"peek", q}}) {
+    const Outcome outcome = run(arguments);
+    CHECK(outcome.exit == 65);
+    CHECK(outcome.out == "PAYLOAD");
+    CHECK(has(outcome.err, "checksum"));
+  }
+  CHECK(names_in(q + "/new").size() == 1);
+}
+
 }  // namespace
 }  // namespace spoolq::test

@@ -18,7 +18,9 @@ TEST_CASE("a paused queue takes puts and gives nothing: 69", "[cli][pause]") {
   CHECK(refused.exit == 69);
   CHECK(refused.out.empty());
   CHECK(has(refused.err, "is paused. To go on: spoolq resume " + q));
-  CHECK(run({"take", q, "--wait=50ms"}).exit == 1);
+  const Outcome waited = run({"take", q, "--wait=50ms"});
+  CHECK(waited.exit == 1);
+  CHECK(has(waited.err, "is paused"));
   CHECK(run({"take", q, "--hold"}).exit == 69);
   CHECK(run({"take", q, "-n", "0", "-o", scratch / "."}).exit == 69);
   CHECK(run_well({"peek", q}) == "waits");

@@ -213,5 +213,25 @@ TEST_CASE("send is put", "[cli][put]") {
   CHECK(run_well({"send", q}, "x").size() == 36);
 }
 
+TEST_CASE("a line that is too large is reported and the others are put", "[cli][put]") {
+  const Scratch scratch;
+  const std::string q = scratch / "q";
+  run_well({"init", q, "max_size=5"});
+  const Outcome outcome = run({"put", q, "--each-line"}, "a\nfar too long\n\nb");
+  CHECK(outcome.exit == 65);
+  CHECK(lines_of(outcome.out).size() == 3);
+  CHECK(has(outcome.err, "standard input, line 2: "));
+  CHECK(has(outcome.err, "at most 5"));
+  CHECK(run_well({"take", q, "-n", "0", "--lines"}) == "a\n\nb");
+}
+
+TEST_CASE("a FILE that is not there may have been meant as the message", "[cli][put]") {
+  const Scratch scratch;
+  run_well({"init", scratch / "q"});
+  const Outcome outcome = run({"put", scratch / "q", "hello world"});
+  CHECK(outcome.exit == 66);
+  CHECK(has(outcome.err, "A message itself goes to standard input"));
+}
+
 }  // namespace
 }  // namespace spoolq::test

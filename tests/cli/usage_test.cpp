@@ -335,5 +335,20 @@ TEST_CASE("a reader that has gone ends the program without a word", "[cli][usage
   }
 }
 
+TEST_CASE("verbs of other queues lead to those here", "[cli][usage]") {
+  for (const auto& [word, verb] : std::map<std::string, std::string>{
+           {"receive", "take"}, {"delete", "rm"}, {"enqueue", "put"}, {"create", "init"}}) {
+    const Outcome outcome = run({word, "q"});
+    CHECK(outcome.exit == 64);
+    CHECK(has(outcome.err, "Did you mean '" + verb + "'?"));
+  }
+}
+
+TEST_CASE("a value set apart from an option that needs none is explained", "[cli][usage]") {
+  const Outcome outcome = run({"take", "q", "--wait", "30s"});
+  CHECK(outcome.exit == 64);
+  CHECK(has(outcome.err, "A value for --wait is written --wait=30s"));
+}
+
 }  // namespace
 }  // namespace spoolq::test

@@ -289,10 +289,13 @@ TEST_CASE("what was done without sync is durable after sync(), and not before",
   later.delay = std::chrono::hours{1};
   put(world.queue, "moved", later);
   world.disk.commit();
+  PutOptions unsynced;
+  unsynced.sync = Sync::none;
 
   queue.remove(queue.list(State::ready).at(0), false, Sync::none);
   queue.retry(queue.list(State::failed).at(0), Sync::none);
   queue.move(queue.list(State::delayed).at(0), target, Sync::none);
+  put(world.queue, "put", unsynced);
   const auto counts_after_cut = [&] {
     const auto after = world.disk.crash(world.disk.keep_nothing());
     const auto stats = Queue{open_queue(*after, World::kPath)}.stats();
@@ -302,7 +305,14 @@ TEST_CASE("what was done without sync is durable after sync(), and not before",
   CHECK(counts_after_cut() == std::array<std::uint64_t, 4>{1, 1, 1, 0});
   target.sync();
   queue.sync();
-  CHECK(counts_after_cut() == std::array<std::uint64_t, 4>{1, 0, 0, 1});
+  CHECK(counts_after_cut() == std::array<std::uint64_t, 4>{2, 0, 0, 1});
+  const auto after = world.disk.crash(world.disk.keep_nothing());
+  const Queue survivor{open_queue(*after, World::kPath)};
+  std::string payloads;
+  for (const MessageInfo& message : survivor.list(State::ready)) {
+    survivor.read_payload(message, [&](std::string_view bytes) { payloads += bytes; });
+  }
+  CHECK(payloads == "retriedput");
 }
 
 }  // namespace spoolq::test

@@ -96,7 +96,8 @@ class SPOOLQ_EXPORT Consumer {
   /// errno when the descriptors for that cannot be made.
   [[nodiscard]] int fd();
 
-  [[nodiscard]] const Queue& queue() const;
+  /// The queue that is open here.
+  [[nodiscard]] Queue queue() const;
 
  private:
   class Impl;

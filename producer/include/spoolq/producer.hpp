@@ -71,7 +71,8 @@ class SPOOLQ_EXPORT Producer {
   [[nodiscard]] Draft draft(const PutOptions& options = {},
                             std::optional<std::uint64_t> size = std::nullopt);
 
-  [[nodiscard]] const Queue& queue() const { return queue_; }
+  /// The queue that is open here.
+  [[nodiscard]] Queue queue() const { return queue_; }
 
  private:
   Queue queue_;

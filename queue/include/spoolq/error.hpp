@@ -23,7 +23,7 @@ enum class errc {
   indeterminate,       ///< The message is visible, but may not survive a power cut.
   claim_lost,          ///< The claim is no longer ours: taken back, or already finished.
   claim_owned,         ///< The claim belongs to a living consumer; nobody else may finish it.
-  damaged,             ///< Size or checksum of the payload do not match its name; it is in bad/.
+  damaged,             ///< Size or checksum of the payload do not match the message's name.
   condemned,           ///< An earlier write or sync of this draft or handle failed; open it again.
   foreign_process,     ///< The handle was made before fork() and belongs to the parent.
   unsafe_permissions,  ///< The folder can be written by everybody.

@@ -46,7 +46,7 @@ struct Stats {
 
 struct ReapCounts {
   std::uint64_t returned = 0;  ///< Claims of dead consumers, back in new/.
-  std::uint64_t failed = 0;    ///< Claims of dead consumers that had no attempt or time left.
+  std::uint64_t failed = 0;    ///< Messages that had no attempt or time left, to failed/.
   std::uint64_t due = 0;       ///< Delayed messages whose time had come.
   std::uint64_t swept = 0;     ///< Files of dead writers removed from tmp/.
   std::uint64_t pruned = 0;    ///< Finished messages older than keep_done.
@@ -95,25 +95,33 @@ class SPOOLQ_EXPORT Queue {
   /// Opens the payload for reading; the caller closes the descriptor. Throws
   /// errc::no_such_message when the message has moved on.
   [[nodiscard]] int open_payload(const MessageInfo& message) const;
+  /// Gives the payload to `sink`, part by part. Its size and checksum are compared with the
+  /// message's name at the end: errc::damaged, when all of it has been given; nothing is moved.
+  /// Throws as open_payload(), and what `sink` throws.
+  void read_payload(const MessageInfo& message,
+                    const std::function<void(std::string_view)>& sink) const;
 
   /// Counts and ages, from one pass over each folder.
   [[nodiscard]] Stats stats() const;
 
-  // The next three are durable when they return. With Sync::none they are so after sync(), which is
-  // for those who do many at once. They throw errc::no_such_message when somebody else was first.
+  // The next three are durable when they return. With Sync::none they are so after sync(). They
+  // throw errc::no_such_message when somebody else was first.
 
   /// failed/ → new/: attempts 0, reason dropped, the same id.
   void retry(const MessageInfo& message, Sync sync = Sync::durable);
   /// Moves a message into another queue. It keeps its id, its state, and all that was said of it.
-  /// On one file system this is a rename; between two it is a copy, which is always durable: a crash
-  /// in the middle may leave the message in both queues, then it is delivered twice, and it is never
-  /// lost. Throws errc::claim_owned for a claimed message, errc::queue_full or errc::too_large for
-  /// the target's limits, errc::headers_refused, EAGAIN for a file that is still being written,
-  /// errc::indeterminate when it is in the target, but perhaps not after a power cut.
+  /// On one file system this is a rename; between two it is a copy, which is always durable: a
+  /// crash in the middle may leave the message in both queues, then it is delivered twice, and it
+  /// is never lost. Throws errc::claim_owned for a claimed message, errc::queue_full or
+  /// errc::too_large for the target's limits, errc::headers_refused, EAGAIN for a file that is
+  /// still being written, errc::indeterminate when it is in the target, but perhaps not after a
+  /// power cut.
   void move(const MessageInfo& message, Queue& target, Sync sync = Sync::durable);
   /// Removes a message for good. A claimed message only with `claimed`.
   void remove(const MessageInfo& message, bool claimed = false, Sync sync = Sync::durable);
-  /// Makes durable what was done with Sync::none. After moves: the target first, then the source.
+  /// Makes durable what was done with Sync::none before, puts and acks too, by one sync of the
+  /// whole file system (syncfs(2)): for those who do many at once. After moves between file
+  /// systems: the target first, then the source.
   void sync();
 
   /// The detached claim that `reference` names: the path that was printed when it was held (then
@@ -137,8 +145,9 @@ class SPOOLQ_EXPORT Queue {
   void resume();
   [[nodiscard]] bool paused() const;
 
-  /// Takes back claims whose owner is dead, moves due messages, removes what dead writers left
-  /// in tmp/ and finished messages older than keep_done. Consumers do all this by themselves.
+  /// Takes back claims whose owner is dead, moves due messages, fails those whose time to live is
+  /// over, removes what dead writers left in tmp/ and finished messages older than keep_done.
+  /// Consumers do all this by themselves.
   ReapCounts reap();
 
   /// For the project's own libraries and tests.
