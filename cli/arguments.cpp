@@ -30,7 +30,17 @@ SettingChange parse_setting(const Parsed& parsed, const std::string& word) {
   return {word.substr(0, equals), word.substr(equals + 1)};
 }
 
+/// Throws for a queue's name that looks like a setting: the queue was forgotten.
+void require_queue(const Parsed& parsed) {
+  const std::string& word = parsed.queue();
+  const std::size_t equals = word.find('=');
+  if (equals == std::string::npos || equals == 0) return;
+  if (word.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") != equals) return;
+  parsed.wrong_use(fmt::format("which queue? '{}' is a setting", escape(word)), true);
+}
+
 InitArguments parse_init(const Parsed& parsed) {
+  require_queue(parsed);
   InitArguments init{parsed.queue(), {}};
   for (const std::string& word : parsed.rest()) {
     init.settings.push_back(parse_setting(parsed, word));
@@ -39,6 +49,7 @@ InitArguments parse_init(const Parsed& parsed) {
 }
 
 ConfigArguments parse_config(const Parsed& parsed) {
+  require_queue(parsed);
   ConfigArguments config{parsed.queue(), {}, {}, parsed.flag("json")};
   for (const std::string& word : parsed.rest()) {
     if (word.find('=') == std::string::npos) {
@@ -101,6 +112,14 @@ void check_name_template(const Parsed& parsed, const std::string& text) {
   }
 }
 
+std::optional<Duration> parse_lease(const Parsed& parsed) {
+  const auto lease = parsed.duration("lease");
+  if (lease && *lease <= Duration{0}) {
+    parsed.bad_value("lease", *parsed.value("lease"), "it would be over at once");
+  }
+  return lease;
+}
+
 TakeArguments parse_take(const Parsed& parsed) {
   TakeArguments take;
   take.queue = parsed.queue();
@@ -126,7 +145,7 @@ TakeArguments parse_take(const Parsed& parsed) {
     check_name_template(parsed, *name_as);
     take.name_template = *name_as;
   }
-  take.lease = parsed.duration("lease");
+  take.lease = parse_lease(parsed);
   if (take.lease && !take.hold) parsed.wrong_use("--lease needs --hold");
   take.ack = parsed.choice("ack", {"durable", "none"}) == 0 ? Sync::durable : Sync::none;
   return take;
@@ -159,6 +178,10 @@ Selection parse_selection(const Parsed& parsed, std::vector<State> states) {
   selection.type = parsed.value("type");
   selection.name = parsed.value("name");
   selection.older = parsed.duration("older");
+  for (const char* option : {"key", "type", "name"}) {
+    // An unset variable in a script would choose every message without one.
+    if (parsed.value(option) == "") parsed.bad_value(option, "", "empty");
+  }
   return selection;
 }
 
@@ -283,7 +306,7 @@ Command parse_command(const Parsed& parsed) {
                             parsed.duration("delay").value_or(Duration{0})};
   }
   if (verb == "extend") {
-    return ExtendArguments{parsed.queue(), parsed.rest(), parsed.duration("lease")};
+    return ExtendArguments{parsed.queue(), parsed.rest(), parse_lease(parsed)};
   }
   if (verb == "fail") {
     return FailArguments{parsed.queue(), parsed.rest(), parsed.value("reason").value_or("")};
@@ -325,6 +348,11 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
       return {HelpArguments{nullptr, parsed.flag("help")}};
     }
     throw UsageError{"which verb?", nullptr, true};
+  }
+  if (find_verb(*word) == nullptr && word + 1 != words.end() && find_verb(word[1]) != nullptr) {
+    throw UsageError{fmt::format("no verb '{}'. The verb comes first: spoolq {} {}", escape(*word),
+                                 word[1], shell_quote(*word)),
+                     nullptr};
   }
   const VerbText& verb = require_verb(*word);
   Words after{word + 1, words.end()};

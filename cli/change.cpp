@@ -118,6 +118,9 @@ int run(const RetryArguments& arguments, Console& console) {
 int run(const MoveArguments& arguments, Console& console) {
   Queue queue = open_queue(arguments.queue, console);
   Queue target = open_queue(arguments.target, console);
+  if (queue.path() == target.path()) {
+    throw Failure{kExitBadValue, fmt::format("mv: {} is the same queue", escape(arguments.target))};
+  }
   Changes changes{console,
                   [&](const MessageInfo& message) { queue.move(message, target, Sync::none); }};
   const auto sync = [&] {

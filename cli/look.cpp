@@ -41,12 +41,14 @@ std::string reason_text(const Reason& reason) {
 std::string detail_text(const MessageDetails& message, Time at) {
   const MessageInfo& info = message.info;
   std::vector<std::string> parts;
-  if (info.due) parts.push_back(fmt::format("due={}", readable_duration(*info.due - at)));
-  if (info.expires)
-    parts.push_back(fmt::format("expires={}", readable_duration(*info.expires - at)));
+  const auto left = [at](Time end, const char* when_over) {
+    return end > at ? readable_duration(end - at) : std::string{when_over};
+  };
+  if (info.due) parts.push_back(fmt::format("due={}", left(*info.due, "now")));
+  if (info.expires) parts.push_back(fmt::format("expires={}", left(*info.expires, "over")));
   if (!info.consumer.empty()) parts.push_back(fmt::format("consumer={}", escape(info.consumer)));
   if (info.lease_until) {
-    parts.push_back(fmt::format("left={}", readable_duration(*info.lease_until - at)));
+    parts.push_back(fmt::format("left={}", left(*info.lease_until, "over")));
   }
   for (const auto& [name, value] : message.headers) {
     parts.push_back(fmt::format("{}={}", escape(name), escape(value)));

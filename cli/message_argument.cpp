@@ -66,6 +66,18 @@ std::optional<std::string> id_in_path(const std::string& text) {
   return std::nullopt;
 }
 
+/// An id in lower case, without the blanks that came with it from wherever it was copied.
+std::string as_spelled(const std::string& text) {
+  constexpr const char* kBlanks = " \t\r\n";
+  const std::size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string::npos) return text;
+  std::string id = text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+  for (char& c : id) {
+    if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return id;
+}
+
 }  // namespace
 
 MessageInfo find_message(const Queue& queue, const std::string& text,
@@ -74,7 +86,7 @@ MessageInfo find_message(const Queue& queue, const std::string& text,
   // The oldest of what is still to be done, whatever the verb.
   if (text.starts_with('@')) std::erase(states, State::done);
   try {
-    return queue.find(id_in_path(text).value_or(text), states);
+    return queue.find(id_in_path(text).value_or(as_spelled(text)), states);
   } catch (const Error& error) {
     if (error.code() == errc::no_such_message) {
       if (const auto words = wrong_state(queue, text, states)) throw Failure{kExitNotFound, *words};

@@ -23,6 +23,7 @@
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/queue_argument.hpp"
+#include "cli/signals.hpp"
 #include "cli/usage_error.hpp"
 #include "spoolq/producer.hpp"
 
@@ -191,6 +192,8 @@ class Source {
       if (::poll(&ready, 1, kIdleMilliseconds) == 0) publisher_.flush();
     }
     while (true) {
+      // The draft in hand removes its file.
+      if (const int signal = stop_signal(); signal != 0) throw Interrupted{signal};
       const ssize_t count = ::read(file_.get(), buffer_.data(), buffer_.size());
       if (count >= 0) return {buffer_.data(), static_cast<std::size_t>(count)};
       if (errno == EAGAIN) {
@@ -312,6 +315,7 @@ int run(const PutArguments& arguments, Console& console) {
     names.emplace_back("-");
   }
   console.out.check();
+  const StopOnSignals stop_on_signals;
   Publisher publisher{arguments, console};
   int code = kExitDone;
   const Report report = [&](const std::string& text, ExitCode its_code) {

@@ -37,7 +37,9 @@ std::string as_typed(const std::string& argument) {
 std::string obstacle(const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) == 0) {
-    return S_ISDIR(status.st_mode) ? "" : "what is there is not a folder";
+    if (!S_ISDIR(status.st_mode)) return "what is there is not a folder";
+    if (exists(path + "/../spoolq.json")) return "it is a folder of the queue that is above it";
+    return "";
   }
   if (errno == ENOENT) return exists(path) ? "what is there is a link that leads nowhere" : "";
   return std::error_code{errno, std::generic_category()}.message();
@@ -70,7 +72,8 @@ Queue open_queue(const std::string& argument, const Console& console) {
                          error.code() == std::errc::not_a_directory ||
                          error.code() == std::errc::filename_too_long ||
                          error.code() == std::errc::too_many_symbolic_link_levels;
-    if (!missing) throw;
+    // A queue that lacks something is described by what it lacks.
+    if (!missing || exists(path + "/spoolq.json")) throw;
     if (const std::string why = obstacle(path); !why.empty()) {
       throw Failure{kExitNotFound, fmt::format("no queue at {}: {}", escape(path), why)};
     }

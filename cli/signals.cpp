@@ -36,8 +36,8 @@ void install(int signal) {
 
 int stop_signal() { return received.load(); }
 
-StopOnSignals::StopOnSignals(Consumer& consumer) {
-  stopped.store(&consumer);
+StopOnSignals::StopOnSignals(Consumer* consumer) {
+  stopped.store(consumer);
   install(SIGINT);
   install(SIGTERM);
 }

@@ -1,4 +1,5 @@
-// INT and TERM while taking: the message in hand goes back, then the program ends.
+// INT and TERM while a message is in hand: it goes back, or its file in tmp/ goes, then the program
+// ends.
 #pragma once
 
 namespace spoolq {
@@ -10,11 +11,11 @@ namespace spoolq::cli {
 /// The number of the stop signal that was received, or 0.
 int stop_signal();
 
-/// While it lives, the first INT or TERM stops `consumer` instead of killing the process; a second
-/// one kills. One at a time; `consumer` outlives it and does not move.
+/// While it lives, the first INT or TERM is noted, and stops `consumer`, instead of killing the
+/// process; a second one kills. One at a time; `consumer` outlives it and does not move.
 class StopOnSignals {
  public:
-  explicit StopOnSignals(Consumer& consumer);
+  explicit StopOnSignals(Consumer* consumer = nullptr);
   StopOnSignals(const StopOnSignals&) = delete;
   StopOnSignals& operator=(const StopOnSignals&) = delete;
   ~StopOnSignals();

@@ -39,7 +39,7 @@ class Taking {
       : arguments_{arguments},
         console_{console},
         consumer_{open_consumer(arguments, console)},
-        stop_on_signals_{consumer_} {
+        stop_on_signals_{&consumer_} {
     if (arguments.directory) directory_.emplace(*arguments.directory, arguments.name_template);
     if (arguments.hold) {
       lease_ = arguments.lease ? *arguments.lease : detached_lease(consumer_.queue());
@@ -50,10 +50,13 @@ class Taking {
     std::size_t taken = 0;
     while (arguments_.count == 0 || taken < arguments_.count) {
       std::optional<Claim> claim = next();
-      if (stop_signal() != 0) return kExitSignal + stop_signal();  // The claim goes back.
+      if (stop_signal() != 0) {
+        if (claim) give_back(*claim);
+        return kExitSignal + stop_signal();
+      }
       if (!claim) break;
       try {
-        deliver(*claim);
+        deliver_or_give_back(*claim);
         ++taken;
       } catch (const Error& error) {
         if (error.code() != errc::damaged) throw;
@@ -64,9 +67,16 @@ class Taking {
     }
     if (taken > 0) return kExitDone;
     if (damaged_) return kExitBadValue;
-    if (!consumer_.queue().paused()) return kExitNo;
-    if (!arguments_.wait.waits) throw paused();
-    console_.complain(paused().what());
+    if (consumer_.queue().paused()) {
+      if (!arguments_.wait.waits) throw paused();
+      console_.complain(paused().what());
+    } else if (const auto left = consumer_.queue().list(State::ready); !left.empty()) {
+      console_.complain(
+          fmt::format("{} in {}/new cannot be taken now: still being written (the setting settle), "
+                      "empty, or not "
+                      "ours to read",
+                      left.size(), escape(consumer_.queue().path())));
+    }
     return kExitNo;
   }
 
@@ -80,6 +90,27 @@ class Taking {
   std::optional<Claim> next() {
     if (!arguments_.wait.waits) return consumer_.try_take();
     return arguments_.wait.limit ? consumer_.take(*arguments_.wait.limit) : consumer_.take();
+  }
+
+  /// A message that we could not hand on was not tried: a full disk, or a reader that goes away,
+  /// makes no dead letters.
+  void deliver_or_give_back(Claim& claim) {
+    try {
+      deliver(claim);
+    } catch (const Error&) {
+      throw;  // The queue's: damaged, or its disk fails.
+    } catch (...) {
+      give_back(claim);
+      throw;
+    }
+  }
+
+  void give_back(Claim& claim) const {
+    try {
+      if (claim.held()) claim.undo();
+    } catch (const Error& error) {
+      console_.complain(describe(error));
+    }
   }
 
   void deliver(Claim& claim) {

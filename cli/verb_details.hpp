@@ -24,7 +24,8 @@ inline constexpr std::string_view kConfigDetails =
     "  max_bytes        the same, for the bytes of their payloads\n"
     "  max_size         put is refused (65) for a larger payload\n"
     "  min_free         put is refused (75) when less would be left on the disk\n"
-    "  mode             mode of the folders; files get it without the x bits";
+    "  mode             mode of the folders; files get it without the x bits. 2770 shares a queue\n"
+    "                   with the group that owns its folder";
 
 inline constexpr std::string_view kPutDetails =
     "Without FILE, or where FILE is -, the payload is standard input. Ids are printed one a line,\n"

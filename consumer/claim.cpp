@@ -129,6 +129,10 @@ void Claim::Impl::release(Duration delay) {
          [&] { detail::release(queue(), message_, queue().from_now(delay, "release")); });
 }
 
+void Claim::Impl::undo() {
+  finish("give back", [&] { detail::undo_claim(queue(), message_); });
+}
+
 void Claim::Impl::fail(const Reason& reason) {
   finish("fail", [&] { detail::fail(queue(), message_, reason); });
 }
@@ -153,6 +157,7 @@ std::string Claim::payload() { return impl_->payload(); }
 std::size_t Claim::read(std::span<std::byte> buffer) { return impl_->read(buffer); }
 void Claim::ack(Sync sync) { impl_->ack(sync); }
 void Claim::release(Duration delay) { impl_->release(delay); }
+void Claim::undo() { impl_->undo(); }
 void Claim::fail(const Reason& reason) { impl_->fail(reason); }
 std::string Claim::detach(Duration lease) { return impl_->detach(lease); }
 bool Claim::held() const noexcept { return impl_ && impl_->held(); }

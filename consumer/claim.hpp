@@ -53,6 +53,7 @@ class [[gnu::visibility("hidden")]] Claim::Impl {
   std::size_t read(std::span<std::byte> buffer);
   void ack(Sync sync);
   void release(Duration delay);
+  void undo();
   void fail(const Reason& reason);
   std::string detach(Duration lease);
 

@@ -62,7 +62,10 @@ Folder folder_of(State state) {
 
 std::string canonical_path(const std::string& path) {
   boost::system::error_code error;
-  const auto canonical = boost::filesystem::canonical(path, error);
+  // The working directory may be gone, and an absolute path does not need it.
+  const boost::filesystem::path given{path};
+  const auto canonical = given.is_absolute() ? boost::filesystem::canonical(given, "/", error)
+                                             : boost::filesystem::canonical(given, error);
   if (error) throw_errno(error.value(), "open", path);
   std::string text = canonical.string();
   // Boost 1.81 keeps a slash at the end, 1.74 does not.

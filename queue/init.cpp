@@ -42,6 +42,18 @@ bool make_directory(Sys& sys, int parent, const std::string& name, const std::st
   return true;
 }
 
+/// Throws errc::bad_value for a folder of another queue, where a queue would be taken for messages.
+void require_outside_a_queue(Sys& sys, int parent, const std::string& parent_path,
+                             const std::string& name) {
+  struct stat status = {};
+  if (!sys.fstatat(parent, kSettingsFile, status).ok()) return;
+  for (int i = 0; i < kFolderCount; ++i) {
+    if (name != folder_name(static_cast<Folder>(i))) continue;
+    throw_errc(errc::bad_value, "init", fmt::format("{}/{}", parent_path, name),
+               fmt::format("it is a folder of the queue {}", parent_path));
+  }
+}
+
 /// Throws ENOTEMPTY for a folder that holds something else: what is in its new/ would be taken for
 /// messages. Left alone are a Maildir, what an interrupted init has made, hidden names, and the
 /// lost+found of a file system's root.
@@ -76,6 +88,7 @@ void init_queue(Sys& sys, const std::string& path, const std::vector<SettingChan
   const std::string parent_path = slash == 0 ? "/" : path.substr(0, slash);
   const std::string name = path.substr(slash + 1);
   const UniqueFd parent = open_directory(sys, parent_path);
+  require_outside_a_queue(sys, parent.get(), parent_path, name);
   mode_t mode = change_settings(Settings{}, settings).mode;
 
   // Step 1.
@@ -96,7 +109,7 @@ void init_queue(Sys& sys, const std::string& path, const std::vector<SettingChan
   {
     const Folders folders{sys, path};
     if (exists && names_mode(settings)) folders.set_mode(sys, mode);
-    make_spares(sys, folders);
+    make_spares(sys, folders, file->settings.file_mode());
     make_ballast(sys, folders);
     for (int i = 0; i < kFolderCount; ++i) {
       const auto folder = static_cast<Folder>(i);

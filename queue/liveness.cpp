@@ -63,13 +63,15 @@ std::string host_name() {
 
 }  // namespace
 
-void make_spares(Sys& sys, const Folders& folders) {
+void make_spares(Sys& sys, const Folders& folders, mode_t mode) {
   const int dir = folders.fd(Folder::consumers);
   for (auto count = list_spares(sys, folders).size(); count < kSpares; ++count) {
     const std::string name = std::string{kSparePrefix} + random_token();
     const SysResult made =
         sys.openat(dir, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (!made.ok()) return;
+    // Others who share the queue take them, and look whether their owner lives.
+    static_cast<void>(sys.fchmod(made.fd(), mode));
     static_cast<void>(sys.close(made.fd()));
   }
 }
@@ -91,6 +93,7 @@ bool Registration::take_spare() {
   for (const std::string& spare : list_spares(sys, queue_.folders())) {
     LockFd lock{sys, [&] { return sys.openat(dir, spare.c_str(), kLockFlags); }};
     if (lock.error() == ENOENT || lock.error() == ELOOP) continue;
+    if (lock.error() == EACCES || lock.error() == EPERM) continue;  // Another user's own.
     if (lock.error() != 0) {
       throw_errno(lock.error(), "open", queue_.path(Folder::consumers, spare));
     }
@@ -122,6 +125,7 @@ void Registration::make_spare() {
   const SysResult made = queue_.sys().openat(queue_.fd(Folder::consumers), name.c_str(),
                                              kLockFlags | O_CREAT | O_EXCL, 0600);
   if (!made.ok()) throw_errno(made.error(), "create", queue_.path(Folder::consumers, name));
+  static_cast<void>(queue_.sys().fchmod(made.fd(), queue_.settings()->file_mode()));
   static_cast<void>(queue_.sys().close(made.fd()));
 }
 

@@ -36,8 +36,9 @@ class Registration {
   std::string consumer_;
 };
 
-/// Fills consumers/ up to the usual number of spares. A full disk may stop it; that is no error.
-void make_spares(Sys& sys, const Folders& folders);
+/// Fills consumers/ up to the usual number of spares, files of that mode. A full disk may stop it;
+/// that is no error.
+void make_spares(Sys& sys, const Folders& folders, mode_t mode);
 
 /// Whether the consumer of that name lives: its file exists and its lock is held. True also when it
 /// cannot be found out: a claim is taken back only from the certainly dead.

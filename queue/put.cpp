@@ -14,6 +14,7 @@
 
 #include <cerrno>
 #include <limits>
+#include <utility>
 
 #include "queue/attributes.hpp"
 #include "queue/message_id.hpp"
@@ -66,7 +67,6 @@ MessageName name_of(const PutOptions& options, Time now) {
 
 /// The time before which a message is not delivered, when it is not now.
 std::optional<Time> due_of(const PutOptions& options, Time now) {
-  if (options.delay < Duration{0}) throw_errc(errc::bad_value, "put with", "delay", "less than 0");
   if (options.due ? *options.due <= now : options.delay <= Duration{0}) return std::nullopt;
   return time_after(now, options.due ? *options.due - now : options.delay, "delay");
 }
@@ -89,7 +89,11 @@ Destination destination_of(OpenQueue& queue, const PutOptions& options) {
   require_valid_headers(options.headers);
   const Time now = queue.now();
   const auto due = due_of(options, now);
-  return {due ? Folder::later : Folder::ready, name_of(options, now), due};
+  MessageName name = name_of(options, now);
+  if (name.expires && *name.expires <= due.value_or(now)) {
+    throw_errc(errc::bad_value, "put with", "time to live", "it would be over before delivery");
+  }
+  return {due ? Folder::later : Folder::ready, std::move(name), due};
 }
 
 /// The queue, looked at before anything is written to it.

@@ -1,6 +1,7 @@
 // The public face of a queue: each member checks the process and calls the function that does it.
 #include "spoolq/queue.hpp"
 
+#include <fmt/core.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
 
@@ -31,6 +32,17 @@ detail::OpenQueue& own(const std::shared_ptr<detail::OpenQueue>& open, const cha
   return *open;
 }
 
+/// The same for what would take or destroy somebody's mail.
+detail::OpenQueue& own_queue(const std::shared_ptr<detail::OpenQueue>& open,
+                             const char* operation) {
+  detail::OpenQueue& queue = own(open, operation);
+  if (queue.is_maildir()) {
+    detail::throw_errc(errc::not_a_queue, operation, queue.path(),
+                       fmt::format("a Maildir; 'spoolq init {}' makes it a queue", queue.path()));
+  }
+  return queue;
+}
+
 /// Makes the folders above a queue, each durable before the next.
 void make_parents(const fs::path& parent) {
   if (fs::exists(parent)) return;
@@ -48,7 +60,8 @@ void make_parents(const fs::path& parent) {
 
 /// The absolute path of a queue that may not exist yet, without links and dots, its parent made.
 std::string path_to_make(const std::string& path) {
-  fs::path absolute = fs::absolute(path).lexically_normal();
+  const fs::path given{path};
+  fs::path absolute = (given.is_absolute() ? given : fs::absolute(given)).lexically_normal();
   if (absolute.filename() == "." || absolute.filename().empty()) absolute = absolute.parent_path();
   if (fs::exists(absolute)) return detail::canonical_path(absolute.string());
   make_parents(absolute.parent_path());
@@ -160,7 +173,7 @@ void Queue::read_payload(const MessageInfo& message,
 Stats Queue::stats() const { return detail::count_messages(own(open_, "count")); }
 
 void Queue::retry(const MessageInfo& message, Sync sync) {
-  detail::OpenQueue& queue = own(open_, "retry");
+  detail::OpenQueue& queue = own_queue(open_, "retry");
   if (message.state != State::failed) {
     detail::throw_errc(errc::no_such_message, "retry", message.path, "it is not in failed/");
   }
@@ -170,7 +183,7 @@ void Queue::retry(const MessageInfo& message, Sync sync) {
 }
 
 void Queue::move(const MessageInfo& message, Queue& target, Sync sync) {
-  detail::OpenQueue& queue = own(open_, "move");
+  detail::OpenQueue& queue = own_queue(open_, "move from");
   if (message.state == State::claimed) {
     detail::throw_errc(errc::claim_owned, "move", message.path, "it is claimed");
   }
@@ -181,7 +194,7 @@ void Queue::move(const MessageInfo& message, Queue& target, Sync sync) {
 }
 
 void Queue::remove(const MessageInfo& message, bool claimed, Sync sync) {
-  detail::OpenQueue& queue = own(open_, "remove");
+  detail::OpenQueue& queue = own_queue(open_, "remove from");
   if (message.state == State::claimed && !claimed) {
     detail::throw_errc(errc::claim_owned, "remove", message.path, "it is claimed");
   }
@@ -222,11 +235,7 @@ void Queue::resume() { detail::resume_queue(own(open_, "resume")); }
 bool Queue::paused() const { return detail::is_paused(*open_); }
 
 ReapCounts Queue::reap() {
-  detail::OpenQueue& queue = own(open_, "reap");
-  if (queue.is_maildir()) {
-    detail::throw_errc(errc::not_a_queue, "reap", queue.path(),
-                       "a Maildir; 'spoolq init' makes it a queue");
-  }
+  detail::OpenQueue& queue = own_queue(open_, "reap");
   ReapCounts counts;
   const detail::TakenBack taken_back = detail::reap(queue);
   counts.returned = taken_back.returned;

@@ -169,7 +169,9 @@ bool names_mode(const std::vector<SettingChange>& changes) {
 QueueFile parse_queue_file(std::string_view text, const std::string& path) {
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || !json.contains("format") || !json["format"].is_number_integer()) {
-    throw_errc(errc::bad_settings, "read", path, "not the settings file of a queue");
+    throw_errc(errc::bad_settings, "read", path,
+               "not the settings file of a queue; restore it, or remove it and 'spoolq init' makes "
+               "one with default settings");
   }
   if (json["format"] != kFormatVersion) {
     throw_errc(errc::unsupported_format, "read", path,
@@ -191,8 +193,11 @@ QueueFile parse_queue_file(std::string_view text, const std::string& path) {
     }
     file.set[name] = value.get<std::string>();
     // A newer version may have settings of its own: kept, not understood.
-    if (find_setting(name) != nullptr) {
+    if (find_setting(name) == nullptr) continue;
+    try {
       file.settings = change_settings(file.settings, {{name, file.set[name]}});
+    } catch (const Error& error) {
+      throw_errc(errc::bad_settings, "read", path, error.detail());
     }
   }
   return file;

@@ -85,6 +85,15 @@ void unclaim(OpenQueue& queue, const StoredMessage& message, const std::string& 
       rename_message(queue, Folder::claimed, message.file, {Folder::ready, name, {}}));
 }
 
+void undo_claim(OpenQueue& queue, const StoredMessage& message) {
+  MessageName name = unclaimed(message.name);
+  if (name.attempts > 0) --name.attempts;
+  if (!rename_message(queue, Folder::claimed, message.file, {Folder::ready, name, {}})) {
+    claim_is_lost(queue, "give back", message);
+  }
+  queue.durability().sync_changed({Folder::ready, Folder::claimed});
+}
+
 void acknowledge(OpenQueue& queue, const StoredMessage& message, Sync sync) {
   if (sync == Sync::durable) queue.durability().require_sound(queue.path());
   bool kept = false;

@@ -29,6 +29,10 @@ std::optional<StoredMessage> claim(OpenQueue& queue, const std::string& file, Me
 /// finished. Not synced. Does nothing when the claim is gone.
 void unclaim(OpenQueue& queue, const StoredMessage& message, const std::string& file);
 
+/// cur/ → new/ as if it had not been claimed, the attempt not counted: for work that was not begun.
+/// Throws errc::claim_lost. Durable when it returns.
+void undo_claim(OpenQueue& queue, const StoredMessage& message);
+
 /// The end of a claimed message: removed, or kept in done/. Throws errc::claim_lost when the name
 /// is gone, and the errno when the sync failed: the message may then be delivered again.
 void acknowledge(OpenQueue& queue, const StoredMessage& message, Sync sync);

@@ -214,7 +214,7 @@ std::uint64_t sweep(OpenQueue& queue) {
 }
 
 void restock(OpenQueue& queue) {
-  make_spares(queue.sys(), queue.folders());
+  make_spares(queue.sys(), queue.folders(), queue.settings()->file_mode());
   make_ballast(queue.sys(), queue.folders());
 }
 

@@ -102,7 +102,7 @@ TEST_CASE("mv into the same queue, or none, changes nothing", "[cli][mv]") {
   const std::string id = queues.put("x");
   const Outcome same = run({"mv", queues.q, queues.q + "/../q", id});
   CHECK(same.exit == 65);
-  CHECK(has(same.err, "it is the same queue"));
+  CHECK(has(same.err, "is the same queue"));
   CHECK(run({"mv", queues.q, queues.scratch / "none", id}).exit == 66);
   CHECK(run({"mv", queues.q, queues.r, "no-such-id"}).exit == 66);
   CHECK(run({"mv", queues.q, queues.r}).exit == 64);

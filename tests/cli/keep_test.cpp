@@ -246,5 +246,68 @@ TEST_CASE("reap fails what has expired", "[cli][keep]") {
   CHECK(run_well({"take", q}) == "y");
 }
 
+TEST_CASE("no queue is made inside of a queue, nor where one was forgotten", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  const Outcome inside = run({"init", q + "/new"});
+  CHECK(inside.exit == 73);
+  CHECK(has(inside.err, "it is a folder of the queue " + q));
+  CHECK(names_in(q + "/new").empty());
+  const Outcome put = run({"put", q + "/new"}, "x");
+  CHECK(put.exit == 66);
+  CHECK(has(put.err, "a folder of the queue"));
+  for (const std::string verb : {"init", "config"}) {
+    const Outcome forgotten = run({verb, "max_attempts=3"});
+    CHECK(forgotten.exit == 64);
+    CHECK(has(forgotten.err, "which queue? 'max_attempts=3' is a setting"));
+  }
+}
+
+TEST_CASE("a queue that lacks a folder says which, and what restores it", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  std::filesystem::remove(q + "/later");
+  const Outcome outcome = run({"put", q}, "x");
+  CHECK(outcome.exit == 66);
+  CHECK(has(outcome.err, q + "/later"));
+  CHECK(has(outcome.err, "spoolq init " + q));
+  run_well({"init", q});
+  run_well({"put", q}, "x");
+}
+
+TEST_CASE("somebody's mail is neither removed nor moved", "[cli][keep]") {
+  const Scratch scratch;
+  for (const char* folder : {"tmp", "new", "cur"}) {
+    std::filesystem::create_directories(scratch.path() / "mail" / folder);
+  }
+  write_file(scratch / "mail/new/1795403405.M6Q1.vm", "mail");
+  const std::string q = new_queue(scratch);
+  const std::vector<std::vector<std::string>> attempts = {
+      {"rm", scratch / "mail", "@oldest"},
+      {"mv", scratch / "mail", q, "@oldest"},
+      {"purge", scratch / "mail", "--all", "--force"}};
+  for (const auto& arguments : attempts) {
+    CAPTURE(arguments.front());
+    const Outcome outcome = run(arguments);
+    CHECK(outcome.exit == 66);
+    CHECK(has(outcome.err, "spoolq init"));
+  }
+  CHECK(names_in(scratch / "mail/new").size() == 1);
+}
+
+TEST_CASE("those who share a queue can read the files of its consumers", "[cli][keep]") {
+  const Scratch scratch;
+  const std::string q = scratch / "q";
+  run_well({"init", q, "mode=2770"});
+  run_well({"put", q}, "x");
+  run_well({"take", q});
+  const std::vector<std::string> files = names_in(q + "/consumers");
+  CHECK_FALSE(files.empty());
+  for (const std::string& file : files) {
+    const auto mode = std::filesystem::status(q + "/consumers/" + file).permissions();
+    CHECK(static_cast<unsigned>(mode) == 0660);
+  }
+}
+
 }  // namespace
 }  // namespace spoolq::test

@@ -184,5 +184,23 @@ TEST_CASE("cat and peek tell when a payload does not match its name: 65", "[cli]
   CHECK(names_in(q + "/new").size() == 1);
 }
 
+TEST_CASE("an id may be in upper case and have blanks around it", "[cli][look]") {
+  const Scratch scratch;
+  const std::string q = scratch / "q";
+  run_well({"init", q});
+  write_file(q + "/new/5.01935a7b-8c3d-7e21-9f4a-1b2c97d0a11c", "payload");
+  CHECK(run_well({"cat", q, " 97D0A11C\n"}) == "payload");
+}
+
+TEST_CASE("an empty selector is refused", "[cli][look]") {
+  const Scratch scratch;
+  run_well({"init", scratch / "q"});
+  for (const std::string option : {"--key=", "--type=", "--name="}) {
+    CAPTURE(option);
+    CHECK(run({"ls", scratch / "q", option}).exit == 65);
+    CHECK(run({"purge", scratch / "q", "--all", "--force", option}).exit == 65);
+  }
+}
+
 }  // namespace
 }  // namespace spoolq::test

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -231,6 +232,42 @@ TEST_CASE("a FILE that is not there may have been meant as the message", "[cli][
   const Outcome outcome = run({"put", scratch / "q", "hello world"});
   CHECK(outcome.exit == 66);
   CHECK(has(outcome.err, "A message itself goes to standard input"));
+}
+
+TEST_CASE("a put that is interrupted leaves nothing in tmp/", "[cli][put]") {
+  const Scratch scratch;
+  const std::string q = scratch / "q";
+  run_well({"init", q});
+  const int signal = GENERATE(SIGINT, SIGTERM);
+  Running putting{{.arguments = {"put", q}}};
+  putting.write("the first half");
+  REQUIRE(eventually([&] { return names_in(q + "/tmp").size() == 1; }));
+  putting.signal(signal);
+  CHECK(putting.wait().exit == 128 + signal);
+  CHECK(names_in(q + "/tmp").empty());
+  CHECK(names_in(q + "/new").empty());
+}
+
+TEST_CASE("what could never be delivered is refused", "[cli][put]") {
+  const Scratch scratch;
+  run_well({"init", scratch / "q"});
+  CHECK(run({"put", scratch / "q", "--ttl=0"}, "x").exit == 65);
+  CHECK(run({"put", scratch / "q", "--ttl=1m", "--delay=1h"}, "x").exit == 65);
+  CHECK(run({"put", scratch / "q", "--ttl=1m", "--at=+1m"}, "x").exit == 65);
+  run_well({"put", scratch / "q", "--ttl=2h", "--delay=1h"}, "x");
+}
+
+TEST_CASE("an absolute path needs no working directory", "[cli][put]") {
+  const Scratch scratch;
+  std::filesystem::create_directory(scratch / "gone");
+  const std::string script =
+      "cd gone && rmdir ../gone && \"$0\" init \"$1\" && echo x | \"$0\" put "
+      "\"$1\" && \"$0\" take \"$1\"";
+  const Outcome outcome = run(Invocation{.arguments = {"-c", script, program_path(), scratch / "q"},
+                                         .directory = scratch.path(),
+                                         .program = "/bin/sh"});
+  CHECK(outcome.exit == 0);
+  CHECK(has(outcome.out, "\nx\n"));
 }
 
 }  // namespace

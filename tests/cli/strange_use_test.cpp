@@ -172,7 +172,7 @@ TEST_CASE("an empty argument is shown as one", "[cli][strange]") {
 TEST_CASE("a selector that does not exist is a bad value", "[cli][strange]") {
   const Scratch scratch;
   const std::string q = new_queue(scratch);
-  for (const std::string text : {"@", "@olddest", "@OLDEST", "@newest "}) {
+  for (const std::string text : {"@", "@olddest", "@OLDEST", "@new est"}) {
     CAPTURE(text);
     const Outcome outcome = run({"show", q, text});
     CHECK(outcome.exit == 65);

@@ -274,5 +274,40 @@ TEST_CASE("claim is take", "[cli][take]") {
   CHECK(run({"claim", new_queue(scratch)}).exit == 1);
 }
 
+TEST_CASE("a message that could not be handed on was not tried", "[cli][take]") {
+  const Scratch scratch;
+  const std::string q = scratch / "q";
+  run_well({"init", q, "max_attempts=1"});
+  run_well({"put", q}, "payload");
+  CHECK(run(Invocation{.arguments = {"take", q}, .reader_gone = true}).exit == 128 + SIGPIPE);
+  std::filesystem::create_directory(scratch / "out");
+  write_file(scratch / "out/taken", "");
+  CHECK(run({"take", q, "-o", scratch / "out/taken"}).exit == 73);
+  CHECK(has(run_well({"show", q, "@oldest"}), "attempts: 0"));
+  CHECK(run_well({"take", q}) == "payload");
+}
+
+TEST_CASE("take says what keeps it from what is there", "[cli][take]") {
+  const Scratch scratch;
+  const std::string q = scratch / "q";
+  run_well({"init", q, "settle=1h"});
+  const Outcome empty = run({"take", q});
+  CHECK(empty.exit == 1);
+  CHECK(empty.err.empty());
+  write_file(q + "/new/report.txt", "written in place");
+  const Outcome waits = run({"take", q});
+  CHECK(waits.exit == 1);
+  CHECK(has(waits.err, "1 in " + q + "/new cannot be taken now"));
+}
+
+TEST_CASE("a lease of nothing is refused", "[cli][take]") {
+  const Scratch scratch;
+  run_well({"init", scratch / "q"});
+  run_well({"put", scratch / "q"}, "x");
+  CHECK(run({"take", scratch / "q", "--hold", "--lease=0"}).exit == 65);
+  const std::string held = run_well({"take", scratch / "q", "--hold"}).substr(37);
+  CHECK(run({"extend", scratch / "q", held, "--lease=0s"}).exit == 65);
+}
+
 }  // namespace
 }  // namespace spoolq::test

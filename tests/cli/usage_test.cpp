@@ -350,5 +350,11 @@ TEST_CASE("a value set apart from an option that needs none is explained", "[cli
   CHECK(has(outcome.err, "A value for --wait is written --wait=30s"));
 }
 
+TEST_CASE("a verb that comes second is put in its place", "[cli][usage]") {
+  const Outcome outcome = run({"my jobs", "ls"});
+  CHECK(outcome.exit == 64);
+  CHECK(has(outcome.err, "The verb comes first: spoolq ls 'my jobs'"));
+}
+
 }  // namespace
 }  // namespace spoolq::test

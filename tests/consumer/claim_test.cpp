@@ -256,4 +256,17 @@ TEST_CASE("a claim can be moved", "[consumer][claim]") {
   moved.ack();
 }
 
+TEST_CASE("a claim that is undone was no attempt", "[consumer][claim]") {
+  World world{{{"max_attempts", "1"}}};
+  put(world.queue, "x");
+  Consumer consumer = consumer_of(world);
+  for (int i = 0; i < 3; ++i) {
+    auto claim = consumer.try_take();
+    REQUIRE(claim);
+    CHECK(claim->info().attempts == 1);
+    claim->undo();
+    CHECK(whereabouts(world) == "new ");
+  }
+}
+
 }  // namespace spoolq::test

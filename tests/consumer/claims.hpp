@@ -39,6 +39,7 @@ inline std::vector<std::error_code> errors_of_all_calls(Claim& claim) {
       error_of([&] { return claim.ack(Sync::none), 0; }),
       error_of([&] { return claim.release(), 0; }),
       error_of([&] { return claim.release(hours{1}), 0; }),
+      error_of([&] { return claim.undo(), 0; }),
       error_of([&] { return claim.fail(reason("no")), 0; }),
       error_of([&] { return claim.detach(hours{1}); }),
   };
@@ -74,6 +75,7 @@ inline const std::vector<Ending>& endings() {
       {"ack without sync", [](Claim& claim) { claim.ack(Sync::none); }},
       {"release", [](Claim& claim) { claim.release(); }},
       {"release with a delay", [](Claim& claim) { claim.release(hours{1}); }},
+      {"undo", [](Claim& claim) { claim.undo(); }},
       {"fail", [](Claim& claim) { claim.fail(reason("no")); }},
       {"detach", [](Claim& claim) { claim.detach(hours{1}); }},
   };

@@ -246,6 +246,28 @@ TEST_CASE("a file that is not what its name says is no spare", "[queue][liveness
   CHECK(world.disk.read_file("/q/victim") == "precious");
 }
 
+TEST_CASE("a spare of another user's is passed over", "[queue][liveness][spare]") {
+  World world;
+  class Forbidding final : public ForwardingSys {
+   public:
+    using ForwardingSys::ForwardingSys;
+
+   protected:
+    std::optional<SysResult> before(const CallInfo& info) override {
+      const bool opens_spare = info.call == Call::openat && info.name != nullptr &&
+                               std::string_view{info.name}.starts_with("spare.") &&
+                               (info.flags & O_CREAT) == 0 && ++opened_ <= 4;
+      return opens_spare ? std::optional{SysResult::failure(EACCES)} : std::nullopt;
+    }
+
+   private:
+    int opened_ = 0;
+  } sys{world.disk};
+  const auto queue = world.open(sys);
+  const Registration living{*queue};
+  CHECK(is_alive(*world.queue, living.consumer()));
+}
+
 TEST_CASE("threads that register together get a file each", "[queue][liveness][race]") {
   RealWorld world;
   constexpr int kThreads = 8;

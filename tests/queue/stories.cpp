@@ -202,6 +202,10 @@ std::vector<Story> make_stories() {
        [](Sys& sys, const std::string& path, Fates&) {
          take_and(sys, path, [](Claim& claim) { claim.release(); });
        }},
+      {"undo a claim", one_ready,
+       [](Sys& sys, const std::string& path, Fates&) {
+         take_and(sys, path, [](Claim& claim) { claim.undo(); });
+       }},
       {"release with delay", one_ready,
        [](Sys& sys, const std::string& path, Fates&) {
          take_and(sys, path, [](Claim& claim) { claim.release(hours{1}); });

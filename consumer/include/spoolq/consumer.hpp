@@ -48,6 +48,9 @@ class SPOOLQ_EXPORT Claim {
   /// of attempts the message goes to failed/ instead. Throws as ack(), and errc::bad_value for a
   /// delay beyond the year 2286.
   void release(Duration delay = Duration{0});
+  /// Gives the message back as if it had not been taken, the attempt not counted: for work that was
+  /// not begun. Throws as ack().
+  void undo();
   /// Gives up: the message goes to failed/, with the reason where the file system takes it.
   void fail(const Reason& reason);
   /// Turns the claim into a detached one, which outlives this process and ends after `lease`.
