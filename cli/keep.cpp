@@ -22,8 +22,7 @@ int run(const InitArguments& arguments, Console& console) {
                             error.code() == std::errc::no_such_file_or_directory ||
                             error.code() == std::errc::filename_too_long ||
                             error.code() == std::errc::too_many_symbolic_link_levels ||
-                            error.code() == errc::not_a_queue ||
-                            error.code() == errc::bad_value;
+                            error.code() == errc::not_a_queue || error.code() == errc::bad_value;
     if (impossible) code = kExitCannotCreate;
     throw Failure{code, describe(error)};
   }
