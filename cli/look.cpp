@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <optional>
 
@@ -107,22 +108,31 @@ Listing collect(const Queue& queue, const std::vector<State>& states, std::size_
   return listing;
 }
 
-/// Sorts by what `order` says, the messages that are alike as they were.
+/// Sorts by a key, and messages with the same key by the time of their put.
+template <typename Key>
+void sort_by(std::vector<MessageInfo>& messages, Key key) {
+  std::ranges::sort(messages, [key](const MessageInfo& a, const MessageInfo& b) {
+    const auto& key_of_a = std::invoke(key, a);
+    const auto& key_of_b = std::invoke(key, b);
+    return key_of_a != key_of_b ? key_of_a < key_of_b : a.id < b.id;
+  });
+}
+
 void sort_messages(std::vector<MessageInfo>& messages, Order order) {
   switch (order) {
     case Order::delivery:
       break;
     case Order::age:
-      std::ranges::stable_sort(messages, {}, &MessageInfo::enqueued);
+      sort_by(messages, &MessageInfo::id);
       break;
     case Order::size:
-      std::ranges::stable_sort(messages, {}, &MessageInfo::size);
+      sort_by(messages, &MessageInfo::size);
       break;
     case Order::attempts:
-      std::ranges::stable_sort(messages, {}, &MessageInfo::attempts);
+      sort_by(messages, &MessageInfo::attempts);
       break;
     case Order::name:
-      std::ranges::stable_sort(messages, {}, &MessageInfo::name);
+      sort_by(messages, &MessageInfo::name);
       break;
   }
 }
