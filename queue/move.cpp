@@ -111,13 +111,15 @@ void copy_payload(OpenQueue& queue, const StoredMessage& message, PayloadReader&
   }
 }
 
-/// Whether an earlier move got as far as publishing the copy.
+/// Whether an earlier move got as far as publishing the copy. Where that cannot be found out, a
+/// second copy would double the message.
 bool is_there(OpenQueue& queue, const Destination& destination, std::uint64_t size) {
+  const std::string file = destination.file();
   struct stat status = {};
-  return queue.sys()
-             .fstatat(queue.fd(destination.folder), destination.file().c_str(), status)
-             .ok() &&
-         static_cast<std::uint64_t>(status.st_size) == size;
+  const auto found = queue.sys().fstatat(queue.fd(destination.folder), file.c_str(), status);
+  if (found.error() == ENOENT) return false;
+  if (!found.ok()) throw_errno(found.error(), "stat", queue.path(destination.folder, file));
+  return static_cast<std::uint64_t>(status.st_size) == size;
 }
 
 /// Takes back a copy whose original turned out to be somebody else's by now.

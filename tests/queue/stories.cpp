@@ -188,6 +188,26 @@ std::function<void(Sys&, const std::string&, Fates&)> move_one(State state, Moun
   };
 }
 
+/// A message and its copy in the second queue, whose mover died before anything but the copy's file
+/// was on disk.
+void one_copied(Sys& sys, const std::string& path, Fates& fates) {
+  put(sys, path, fates, kOne);
+  make_story_queue(sys, second_queue(path));
+  const std::string file = only(*open(sys, path), State::ready).file;
+  OpenQueue target{sys, second_queue(path), {}};
+  const auto opened =
+      sys.openat(target.fd(Folder::tmp), file.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600);
+  if (!opened.ok()) detail::throw_errno(opened.error(), "create", file);
+  const detail::UniqueFd fd{sys, opened.fd()};
+  detail::write_all(sys, fd.get(), kOne, file);
+  if (!sys.fsync(fd.get()).ok() || !sys.renameat2(target.fd(Folder::tmp), file.c_str(),
+                                                  target.fd(Folder::ready), file.c_str(), 0)
+                                        .ok()) {
+    detail::throw_errno(EIO, "publish", file);
+  }
+  fates[kOne] = Fate::moving;
+}
+
 std::vector<Story> make_stories() {
   return {
       {"put", [](Sys&, const std::string&, Fates&) {},
@@ -278,6 +298,7 @@ std::vector<Story> make_stories() {
        }},
       with_second_queue("move", one_ready, move_one(State::ready, Mounts::one)),
       with_second_queue("move by copy", one_ready, move_one(State::ready, Mounts::two)),
+      {"move by copy again", one_copied, move_one(State::ready, Mounts::two)},
       with_second_queue("move a failed message by copy", one_failed,
                         move_one(State::failed, Mounts::two)),
       with_second_queue("move a delayed message by copy", one_delayed,
