@@ -49,6 +49,12 @@ bool is_stranger(const StoredMessage& message) {
   return message.folder == Folder::ready && !parse_name(message.file);
 }
 
+/// What it is called, also where the name of a message has no room for all of that.
+std::string whole_name(Sys& sys, int fd, const StoredMessage& message) {
+  if (is_stranger(message)) return message.file;
+  return get_whole_name(sys, fd).value_or(message.name.original);
+}
+
 Destination destination_of(const StoredMessage& message) {
   Destination destination{message.folder, message.name, {}};
   if (message.folder == Folder::later) {
@@ -140,6 +146,10 @@ bool move_by_copy(OpenQueue& queue, const StoredMessage& message, OpenQueue& tar
   {
     PendingMessage copy{target, destination_of(message), size};
     copy_attributes(queue.sys(), reader.fd(), target.sys(), copy.fd(), path);
+    const std::string whole = whole_name(queue.sys(), reader.fd(), message);
+    if (copy.destination().name.original != whole) {
+      set_whole_name(target.sys(), copy.fd(), whole);
+    }
     copy_payload(queue, held, reader, copy);
     if (const auto mismatch = reader.mismatch()) {
       if (has_writer(queue, held.folder, held.file) == true) {
@@ -173,6 +183,9 @@ bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& 
   require_max_size(target, size);
   Allowance allowance{target, size};
   if (is_stranger(message)) {
+    if (message.name.original != message.file) {
+      set_whole_name(source.sys(), file.get(), message.file);
+    }
     // Its writer may not have synced it, and where it goes nobody would.
     if (const auto synced = source.sys().fsync(file.get()); !synced.ok()) {
       source.durability().condemn();

@@ -288,4 +288,13 @@ TEST_CASE("into a Maildir goes what it has a folder for", "[queue][move]") {
         errc::not_a_queue);
 }
 
+TEST_CASE("a stranger's file keeps a name that is too long for a message's", "[queue][move]") {
+  Pair pair{GENERATE(Way::rename, Way::copy)};
+  const std::string name = std::string(150, 'n') + ".txt";
+  pair.world.disk.plant_file("/q/new/" + name, "written in place");
+  pair.world.disk.advance(Duration{600});
+  pair.move(State::ready);
+  CHECK(pair.target->details(pair.target->list(State::ready).at(0)).info.name == name);
+}
+
 }  // namespace spoolq::test
