@@ -2,6 +2,8 @@
 // it, the stories tell.
 #include "queue/move.hpp"
 
+#include <fcntl.h>
+
 #include "queue/attributes.hpp"
 #include "queue/listing.hpp"
 #include "queue/put.hpp"
@@ -20,7 +22,7 @@ constexpr const char* kTargetPath = "/r";
 
 enum class Way { rename, copy };
 
-/// Does something once, just before the next call of one kind on a descriptor.
+/// Does something once, just before the next call of one kind, or fails all calls of one kind.
 class Meanwhile final : public ForwardingSys {
  public:
   explicit Meanwhile(Sys& inner) : ForwardingSys{inner} {}
@@ -28,16 +30,23 @@ class Meanwhile final : public ForwardingSys {
     call_ = call;
     action_ = std::move(action);
   }
+  void fail(Call call, int error) {
+    failing_ = call;
+    error_ = error;
+  }
 
  protected:
   std::optional<SysResult> before(const CallInfo& info) override {
     if (action_ && info.call == call_) std::exchange(action_, nullptr)();
+    if (error_ != 0 && info.call == failing_) return SysResult::failure(error_);
     return std::nullopt;
   }
 
  private:
   Call call_ = Call::openat;
   std::function<void()> action_;
+  Call failing_ = Call::openat;
+  int error_ = 0;
 };
 
 /// The world's queue, and another one to move to.
@@ -284,8 +293,118 @@ TEST_CASE("into a Maildir goes what it has a folder for", "[queue][move]") {
   detail::fail(*pair.world.queue, put_and_claim(*pair.world.queue, "y"), reason("no"));
   pair.source->move(pair.source->list(State::ready).at(0), mail);
   CHECK(mail.list(State::ready).size() == 1);
+  mail.sync();
   CHECK(error_of([&] { pair.source->move(pair.source->list(State::failed).at(0), mail); }) ==
         errc::not_a_queue);
+}
+
+TEST_CASE("a message that has moved on is not there to be moved", "[queue][move]") {
+  Pair pair{GENERATE(Way::rename, Way::copy)};
+  put(pair.world.queue, "x");
+  const MessageInfo ready = pair.source->list(State::ready).at(0);
+  const StoredMessage claimed = claim_only(*pair.world.queue);
+  CHECK(error_of([&] { pair.source->move(ready, *pair.target); }) == errc::no_such_message);
+  CHECK(pair.world.names(Folder::claimed) == std::vector{claimed.file});
+  CHECK(pair.target_names("new").empty());
+}
+
+TEST_CASE("the limits of the target are those of now", "[queue][move]") {
+  Pair pair{GENERATE(Way::rename, Way::copy)};
+  put(pair.world.queue, "four");
+  Queue{open_queue(pair.world.disk, kTargetPath)}.configure({{"max_size", "3"}});
+  CHECK(error_of([&] { pair.move(State::ready); }) == errc::too_large);
+  CHECK(pair.world.count(Folder::ready) == 1);
+}
+
+TEST_CASE("what was moved counts in the target at once, what was not does not", "[queue][move]") {
+  Pair pair{GENERATE(Way::rename, Way::copy), {{"max_messages", "2"}}};
+  for (int i = 0; i < 3; ++i) put(pair.world.queue, "x");
+  const std::vector<MessageInfo> ready = pair.source->list(State::ready);
+  pair.source->remove(ready.at(0));
+  CHECK(error_of([&] { pair.source->move(ready.at(0), *pair.target); }) == errc::no_such_message);
+  pair.source->move(ready.at(1), *pair.target);
+  put(pair.target->internals(), "y");
+  CHECK(error_of([&] { pair.source->move(ready.at(2), *pair.target); }) == errc::queue_full);
+  // One more than the target knows of since its count, which it believes for a second.
+  pair.target->remove(pair.target->list(State::ready).at(0));
+  pair.source->move(ready.at(2), *pair.target);
+  CHECK(error_of([&] { return put(pair.target->internals(), "z"); }) == errc::queue_full);
+}
+
+TEST_CASE("into a queue whose disk has failed nothing is moved", "[queue][move]") {
+  Pair pair{GENERATE(Way::rename, Way::copy)};
+  put(pair.world.queue, "x");
+  pair.target->internals()->durability().condemn();
+  CHECK(error_of([&] { pair.move(State::ready); }) == errc::condemned);
+  CHECK(pair.world.count(Folder::ready) == 1);
+  CHECK(pair.target_names("new").empty());
+}
+
+TEST_CASE("what is not a file goes to bad/ and not into the target", "[queue][move]") {
+  Pair pair{GENERATE(Way::rename, Way::copy)};
+  pair.world.disk.plant_fifo("/q/failed/5.01935a7b-8c3d-7e21-9f4a-2b6c8d0e1f3a");
+  CHECK(error_of([&] { pair.move(State::failed); }) == errc::no_such_message);
+  CHECK(pair.world.count(Folder::failed) == 0);
+  CHECK(pair.world.count(Folder::bad) == 1);
+  CHECK(pair.target_names("failed").empty());
+}
+
+TEST_CASE("a message is not counted as taken while it is copied", "[queue][move]") {
+  Pair pair{Way::copy};
+  put(pair.world.queue, "x");
+  std::optional<unsigned> attempts;
+  pair.meanwhile.at(Call::fsync,
+                    [&] { attempts = only(*pair.world.queue, State::claimed).name.attempts; });
+  pair.move(State::ready);
+  CHECK(attempts == 0U);
+}
+
+TEST_CASE("a file in the target that is not the whole copy does not stand for it",
+          "[queue][move]") {
+  Pair pair{Way::copy};
+  put(pair.world.queue, "payload");
+  const std::string there =
+      fmt::format("{}/new/{}", kTargetPath, pair.world.names(Folder::ready).at(0));
+  pair.world.disk.plant_file(there, "pay");
+  pair.move(State::ready);
+  CHECK(pair.world.disk.read_file(there) == "pay");
+  const std::vector<std::string> names = pair.target_names("new");
+  REQUIRE(names.size() == 2);
+  const std::string other = there.ends_with(names.at(0)) ? names.at(1) : names.at(0);
+  CHECK(pair.world.disk.read_file(fmt::format("{}/new/{}", kTargetPath, other)) == "payload");
+}
+
+TEST_CASE("what somebody still writes is not set aside as damaged", "[queue][move]") {
+  Pair pair{Way::copy};
+  put(pair.world.queue, "payload");
+  const std::vector<std::string> names = pair.world.names(Folder::ready);
+  pair.world.disk.plant_file("/q/new/" + names.at(0), "pay");
+  const auto writer =
+      pair.world.disk.openat(pair.world.queue->fd(Folder::ready), names.at(0).c_str(), O_WRONLY);
+  REQUIRE(writer.ok());
+  CHECK(error_of([&] { pair.move(State::ready); }) == errc::damaged);
+  CHECK(pair.world.count(Folder::bad) == 0);
+  CHECK(pair.world.names(Folder::ready) == names);
+  static_cast<void>(pair.world.disk.close(writer.fd()));
+}
+
+TEST_CASE("headers that cannot be read are not left behind", "[queue][move]") {
+  Pair pair{Way::copy};
+  put(pair.world.queue, "x", rich());
+  const Call call = GENERATE(Call::flistxattr, Call::fgetxattr);
+  pair.meanwhile.fail(call, EIO);
+  CHECK(error_of([&] { pair.move(State::ready); }) == errno_code(EIO));
+  CHECK(pair.world.count(Folder::ready) == 1);
+  CHECK(pair.target_names("new").empty());
+  CHECK(pair.target_names("tmp").empty());
+}
+
+TEST_CASE("from a file system without attributes a message is copied as it is", "[queue][move]") {
+  Pair pair{Way::copy};
+  put(pair.world.queue, "x");
+  pair.meanwhile.fail(Call::flistxattr, ENOTSUP);
+  pair.move(State::ready);
+  CHECK(pair.target->list(State::ready).size() == 1);
 }
 
 TEST_CASE("a stranger's file keeps a name that is too long for a message's", "[queue][move]") {
