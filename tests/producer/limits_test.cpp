@@ -103,6 +103,27 @@ TEST_CASE("drafts count from their beginning, and no longer when they are droppe
   CHECK(error_of([&] { return producer.put("x"); }) == errc::queue_full);
 }
 
+TEST_CASE("a draft of unknown size counts with what was written", "[producer][limits]") {
+  World world{{{"max_bytes", "100"}}};
+  Producer producer{Queue{world.queue}};
+  Draft draft = producer.draft();
+  draft.write(std::string(60, 'x'));
+  CHECK(error_of([&] { return producer.draft({}, 41); }) == errc::queue_full);
+  draft.write(std::string(40, 'x'));
+  draft.commit();
+  CHECK(error_of([&] { return producer.put("x"); }) == errc::queue_full);
+}
+
+TEST_CASE("a limit that somebody else sets holds for the next put", "[producer][limits]") {
+  World world;
+  const auto other = world.open(world.disk);
+  put(world.queue, "x");
+  other->configure({{"max_messages", "1"}});
+  CHECK(refusal(world, 1) == errc::queue_full);
+  other->configure({{"max_messages", "off"}, {"max_size", "3"}});
+  CHECK(refusal(world, 4) == errc::too_large);
+}
+
 TEST_CASE("two producers overshoot by what the other put within a second", "[producer][limits]") {
   World world{{{"max_messages", "4"}}};
   const auto other = world.open(world.disk);
