@@ -164,6 +164,19 @@ class ShutDownSys final : public ForwardingSys {
   }
 };
 
+/// Fails the next fsync when told to.
+class FailingFsync final : public ForwardingSys {
+ public:
+  using ForwardingSys::ForwardingSys;
+  std::atomic<bool> fails{false};
+
+ protected:
+  std::optional<SysResult> before(const CallInfo& info) override {
+    if (info.call != Call::fsync || !fails.exchange(false)) return std::nullopt;
+    return SysResult::failure(EIO);
+  }
+};
+
 }  // namespace
 
 TEST_CASE("a put syncs its file and the one folder, on every file system", "[queue][durability]") {
@@ -318,17 +331,8 @@ TEST_CASE("after a failed sync the queue takes and ends no more messages until i
   World world;
   const StoredMessage claimed = put_and_claim(*world.queue, "one");
   put(world.queue, "two");
-  class FailFsync final : public ForwardingSys {
-   public:
-    using ForwardingSys::ForwardingSys;
-    std::atomic<bool> fails{true};
-
-   protected:
-    std::optional<SysResult> before(const CallInfo& info) override {
-      if (info.call != Call::fsync || !fails.exchange(false)) return std::nullopt;
-      return SysResult::failure(EIO);
-    }
-  } sys{world.disk};
+  FailingFsync sys{world.disk};
+  sys.fails = true;
   const auto queue = world.open(sys);
   detail::PendingMessage begun{*queue, PutOptions{}, std::nullopt};
   begun.write("begun before");
@@ -388,6 +392,100 @@ TEST_CASE("a failed syncfs condemns as well", "[queue][durability][condemned]") 
         }) == errno_code(EIO));
   sys.shut_down = false;
   CHECK(error_of([&] { return put(queue, "y"); }) == errc::condemned);
+}
+
+TEST_CASE("a move by rename syncs the target's folder, then the source's",
+          "[queue][durability][move]") {
+  TypedWorld world{EXT4_SUPER_MAGIC};
+  detail::init_queue(world.disk, "/r", {{"min_free", "0"}});
+  Queue source{world.queue};
+  Queue target{open_queue(world.disk, "/r")};
+  const Calls both{"fsync /r/new", "fstat /r/new", "fsync /q/new", "fstat /q/new"};
+  const auto moved = [&](Sync sync) {
+    world.disk.clear_calls();
+    source.move(source.list(State::ready).at(0), target, sync);
+    return world.syncs();
+  };
+  put(world.queue, "x");
+  CHECK(moved(Sync::durable) == both);
+  put(world.queue, "x");
+  CHECK(moved(Sync::none) == Calls{});
+  // Nobody has synced the file of a stranger, and in the target nobody would.
+  world.disk.plant_file("/q/new/1795403405.P10625Q1.vm", "x");
+  CHECK(moved(Sync::none) == Calls{"fsync /q/new/1795403405.P10625Q1.vm"});
+}
+
+TEST_CASE("a move whose sync failed is indeterminate", "[queue][durability][move]") {
+  TypedWorld world{EXT4_SUPER_MAGIC};
+  detail::init_queue(world.disk, "/r", {{"min_free", "0"}});
+  put(world.queue, "x");
+  ShutDownSys sys{world.disk};
+  Queue source{world.open(sys)};
+  Queue target{open_queue(sys, "/r")};
+  CHECK(error_of([&] { source.move(source.list(State::ready).at(0), target); }) ==
+        errc::indeterminate);
+  CHECK(target.list(State::ready).size() == 1);
+}
+
+TEST_CASE("a stranger's file that does not sync is not moved", "[queue][durability][move]") {
+  World world;
+  detail::init_queue(world.disk, "/r", {{"min_free", "0"}});
+  world.disk.plant_file("/q/new/1795403405.P10625Q1.vm", "x");
+  FailingFsync sys{world.disk};
+  Queue source{world.open(sys)};
+  Queue target{open_queue(sys, "/r")};
+  const MessageInfo stranger = source.list(State::ready).at(0);
+  sys.fails = true;
+  CHECK(error_of([&] { source.move(stranger, target); }) == errno_code(EIO));
+  CHECK(world.count(Folder::ready) == 1);
+  CHECK(error_of([&] { source.sync(); }) == errc::condemned);
+}
+
+TEST_CASE("a queue stays paused, or goes on, after a power cut", "[queue][durability][pause]") {
+  World world{{}, GENERATE(CrashModel::journal, CrashModel::per_directory)};
+  Queue queue{world.queue};
+  const auto paused_after_cut = [&] {
+    const auto after = world.disk.crash(world.disk.keep_nothing());
+    return Queue{open_queue(*after, World::kPath)}.paused();
+  };
+  queue.pause();
+  CHECK(paused_after_cut());
+  queue.resume();
+  CHECK_FALSE(paused_after_cut());
+}
+
+TEST_CASE("a pause that the disk refused says so", "[queue][durability][pause]") {
+  World world;
+  FailingFsync sys{world.disk};
+  Queue queue{world.open(sys)};
+  sys.fails = true;
+  CHECK(error_of([&] { queue.pause(); }) == errno_code(EIO));
+  sys.fails = true;
+  CHECK(error_of([&] { queue.resume(); }) == errno_code(EIO));
+}
+
+TEST_CASE("sync() makes every message folder durable, where things go to first",
+          "[queue][durability]") {
+  TypedWorld world{EXT4_SUPER_MAGIC};
+  Queue queue{world.queue};
+  queue.sync();
+  CHECK(world.syncs() == folders({"new", "later", "failed", "done", "cur"}));
+  world.queue->durability().condemn();
+  CHECK(error_of([&] { queue.sync(); }) == errc::condemned);
+  CHECK(world.syncs() == Calls{});
+}
+
+TEST_CASE("after a failed sync no change is called durable", "[queue][durability][condemned]") {
+  World world;
+  const StoredMessage claimed = put_and_claim(*world.queue, "x");
+  world.queue->durability().condemn();
+  CHECK(error_of([&] { detail::release(*world.queue, claimed, std::nullopt); }) == errc::condemned);
+  const StoredMessage ready = only(*world.queue, State::ready);
+  CHECK(error_of([&] { detail::expire(*world.queue, ready); }) == errc::condemned);
+  const StoredMessage failed = only(*world.queue, State::failed);
+  CHECK(error_of([&] { detail::retry(*world.queue, failed); }) == errc::condemned);
+  const StoredMessage again = only(*world.queue, State::ready);
+  CHECK(error_of([&] { detail::remove(*world.queue, again); }) == errc::condemned);
 }
 
 }  // namespace spoolq::test
