@@ -18,6 +18,13 @@ constexpr unsigned kCopiesMax = 0xffff;
 
 bool is_full(int error) { return error == ENOSPC || error == EDQUOT; }
 
+/// A rename into a folder that is gone fails as one of a file that is gone does.
+void require_folder(Sys& sys, int dir, const std::string& path) {
+  struct stat status = {};
+  if (!sys.fstat(dir, status).ok() || status.st_nlink > 0) return;
+  throw_errc(errc::not_a_queue, "rename into", path, "it was removed");
+}
+
 /// Whether two names are the same file. False when one of them is gone.
 bool same_file(Sys& sys, int first_dir, const std::string& first, int second_dir,
                const std::string& second) {
@@ -56,7 +63,10 @@ std::optional<std::string> rename_message(OpenQueue& queue, Folder from, const s
     std::string target = to.file();
     const SysResult renamed = rename_new(sys, from_dir, file.c_str(), to_dir, target.c_str());
     if (renamed.ok()) return target;
-    if (renamed.error() == ENOENT) return std::nullopt;
+    if (renamed.error() == ENOENT) {
+      require_folder(sys, to_dir, target_queue.path(to.folder));
+      return std::nullopt;
+    }
     if (renamed.error() == EEXIST) {
       if (same_file(sys, from_dir, file, to_dir, target)) {
         // A crash, or a hard link, left two names of one file. The target is the one to keep.

@@ -61,6 +61,20 @@ void flood(const RealQueue& queue) {
 
 }  // namespace
 
+TEST_CASE("a folder that is gone is an error, not a lost race for every message",
+          "[consumer][waiting]") {
+  RealQueue queue;
+  for (int i = 0; i < 100; ++i) queue.put("hello");
+  ChildProcess child{[&] {
+    ::alarm(10);
+    Consumer consumer = queue.consumer();
+    consumer.try_take()->ack(Sync::none);
+    fs::remove(queue.path(Folder::claimed));
+    return error_of([&] { return consumer.try_take(); }) == errc::not_a_queue ? 0 : 1;
+  }};
+  CHECK(child.wait() == 0);
+}
+
 TEST_CASE("a consumer that waits gets the claim of one that was killed",
           "[consumer][waiting][death]") {
   RealQueue queue;
