@@ -49,6 +49,8 @@ constexpr std::chrono::minutes kCleaningInterval{1};
 constexpr Duration kForbiddenRetry{5000};
 /// A file shorter than its name says is not damaged while it may still be in the making.
 constexpr Duration kShortFileGrace{5000};
+/// A file that is not complete yet is not looked at more often than this, whatever `settle` says.
+constexpr Duration kUnsettledRetryMin{100};
 /// Consumers that wait for the same due message wake this far apart at most.
 constexpr int kDueJitterMax = 20;
 
@@ -97,6 +99,10 @@ class [[gnu::visibility("hidden")]] Consumer::Impl {
   void put_back(const Candidate& candidate, const StoredMessage& message, Duration retry,
                 const std::string& why);
   [[nodiscard]] Duration until_next_look(Clock::time_point now);
+  /// When a file that is not complete is looked at again.
+  [[nodiscard]] Duration unsettled_retry() {
+    return std::max(kUnsettledRetryMin, open().settings()->settle);
+  }
 
   Queue queue_;
   std::shared_ptr<detail::ConsumerIdentity> identity_;
@@ -317,7 +323,7 @@ std::optional<Claim> Consumer::Impl::claim_next() {
 std::optional<Claim> Consumer::Impl::attempt(Candidate candidate) {
   try {
     if (candidate.unsettled && !detail::is_settled(open(), candidate.file)) {
-      window_.put_off(candidate.file, Clock::now() + open().settings()->settle);
+      window_.put_off(candidate.file, Clock::now() + unsettled_retry());
       return std::nullopt;
     }
     if (candidate.stranger) {
@@ -396,7 +402,7 @@ std::optional<Claim> Consumer::Impl::accept(const Candidate& candidate, StoredMe
     const std::string why =
         fmt::format("it has {} bytes, its name says {}", size, *message.name.size);
     if (size < *message.name.size && may_still_grow(message, status)) {
-      put_back(candidate, message, open().settings()->settle, why);
+      put_back(candidate, message, unsettled_retry(), why);
     } else {
       detail::quarantine(open(), Folder::claimed, message.file, why);
     }

@@ -61,6 +61,18 @@ void flood(const RealQueue& queue) {
 
 }  // namespace
 
+TEST_CASE("a file that is not finished keeps no consumer busy, however short settle is",
+          "[consumer][waiting]") {
+  RealQueue queue{{{"settle", "0"}}};
+  write_file(queue.path(Folder::ready, "report.txt"), "");
+  CountingSys sys;
+  Consumer consumer = queue.consumer(sys);
+  CHECK_FALSE(consumer.take(Duration{1000}));
+  CHECK(sys.total() < 1000);
+  write_file(queue.path(Folder::ready, "report.txt"), "finished");
+  CHECK(consumer.take(kBeforeTick));
+}
+
 TEST_CASE("a folder that is gone is an error, not a lost race for every message",
           "[consumer][waiting]") {
   RealQueue queue;
