@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <random>
 #include <unordered_set>
+#include <utility>
 
 #include "consumer/claim.hpp"
 #include "consumer/readiness.hpp"
@@ -210,7 +211,6 @@ void Consumer::Impl::watch() {
 /// What the events say is only where to look.
 void Consumer::Impl::look_at_events() {
   const detail::Events events = watcher_.collect();
-  for (const auto& [file, complete] : events.ready) offer(file, DT_UNKNOWN, complete);
   for (const std::string& file : events.delayed) {
     if (const auto delayed = detail::parse_delayed_name(file)) {
       next_due_ = std::min(next_due_.value_or(delayed->due), delayed->due);
@@ -223,6 +223,10 @@ void Consumer::Impl::look_at_events() {
     scan_needed_ = reap_needed_ = true;
     next_tick_ = {};
   }
+  // Should one of them throw, those behind it are found by a scan.
+  const bool scan_needed = std::exchange(scan_needed_, true);
+  for (const auto& [file, complete] : events.ready) offer(file, DT_UNKNOWN, complete);
+  scan_needed_ = scan_needed;
 }
 
 /// The work for all that is due now.
@@ -258,7 +262,10 @@ void Consumer::Impl::keep_up() {
 }
 
 void Consumer::Impl::scan() {
-  scan_needed_ = false;
+  // Should the look fail, it is to be made again, and what was seen is not to be served before what
+  // was not.
+  scan_needed_ = true;
+  window_filled_ = false;
   names_seen_ = races_lost_ = 0;
   taken_.clear();
   window_.clear();
@@ -268,6 +275,7 @@ void Consumer::Impl::scan() {
                            offer(entry.name, entry.type, /*complete=*/false);
                            return true;
                          });
+  scan_needed_ = false;
   window_filled_ = true;
 }
 

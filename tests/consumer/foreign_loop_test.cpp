@@ -2,6 +2,7 @@
 // something to take.
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -183,6 +184,21 @@ TEST_CASE("a loop that goes on after an error does not spin", "[consumer][loop]"
   sys.refuses = false;
   CHECK_FALSE(readable(fd));
   CHECK(readable(fd, kBeforeTick));
+  CHECK(drain(consumer) == std::vector<std::string>{"one"});
+}
+
+TEST_CASE("an event that could not be dealt with hides none of those behind it",
+          "[consumer][loop]") {
+  RealQueue queue;
+  RefusingSys sys;
+  Consumer consumer = queue.consumer(sys);
+  static_cast<void>(consumer.fd());
+  drain(consumer);
+  REQUIRE(::mkfifo(queue.path(Folder::ready, "pipe").c_str(), 0600) == 0);  // To go to bad/.
+  queue.put("one");
+  sys.refuses = true;
+  CHECK_THROWS_AS(consumer.try_take(), Error);
+  sys.refuses = false;
   CHECK(drain(consumer) == std::vector<std::string>{"one"});
 }
 

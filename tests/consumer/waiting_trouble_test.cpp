@@ -59,7 +59,35 @@ void flood(const RealQueue& queue) {
   }
 }
 
+/// Fails the next look at the directory `fails`.
+class FailingLook final : public ForwardingSys {
+ public:
+  FailingLook() : ForwardingSys{detail::real_sys()} {}
+  int fails = -1;
+
+ protected:
+  std::optional<SysResult> before(const CallInfo& info) override {
+    if (info.call != Call::openat || info.fd != fails) return std::nullopt;
+    fails = -1;
+    return SysResult::failure(EIO);
+  }
+};
+
 }  // namespace
+
+TEST_CASE("a look that failed is made again at the next call", "[consumer][waiting]") {
+  RealQueue queue;
+  queue.put("one");
+  FailingLook sys;
+  Consumer consumer = queue.consumer(sys);
+  static_cast<void>(consumer.fd());  // It watches: no event tells of what was there before.
+  sys.fails = consumer.queue().internals()->fd(Folder::ready);
+  CHECK(error_of([&] { return consumer.try_take(); }) == errno_code(EIO));
+  CHECK(sys.fails == -1);
+  auto claim = consumer.try_take();
+  REQUIRE(claim);
+  CHECK(claim->payload() == "one");
+}
 
 TEST_CASE("a file that is not finished keeps no consumer busy, however short settle is",
           "[consumer][waiting]") {
