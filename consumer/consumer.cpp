@@ -139,12 +139,14 @@ Consumer::Impl::Impl(Queue queue)
 
 std::optional<Claim> Consumer::Impl::try_take() {
   process_.require_own("take from", queue_.path().c_str());
+  if (readiness_) {
+    // Whoever goes on after an error is not to spin, neither on the timer nor on the events.
+    readiness_->ready_in(kPollTick);
+    look_at_events();
+  }
   open().durability().require_sound(queue_.path());
-  if (!readiness_) return take_now();
-  // Whoever goes on after an error is not to spin.
-  readiness_->ready_in(kPollTick);
   auto claim = take_now();
-  readiness_->ready_in(claim ? Duration{0} : until_next_look(Clock::now()));
+  if (readiness_) readiness_->ready_in(claim ? Duration{0} : until_next_look(Clock::now()));
   return claim;
 }
 

@@ -202,4 +202,18 @@ TEST_CASE("an event that could not be dealt with hides none of those behind it",
   CHECK(drain(consumer) == std::vector<std::string>{"one"});
 }
 
+TEST_CASE("a loop that goes on although the disk has failed does not spin", "[consumer][loop]") {
+  RealQueue queue;
+  Consumer consumer = queue.consumer();
+  const int fd = consumer.fd();
+  drain(consumer);
+  consumer.queue().internals()->durability().condemn();
+  queue.put("one");
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(readable(fd, kBeforeTick));
+    CHECK_THROWS_AS(consumer.try_take(), Error);
+    CHECK_FALSE(readable(fd));
+  }
+}
+
 }  // namespace spoolq::test
