@@ -34,6 +34,38 @@ TEST_CASE("a paused queue gives nothing and takes puts", "[consumer][pause]") {
   CHECK(consumer.try_take()->payload() == "two");
 }
 
+TEST_CASE("a consumer that watches the queue notices at once that it is paused",
+          "[consumer][pause]") {
+  RealQueue queue;
+  Consumer consumer = queue.consumer();
+  CHECK_FALSE(consumer.take(Duration{0}));
+  queue.put("hello");
+  queue.open().pause();
+  CHECK_FALSE(consumer.try_take());
+  SECTION("and that it goes on") {
+    queue.open().resume();
+    CHECK(consumer.try_take());
+  }
+  SECTION("and that somebody moved the file away, and back") {
+    std::filesystem::rename(queue.path() + "/paused", queue.around() / "paused");
+    CHECK(consumer.try_take());
+    std::filesystem::rename(queue.around() / "paused", queue.path() + "/paused");
+    CHECK_FALSE(consumer.try_take());
+  }
+}
+
+TEST_CASE("a consumer that does not watch notices at each look that the queue is paused",
+          "[consumer][pause]") {
+  RealQueue queue;
+  Consumer consumer = queue.consumer();
+  CHECK_FALSE(consumer.try_take());
+  queue.open().pause();
+  queue.put("hello");
+  CHECK_FALSE(consumer.try_take());
+  queue.open().resume();
+  CHECK(consumer.try_take());
+}
+
 TEST_CASE("whoever waits while a queue is paused wakes at resume", "[consumer][pause]") {
   RealQueue queue;
   queue.put("hello");
