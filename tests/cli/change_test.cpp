@@ -1,5 +1,6 @@
 // mv, purge, and retry of many: messages moved and removed by hand.
 #include <fmt/core.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <string>
@@ -113,13 +114,14 @@ TEST_CASE("mv into the same queue, or none, changes nothing", "[cli][mv]") {
 
 TEST_CASE("mv stops at the limits of the target, and the rest stays", "[cli][mv]") {
   const Queues queues;
-  for (int i = 0; i < 3; ++i) queues.put("x");
+  for (int i = 0; i < 4; ++i) queues.put("x");
   run_well({"config", queues.r, "max_messages=2"});
   const Outcome full = run({"mv", queues.q, queues.r, "--all"});
   CHECK(full.exit == 75);
   CHECK(full.out == "moved 2\n");
   CHECK(has(full.err, "max_messages is 2"));
-  CHECK(ids(queues.q, "ready").size() == 1);
+  CHECK(lines_of(full.err).size() == 1);  // Not asked again for each of the rest.
+  CHECK(ids(queues.q, "ready").size() == 2);
 }
 
 TEST_CASE("one message that is too large does not keep the others", "[cli][mv]") {
@@ -131,6 +133,24 @@ TEST_CASE("one message that is too large does not keep the others", "[cli][mv]")
   CHECK(outcome.exit == 65);
   CHECK(outcome.out == "moved 1\n");
   CHECK(run_well({"take", queues.r}) == "ok");
+}
+
+TEST_CASE("what is gone when its turn comes is passed over", "[cli][mv]") {
+  const Queues queues;
+  queues.put("x");
+  // Listed as a message by its name; it is no file, and goes to bad/ when it is looked at.
+  const std::string name = queues.q + "/failed/5.01935a7b-8c3d-7e21-9f4a-2b6c8d0e1f3a";
+  REQUIRE(::mkfifo(name.c_str(), 0600) == 0);
+  CHECK(run_well({"mv", queues.q, queues.r, "--all"}) == "moved 1");
+  CHECK(names_in(queues.q + "/bad").size() == 1);
+}
+
+TEST_CASE("of several errors the first is the exit code", "[cli][mv][rm]") {
+  const Queues queues;
+  const std::string claimed = queues.put("x");
+  run_well({"take", queues.q, "--hold"});
+  CHECK(run({"rm", queues.q, claimed, "no-such-id"}).exit == 72);
+  CHECK(run({"rm", queues.q, "no-such-id", claimed}).exit == 66);
 }
 
 TEST_CASE("mv works across file systems", "[cli][mv]") {

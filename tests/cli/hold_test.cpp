@@ -200,8 +200,9 @@ TEST_CASE("one claim that is lost does not keep the others from being finished",
   const Held first = hold(q);
   const Held second = hold(q);
   run_well({"ack", q, first.path});
-  CHECK(run({"ack", q, first.path, second.path}).exit == 72);
+  CHECK(run({"ack", q, first.path, second.path, "no-such-id"}).exit == 72);
   CHECK(run_well({"ls", q}).empty());
+  CHECK(run({"ack", q, "no-such-id", first.path}).exit == 66);
 }
 
 }  // namespace

@@ -118,6 +118,9 @@ TEST_CASE("a payload larger than max_size is refused with 65, the others are put
   CHECK(has(outcome.err, "large: "));
   CHECK(lines_of(outcome.out).size() == 1);
   CHECK(names_in(q + "/tmp").empty());
+  // Of several errors the first is the exit code.
+  CHECK(run({"put", q, scratch / "large", scratch / "missing"}).exit == 65);
+  CHECK(run({"put", q, scratch / "missing", scratch / "large"}).exit == 66);
 }
 
 TEST_CASE("each line is a message; an empty one too, the last needs no newline", "[cli][put]") {

@@ -101,8 +101,9 @@ TEST_CASE("a message whose reader does not read goes back at a signal", "[cli][t
   Running take{Invocation{.arguments = {"take", q}}};
   REQUIRE(take.read_line() == "\n");
   take.signal(SIGTERM);
+  // Before anybody reads on.
+  CHECK(eventually([&] { return names_in(q + "/new").size() == 1; }));
   CHECK(take.wait().exit == 128 + SIGTERM);
-  CHECK(run_well({"ls", q, "--state=ready", "-q"}).size() == 36);
 }
 
 TEST_CASE("a message that could not be written whole stays", "[cli][take]") {
@@ -166,6 +167,30 @@ TEST_CASE("a file left by a death before the ack stands for its message", "[cli]
   CHECK(run_well({"take", q, "-o", scratch / "out"}) == scratch / ("out/" + id));
   CHECK(names_in(scratch / "out").size() == 1);
   CHECK_FALSE(std::filesystem::exists(scratch / ("out/.spoolq-" + id + ".tmp")));
+}
+
+TEST_CASE("a file that a death left stands for its message under any name", "[cli][take]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  std::filesystem::create_directory(scratch / "out");
+  run_well({"put", q, "--name=report"}, "payload");
+  const std::string held = run_well({"take", q, "--hold"});
+  run_well({"release", q, held.substr(37)});
+  write_file(scratch / "out/report", "payload");
+  CHECK(run_well({"take", q, "-o", scratch / "out", "--name-as={name}"}) == scratch / "out/report");
+  CHECK(names_in(scratch / "out").size() == 1);
+}
+
+TEST_CASE("a file of the message's name and size with other content is another file",
+          "[cli][take]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  std::filesystem::create_directory(scratch / "out");
+  const std::string id = run_well({"put", q}, "payload");
+  write_file(scratch / ("out/" + id), "PAYLOAD");
+  CHECK(run_well({"take", q, "-o", scratch / "out"}) == scratch / ("out/" + id + ".1"));
+  CHECK(read_file(scratch / ("out/" + id)) == "PAYLOAD");
+  CHECK(read_file(scratch / ("out/" + id + ".1")) == "payload");
 }
 
 TEST_CASE("a message's fields cannot leave the folder or hide the file", "[cli][take]") {
@@ -238,6 +263,36 @@ TEST_CASE("a payload larger than memory should hold goes through", "[cli][take]"
   payload.back() = 'z';
   run_well({"put", q}, payload);
   CHECK(run({"take", q}).out == payload);
+}
+
+TEST_CASE("after part of a damaged payload nothing else is written", "[cli][take]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  std::string payload(17 << 20, 'x');  // Too large to be verified before it is written.
+  run_well({"put", q}, payload);
+  payload.back() = 'y';
+  write_file(only_file(q), payload);
+  const std::string next = run_well({"put", q}, "next");
+  const Outcome outcome = run({"take", q, "-n", "0"});
+  CHECK(outcome.exit == 65);
+  CHECK_FALSE(outcome.out.ends_with("next"));
+  CHECK(run_well({"ls", q, "-q"}) == next);
+}
+
+TEST_CASE("a signal that the caller ignores does not end take --wait", "[cli][take]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  run_well({"put", q}, "one");
+  Running take{
+      Invocation{.arguments = {"-c", "trap '' INT; exec \"$0\" take \"$1\" --wait -n 2 --lines",
+                               program_path(), q},
+                 .program = "/bin/sh"}};
+  CHECK(take.read_line() == "one\n");
+  take.signal(SIGINT);
+  run_well({"put", q}, "two");
+  const Outcome outcome = take.wait();
+  CHECK(outcome.exit == 0);
+  CHECK(outcome.out == "two\n");
 }
 
 TEST_CASE("options of take that do not go together are refused", "[cli][take]") {
