@@ -1,20 +1,16 @@
 // Looking at a queue with very many messages: which system calls it takes, counted by strace.
-//
-// A program of its own, because it ends with exit code 77 where strace cannot be used.
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <regex>
 #include <string>
 #include <vector>
 
+#include "tests/cli/traced.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/program.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace spoolq::test {
@@ -27,18 +23,6 @@ constexpr std::size_t kMessages = 20'000;
 constexpr std::size_t kMessages = 200'000;
 #endif
 constexpr std::chrono::seconds kTimeMax{120};
-
-constexpr const char* kStrace = "/usr/bin/strace";
-
-/// Ends the test as skipped where strace is missing or may not trace. Before anything is made,
-/// because nothing is tidied up then.
-void require_strace() {
-  const Outcome probe = run(Invocation{.arguments = {"-c", "-f", "/bin/true"}, .program = kStrace});
-  if (probe.exit == 0) return;
-  fmt::print("skipped: strace {}\n", probe.exit == 127 ? "is not installed" : "may not trace here");
-  std::fflush(stdout);
-  std::_Exit(77);
-}
 
 /// A queue with that many ready messages. They are made without the program, which would sync each.
 std::string large_queue(const MemoryDirectory& directory, std::size_t count) {
