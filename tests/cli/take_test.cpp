@@ -3,6 +3,8 @@
 
 #include <csignal>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/support/catch.hpp"
@@ -104,6 +106,28 @@ TEST_CASE("a message whose reader does not read goes back at a signal", "[cli][t
   // Before anybody reads on.
   CHECK(eventually([&] { return names_in(q + "/new").size() == 1; }));
   CHECK(take.wait().exit == 128 + SIGTERM);
+}
+
+TEST_CASE("a signal ends the wait for a pipe that is full", "[cli][take]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  constexpr std::size_t kMessages = 200;
+  std::string lines;
+  for (std::size_t i = 0; i < kMessages; ++i) lines += std::string(1000, 'x') + "\n";
+  run_well({"put", q, "--each-line", "--sync=none"}, lines);
+  Running take{Invocation{.arguments = {"take", q, "-n", "0", "--lines", "--ack=none"}}};
+  // Nobody reads: some fit into the pipe, and the next one finds no room for its first byte.
+  std::size_t left = kMessages;
+  REQUIRE(eventually([&] {
+    const std::size_t before = std::exchange(left, names_in(q + "/new").size());
+    std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    return left < kMessages && left == before && names_in(q + "/cur").size() == 1;
+  }));
+  take.signal(SIGTERM);
+  CHECK(eventually([&] { return names_in(q + "/cur").empty(); }));
+  const Outcome outcome = take.wait();
+  CHECK(outcome.exit == 128 + SIGTERM);
+  CHECK(lines_of(outcome.out).size() + left + 1 == kMessages);
 }
 
 TEST_CASE("a message that could not be written whole stays", "[cli][take]") {
