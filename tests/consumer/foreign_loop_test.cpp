@@ -11,6 +11,7 @@
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/child_process.hpp"
+#include "tests/support/errors.hpp"
 
 namespace spoolq::test {
 namespace {
@@ -106,6 +107,16 @@ TEST_CASE("a put, a due message and a dead consumer make the descriptor readable
     }
     CHECK(taken == std::vector<std::string>{"left"});
   }
+  SECTION("a queue that goes on after a pause") {
+    queue.open().pause();
+    drain(consumer);
+    queue.put("waits");
+    CHECK(drain(consumer).empty());
+    REQUIRE_FALSE(readable(fd));
+    queue.open().resume();
+    REQUIRE(readable(fd, kBeforeTick));
+    CHECK(drain(consumer) == std::vector<std::string>{"waits"});
+  }
   SECTION("nothing, and upkeep is due in the end") { CHECK(readable(fd, milliseconds{6000})); }
 }
 
@@ -185,6 +196,23 @@ TEST_CASE("a loop that goes on after an error does not spin", "[consumer][loop]"
   CHECK_FALSE(readable(fd));
   CHECK(readable(fd, kBeforeTick));
   CHECK(drain(consumer) == std::vector<std::string>{"one"});
+}
+
+TEST_CASE("a forked child leaves the descriptor to its parent", "[consumer][loop][fork]") {
+  RealQueue queue;
+  std::optional<Consumer> consumer{queue.consumer()};
+  const int fd = consumer->fd();
+  drain(*consumer);
+  ChildProcess child{[&] {
+    const bool foreign = error_of([&] { return consumer->fd(); }) == errc::foreign_process;
+    consumer.reset();
+    return foreign ? 0 : 1;
+  }};
+  CHECK(child.wait() == 0);
+  CHECK_FALSE(readable(fd));
+  queue.put("one");
+  REQUIRE(readable(fd, kBeforeTick));
+  CHECK(drain(*consumer) == std::vector<std::string>{"one"});
 }
 
 TEST_CASE("an event that could not be dealt with hides none of those behind it",
