@@ -114,7 +114,7 @@ TEST_CASE("a message that we may not read is left, reported once, and the rest i
     started.send("+");
     static_cast<void>(planted.receive(1));
     Producer{queue.path()}.put("hello");
-    auto claim = consumer.take(kBeforeTick);
+    auto claim = take_before_tick(consumer);
     if (!claim || claim->payload() != "hello") return "not delivered";
     claim->ack();
     if (consumer.take(Duration{300})) return "taken";
@@ -147,7 +147,7 @@ TEST_CASE("what a sticky folder keeps from us is left, reported once, and the re
     Consumer consumer{queue.path(), lines.handler()};
     for (int i = 0; i < 3; ++i) {
       Producer{queue.path()}.put("hello");
-      auto claim = consumer.take(kBeforeTick);
+      auto claim = take_before_tick(consumer);
       if (!claim || claim->payload() != "hello") return "not delivered";
       claim->ack();
     }

@@ -75,7 +75,7 @@ TEST_CASE("in a forked child an inherited consumer and claim throw, and spoil no
   // The parent still wakes, by an event.
   const pid_t self = this_thread();
   ChildProcess other{[&] { return when_waiting(self, [&] { queue.put("again"); }) ? 0 : 1; }};
-  auto again = consumer->take(kBeforeTick);
+  auto again = take_before_tick(*consumer);
   REQUIRE(again);
   CHECK(again->payload() == "again");
   CHECK(other.wait() == 0);
@@ -106,7 +106,7 @@ TEST_CASE("a dead parent's claim is taken back though its child lives", "[consum
   Consumer consumer = queue.consumer();
   CHECK_FALSE(consumer.take(Duration{0}));
   parent.kill();
-  auto claim = consumer.take(kBeforeTick);
+  auto claim = take_before_tick(consumer);
   CHECK(::kill(std::stoi(pid), 0) == 0);
   ::kill(std::stoi(pid), SIGKILL);
   REQUIRE(claim);

@@ -73,7 +73,7 @@ TEST_CASE("whoever waits while a queue is paused wakes at resume", "[consumer][p
   Consumer consumer = queue.consumer();
   const pid_t self = this_thread();
   ChildProcess other{[&] { return when_waiting(self, [&] { queue.open().resume(); }) ? 0 : 1; }};
-  auto claim = consumer.take(kBeforeTick);
+  auto claim = take_before_tick(consumer);
   CHECK(other.wait() == 0);
   REQUIRE(claim);
   CHECK(claim->payload() == "hello");

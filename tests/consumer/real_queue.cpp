@@ -11,6 +11,13 @@
 
 namespace spoolq::test {
 
+std::optional<Claim> take_before_tick(Consumer& consumer) {
+  const auto begin = std::chrono::steady_clock::now();
+  auto claim = consumer.take(kLong);
+  if (std::chrono::steady_clock::now() - begin >= kBeforeTick) claim.reset();
+  return claim;
+}
+
 RealQueue::RealQueue(const std::vector<SettingChange>& settings) : path_{scratch_ / "queue"} {
   static_cast<void>(Queue::init(path_, settings));
 }

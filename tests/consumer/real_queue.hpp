@@ -7,6 +7,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,10 @@ namespace spoolq::test {
 inline constexpr Duration kBeforeTick{3000};
 /// For what only has to come.
 inline constexpr Duration kLong{20'000};
+
+/// The message that comes within kBeforeTick. The limit of the wait is longer: a take() that ends
+/// by its limit looks once more before it does, and would find what it has slept over.
+std::optional<Claim> take_before_tick(Consumer& consumer);
 
 class RealQueue {
  public:

@@ -220,7 +220,7 @@ TEST_CASE("a consumer that is stopped keeps its claim", "[consumer][several][dea
   CHECK(queue.count(Folder::claimed) == 1);
   SECTION("until it is killed") {
     holder.kill();
-    const auto claim = consumer.take(kBeforeTick);
+    const auto claim = take_before_tick(consumer);
     REQUIRE(claim);
     CHECK(claim->info().attempts == 2);
   }
@@ -245,7 +245,7 @@ TEST_CASE("a message whose consumers die fails after the last attempt",
     CHECK(taken.receive(1) == std::to_string(attempt));
     CHECK(victim.wait() == 128 + SIGKILL);
   }
-  auto claim = watching.take(kBeforeTick);
+  auto claim = take_before_tick(watching);
   REQUIRE(claim);
   CHECK(claim->payload() == "sound");
   claim->ack();

@@ -184,7 +184,7 @@ TEST_CASE("a file written in place is taken when its writer has closed it and it
   CHECK_FALSE(consumer.take(Duration{500}));
   CHECK(::write(writer, "lo", 2) == 2);
   ::close(writer);
-  auto claim = consumer.take(kBeforeTick);
+  auto claim = take_before_tick(consumer);
   REQUIRE(claim);
   CHECK(claim->payload() == "hello");
 }
@@ -210,7 +210,7 @@ TEST_CASE("a file's id is that of the whole file, though it was first seen half 
   CHECK(eventually(
       [&] { return fs::file_time_type::clock::now() - written > std::chrono::milliseconds{100}; }));
   ours->ack();
-  auto claim = consumer.take(kBeforeTick);
+  auto claim = take_before_tick(consumer);
   REQUIRE(claim);
   CHECK(claim->id() == before.front().id);
 }
@@ -221,7 +221,7 @@ TEST_CASE("an empty file is a message once it has content", "[consumer][strange]
   write_file(queue.path(Folder::ready, "flag"), "");
   CHECK_FALSE(consumer.take(Duration{300}));
   write_file(queue.path(Folder::ready, "flag"), "hello");
-  auto claim = consumer.take(kBeforeTick);
+  auto claim = take_before_tick(consumer);
   REQUIRE(claim);
   CHECK(claim->payload() == "hello");
 }
@@ -240,7 +240,7 @@ TEST_CASE("a message shorter than its name waits for its writer, uncounted",
   CHECK(queue.count(Folder::bad) == 0);
   CHECK(::write(writer, "lo", 2) == 2);
   ::close(writer);
-  auto claim = consumer.take(kBeforeTick);
+  auto claim = take_before_tick(consumer);
   REQUIRE(claim);
   CHECK(claim->payload() == "hello");
   CHECK(claim->info().attempts == 1);

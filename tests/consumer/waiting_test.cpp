@@ -17,12 +17,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-/// Runs `act` in another process as soon as this thread sleeps in the event loop, and waits up to
-/// kBeforeTick for a message meanwhile.
+/// Runs `act` in another process as soon as this thread sleeps in the event loop; the message that
+/// comes within kBeforeTick.
 std::optional<Claim> take_while(Consumer& consumer, const std::function<void()>& act) {
   const pid_t self = this_thread();
   ChildProcess other{[&] { return when_waiting(self, act) ? 0 : 1; }};
-  auto claim = consumer.take(kBeforeTick);
+  auto claim = take_before_tick(consumer);
   if (other.wait() != 0) throw std::runtime_error{"nobody was seen waiting"};
   return claim;
 }
@@ -115,7 +115,7 @@ TEST_CASE("a put after any call that a waiting consumer makes is not slept over"
     // For the last round, in which the consumer sleeps before it has made so many calls.
     const pid_t self = this_thread();
     ChildProcess end{[&] { return when_waiting(self, [&] { queue.put("the end"); }) ? 0 : 1; }};
-    const auto claim = consumer.take(kBeforeTick);
+    const auto claim = take_before_tick(consumer);
     fired = sys.fired();
     CAPTURE(nth, fired);
     REQUIRE(claim);
@@ -145,7 +145,7 @@ TEST_CASE("a put at any moment of a wait is not slept over", "[consumer][waiting
   }};
   int slept_over = 0;
   for (int i = 0; i < kMessages; ++i) {
-    auto claim = consumer.take(kBeforeTick);
+    auto claim = take_before_tick(consumer);
     if (!claim) {
       ++slept_over;
       claim = consumer.take(kLong);
@@ -310,7 +310,7 @@ TEST_CASE("a delayed message comes when it is due", "[consumer][waiting][due]") 
   std::optional<Claim> claim;
   SECTION("put before the wait") {
     queue.put("hello", later);
-    claim = consumer.take(kBeforeTick);
+    claim = take_before_tick(consumer);
   }
   SECTION("put while a consumer waits") {
     claim = take_while(consumer, [&] { queue.put("hello", later); });
@@ -318,7 +318,7 @@ TEST_CASE("a delayed message comes when it is due", "[consumer][waiting][due]") 
   SECTION("released with a delay") {
     queue.put("hello");
     consumer.take(Duration{0})->release(later.delay);
-    claim = consumer.take(kBeforeTick);
+    claim = take_before_tick(consumer);
   }
   REQUIRE(claim);
   const auto now = std::chrono::system_clock::now();
@@ -331,7 +331,7 @@ TEST_CASE("the end of a detached claim wakes a consumer that waits", "[consumer]
   Consumer holder = queue.consumer();
   holder.try_take()->detach(milliseconds{300});
   Consumer consumer = queue.consumer();
-  const auto claim = consumer.take(kBeforeTick);
+  const auto claim = take_before_tick(consumer);
   REQUIRE(claim);
   CHECK(claim->info().attempts == 2);
 }

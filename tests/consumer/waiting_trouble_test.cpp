@@ -98,7 +98,7 @@ TEST_CASE("a file that is not finished keeps no consumer busy, however short set
   CHECK_FALSE(consumer.take(Duration{1000}));
   CHECK(sys.total() < 1000);
   write_file(queue.path(Folder::ready, "report.txt"), "finished");
-  CHECK(consumer.take(kBeforeTick));
+  CHECK(take_before_tick(consumer));
 }
 
 TEST_CASE("a folder that is gone is an error, not a lost race for every message",
@@ -126,7 +126,7 @@ TEST_CASE("a consumer that waits gets the claim of one that was killed",
   const pid_t self = this_thread();
   const pid_t victim = holder.process().pid();
   ChildProcess killer{[&] { return when_waiting(self, [&] { ::kill(victim, SIGKILL); }) ? 0 : 1; }};
-  auto claim = consumer.take(kBeforeTick);
+  auto claim = take_before_tick(consumer);
   CHECK(killer.wait() == 0);
   REQUIRE(claim);
   CHECK(claim->payload() == "hello");
@@ -171,7 +171,7 @@ TEST_CASE("a queue that is renamed while a consumer waits goes on", "[consumer][
                ? 0
                : 1;
   }};
-  auto claim = consumer.take(kBeforeTick);
+  auto claim = take_before_tick(consumer);
   CHECK(other.wait() == 0);
   REQUIRE(claim);
   CHECK(claim->payload() == "hello");
@@ -188,10 +188,10 @@ TEST_CASE("nothing is lost when the kernel drops events", "[consumer][waiting][o
   PutOptions later;
   later.delay = Duration{100};
   queue.put("later", later);
-  const auto first = consumer.take(kBeforeTick);
+  const auto first = take_before_tick(consumer);
   CHECK(queue.log.has("overflow"));
   REQUIRE(first);
-  const auto second = consumer.take(kBeforeTick);
+  const auto second = take_before_tick(consumer);
   CHECK(second);
 }
 
@@ -204,7 +204,7 @@ TEST_CASE("a death whose event was dropped is noticed", "[consumer][waiting][ove
   CHECK_FALSE(consumer.take(Duration{0}));
   flood(queue);
   holder.process().kill();
-  CHECK(consumer.take(kBeforeTick));
+  CHECK(take_before_tick(consumer));
 }
 
 TEST_CASE("without inotify a consumer looks at intervals", "[consumer][waiting]") {
@@ -227,7 +227,7 @@ TEST_CASE("without inotify a consumer looks at intervals", "[consumer][waiting]"
     Consumer consumer = queue.consumer();
     const pid_t self = this_thread();
     std::thread producer{[&] { when_waiting(self, [&] { queue.put("hello"); }); }};
-    const auto claim = consumer.take(kBeforeTick);
+    const auto claim = take_before_tick(consumer);
     producer.join();
     report.send(queue.log.has("looking at intervals instead") ? "reported," : "silent,");
     report.send(claim ? "taken" : "nothing");
