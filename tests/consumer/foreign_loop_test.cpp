@@ -59,8 +59,23 @@ TEST_CASE("the descriptor of a consumer is readable until try_take gives nothing
   REQUIRE(readable(fd));
   CHECK(consumer.try_take()->payload() == "one");  // And gives it back.
   CHECK(readable(fd));
+  auto claim = consumer.try_take();
+  REQUIRE(claim);
+  claim->ack(Sync::none);  // Which is no event.
+  CHECK(readable(fd));
+  CHECK(drain(consumer) == std::vector<std::string>{"two"});
+  // Nor a moment later: there is nothing to look at again.
+  CHECK_FALSE(readable(fd, milliseconds{1500}));
+}
+
+TEST_CASE("what an event tells does not overtake what was there before the watch",
+          "[consumer][loop][order]") {
+  RealQueue queue;
+  queue.put("one");
+  Consumer consumer = queue.consumer();
+  static_cast<void>(consumer.fd());
+  queue.put("two");
   CHECK(drain(consumer) == std::vector<std::string>{"one", "two"});
-  CHECK_FALSE(readable(fd));
 }
 
 TEST_CASE("a put, a due message and a dead consumer make the descriptor readable",
