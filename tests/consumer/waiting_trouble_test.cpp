@@ -59,18 +59,26 @@ void flood(const RealQueue& queue) {
   }
 }
 
-/// Fails the next look at the directory `fails`.
+/// Fails the next look at the directory `fails` after `names_read` reads of names.
 class FailingLook final : public ForwardingSys {
  public:
-  FailingLook() : ForwardingSys{detail::real_sys()} {}
+  explicit FailingLook(int names_read) : ForwardingSys{detail::real_sys()}, reads_{names_read} {}
   int fails = -1;
 
  protected:
   std::optional<SysResult> before(const CallInfo& info) override {
-    if (info.call != Call::openat || info.fd != fails) return std::nullopt;
-    fails = -1;
+    if (info.call != Call::getdents64 || info.fd != looked_at_ || reads_-- > 0) return std::nullopt;
+    looked_at_ = fails = -1;
     return SysResult::failure(EIO);
   }
+  SysResult after(const CallInfo& info, SysResult result) override {
+    if (fails >= 0 && info.call == Call::openat && info.fd == fails) looked_at_ = result.fd();
+    return result;
+  }
+
+ private:
+  int reads_;
+  int looked_at_ = -1;
 };
 
 }  // namespace
@@ -78,7 +86,7 @@ class FailingLook final : public ForwardingSys {
 TEST_CASE("a look that failed is made again at the next call", "[consumer][waiting]") {
   RealQueue queue;
   queue.put("one");
-  FailingLook sys;
+  FailingLook sys{0};
   Consumer consumer = queue.consumer(sys);
   static_cast<void>(consumer.fd());  // It watches: no event tells of what was there before.
   sys.fails = consumer.queue().internals()->fd(Folder::ready);
@@ -87,6 +95,28 @@ TEST_CASE("a look that failed is made again at the next call", "[consumer][waiti
   auto claim = consumer.try_take();
   REQUIRE(claim);
   CHECK(claim->payload() == "one");
+}
+
+TEST_CASE("what a look saw before it failed is not served out of order", "[consumer][waiting]") {
+  RealQueue queue;
+  // More than the window holds, and several reads of names for each look.
+  constexpr int kMessages = 3000;
+  for (int i = 0; i < kMessages; ++i) queue.put(std::to_string(i));
+  FailingLook sys{1};
+  Consumer consumer = queue.consumer(sys);
+  bool failed = false;
+  for (int i = 0; i < kMessages; ++i) {
+    if (i == 100) sys.fails = consumer.queue().internals()->fd(Folder::ready);
+    std::optional<Claim> claim;
+    if (error_of([&] { claim = consumer.try_take(); })) {
+      failed = true;
+      claim = consumer.try_take();
+    }
+    REQUIRE(claim);
+    REQUIRE(claim->payload() == std::to_string(i));
+    claim->ack(Sync::none);
+  }
+  CHECK(failed);
 }
 
 TEST_CASE("a file that is not finished keeps no consumer busy, however short settle is",
