@@ -56,6 +56,11 @@ void Durability::sync_changed(std::initializer_list<Folder> folders) {
 void Durability::sync_all() {
   require_sound(folders_.path());
   sync_file_system();
+  // As after the fsync of a folder: a file system that has shut down may let a sync succeed.
+  struct stat status = {};
+  if (const auto result = sys_.fstat(folders_.root(), status); !result.ok()) {
+    fail(result.error(), "stat", folders_.path());
+  }
 }
 
 void Durability::require_sound(const std::string& path) const {

@@ -101,9 +101,9 @@ TEST_CASE("a message is due at its time, not before", "[queue][upkeep][due]") {
 TEST_CASE("a delayed message that has expired fails when it is due", "[queue][upkeep][due]") {
   World world;
   PutOptions options = delayed(minutes{10});
-  options.time_to_live = minutes{5};
+  options.time_to_live = minutes{11};
   put(world.queue, "x", options);
-  world.disk.advance(minutes{11});
+  world.disk.advance(minutes{12});
   detail::move_due(*world.queue);
   CHECK(reason_of(world, only(*world.queue, State::failed)).text.find("expired") !=
         std::string::npos);
