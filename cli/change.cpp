@@ -130,6 +130,7 @@ int run(const MoveArguments& arguments, Console& console) {
   if (!arguments.ids.empty()) {
     if (arguments.dry_run) {
       std::vector<MessageInfo> found;
+      found.reserve(arguments.ids.size());
       for (const std::string& id : arguments.ids) {
         found.push_back(find_message(queue, id, arguments.selection.states));
       }

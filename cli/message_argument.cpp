@@ -81,12 +81,12 @@ std::string as_spelled(const std::string& text) {
 }  // namespace
 
 MessageInfo find_message(const Queue& queue, const std::string& text,
-                         const std::vector<State>& allowed) {
-  std::vector<State> states = allowed;
+                         const std::vector<State>& states) {
+  std::vector<State> considered = states;
   // The oldest of what is still to be done, whatever the verb.
-  if (text.starts_with('@')) std::erase(states, State::done);
+  if (text.starts_with('@')) std::erase(considered, State::done);
   try {
-    return queue.find(id_in_path(text).value_or(as_spelled(text)), states);
+    return queue.find(id_in_path(text).value_or(as_spelled(text)), considered);
   } catch (const Error& error) {
     if (error.code() == errc::no_such_message) {
       if (const auto words = wrong_state(queue, text, states)) throw Failure{kExitNotFound, *words};

@@ -216,8 +216,8 @@ class Source {
     const int fd = ::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd >= 0) return fd;
     const int error = errno;
-    SourceFailure failure = source_failure(error, name);
-    if (error != ENOENT || name.find('/') != std::string::npos) throw failure;
+    if (error != ENOENT || name.find('/') != std::string::npos) throw source_failure(error, name);
+    const SourceFailure failure = source_failure(error, name);
     throw SourceFailure{failure.code(),
                         fmt::format("{}. A message itself goes to standard input", failure.what())};
   }

@@ -32,7 +32,7 @@ Readiness::~Readiness() {
   ::close(epoll_);
 }
 
-void Readiness::ready_in(Duration span) {
+void Readiness::ready_in(Duration span) const {
   // A timer of nothing would be switched off; setting it also ends an earlier readiness.
   const auto time = std::max(std::chrono::nanoseconds{span}, std::chrono::nanoseconds{1});
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time);

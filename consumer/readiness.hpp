@@ -17,7 +17,7 @@ class Readiness {
 
   [[nodiscard]] int fd() const { return epoll_; }
   /// Readable after `span`, or at once for none, until this is called again.
-  void ready_in(Duration span);
+  void ready_in(Duration span) const;
 
  private:
   int epoll_ = -1;

@@ -150,7 +150,10 @@ void PendingMessage::create_file() {
   const std::string file = fmt::format("{}.{}", name.priority, name.id.to_string());
   for (int i = 0; i < kCreationsMax; ++i) {
     fd_ = LockFd{sys, [&] { return sys.openat(tmp, file.c_str(), kFlags, 0600); }};
-    if (fd_.error() == EEXIST && remove_leftover(file)) continue;
+    if (fd_.error() == EEXIST) {
+      if (remove_leftover(file)) continue;
+      throw_errno(EAGAIN, "create", queue_.path(Folder::tmp, file), "somebody else copies it");
+    }
     if (fd_.error() != 0) throw_errno(fd_.error(), "create", queue_.path(Folder::tmp, file));
     file_ = file;
     try {
