@@ -256,7 +256,7 @@ TEST_CASE("what could never be delivered is refused", "[cli][put]") {
   run_well({"init", scratch / "q"});
   CHECK(run({"put", scratch / "q", "--ttl=0"}, "x").exit == 65);
   CHECK(run({"put", scratch / "q", "--ttl=1m", "--delay=1h"}, "x").exit == 65);
-  CHECK(run({"put", scratch / "q", "--ttl=1m", "--at=+1m"}, "x").exit == 65);
+  CHECK(run({"put", scratch / "q", "--ttl=1m", "--at=+2m"}, "x").exit == 65);
   run_well({"put", scratch / "q", "--ttl=2h", "--delay=1h"}, "x");
 }
 
