@@ -7,7 +7,6 @@
 //   4. syncfs: the names are on disk too. Print the ids.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -187,21 +186,14 @@ class Source {
 
   /// The next bytes; none at the end.
   std::string_view read() {
-    if (publisher_.waits()) {
-      struct pollfd ready = {.fd = file_.get(), .events = POLLIN, .revents = 0};
-      if (::poll(&ready, 1, kIdleMilliseconds) == 0) publisher_.flush();
-    }
+    if (publisher_.waits() && !wait_for_input(file_.get(), kIdleMilliseconds)) publisher_.flush();
     while (true) {
-      // The draft in hand removes its file.
-      if (const int signal = stop_signal(); signal != 0) throw Interrupted{signal};
+      // When a signal ends the wait, the draft in hand removes its file.
+      wait_for_input(file_.get(), -1);
       const ssize_t count = ::read(file_.get(), buffer_.data(), buffer_.size());
       if (count >= 0) return {buffer_.data(), static_cast<std::size_t>(count)};
-      if (errno == EAGAIN) {
-        struct pollfd ready = {.fd = file_.get(), .events = POLLIN, .revents = 0};
-        static_cast<void>(::poll(&ready, 1, -1));
-      } else if (errno != EINTR) {
-        throw source_failure(errno, shown());
-      }
+      // Whoever started us made the pipe so that it does not block, and another reader was first.
+      if (errno != EINTR && errno != EAGAIN) throw source_failure(errno, shown());
     }
   }
 

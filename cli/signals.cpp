@@ -1,9 +1,14 @@
 // Stopping on INT and TERM.
 #include "cli/signals.hpp"
 
-#include <atomic>
-#include <csignal>
+#include <poll.h>
 
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+
+#include "cli/print.hpp"
 #include "spoolq/consumer.hpp"
 
 namespace spoolq::cli {
@@ -35,6 +40,27 @@ void install(int signal) {
 }  // namespace
 
 int stop_signal() { return received.load(); }
+
+bool wait_for_input(int fd, int milliseconds) {
+  // Between the look at the signal and the wait none may come: it would not end the wait.
+  sigset_t stops{};
+  sigset_t before{};
+  ::sigemptyset(&stops);
+  ::sigaddset(&stops, SIGINT);
+  ::sigaddset(&stops, SIGTERM);
+  ::pthread_sigmask(SIG_BLOCK, &stops, &before);
+  struct pollfd ready = {.fd = fd, .events = POLLIN, .revents = 0};
+  const timespec limit = {.tv_sec = milliseconds / 1000,
+                          .tv_nsec = (milliseconds % 1000) * 1'000'000L};
+  int count = -1;
+  while (count < 0 && stop_signal() == 0) {
+    count = ::ppoll(&ready, 1, milliseconds < 0 ? nullptr : &limit, &before);
+    if (count < 0 && errno != EINTR) count = 1;  // The read tells what is wrong.
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (const int signal = stop_signal(); signal != 0) throw Interrupted{signal};
+  return count > 0;
+}
 
 StopOnSignals::StopOnSignals(Consumer* consumer) {
   stopped.store(consumer);

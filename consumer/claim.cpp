@@ -5,6 +5,7 @@
 
 #include <array>
 #include <functional>
+#include <utility>
 
 #include "queue/attributes.hpp"
 #include "queue/listing.hpp"
@@ -19,6 +20,16 @@ namespace detail {
 
 std::string ConsumerIdentity::next_claim() {
   return fmt::format("{}.{:x}", registration_.consumer(), ++claims_);
+}
+
+void ConsumerIdentity::abandon(StoredMessage message) {
+  const std::lock_guard lock{abandoned_mutex_};
+  abandoned_.push_back(std::move(message));
+}
+
+std::vector<StoredMessage> ConsumerIdentity::take_abandoned() {
+  const std::lock_guard lock{abandoned_mutex_};
+  return std::exchange(abandoned_, {});
 }
 
 }  // namespace detail
@@ -42,6 +53,7 @@ Claim::Impl::~Impl() {
     // A lost claim is somebody else's message by now: nothing to give back.
     if (error.code() != errc::claim_lost) {
       queue().log(LogLevel::warning, detail::escaped(error.what()));
+      identity_->abandon(message_);
     }
     if (held_) over();
   }
@@ -99,7 +111,12 @@ void Claim::Impl::verify() {
     detail::unclaim(queue(), message_, detail::format_name(name));
     detail::throw_errc(errc::damaged, "read", damaged, *mismatch + "; still being written");
   }
-  detail::quarantine(queue(), Folder::claimed, message_.file, *mismatch);
+  try {
+    detail::quarantine(queue(), Folder::claimed, message_.file, *mismatch);
+  } catch (const Error&) {
+    identity_->abandon(message_);
+    throw;
+  }
   detail::throw_errc(errc::damaged, "read", damaged, *mismatch + "; it is in bad/ now");
 }
 

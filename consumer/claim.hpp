@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "queue/liveness.hpp"
 #include "queue/open_queue.hpp"
@@ -31,11 +33,19 @@ class ConsumerIdentity {
   void claim_ends() { --held_; }
   [[nodiscard]] bool holds_claims() const { return held_ > 0; }
 
+  /// Keeps a claim that is over and could not be given back: nobody else may take it back as long
+  /// as we live. Any thread.
+  void abandon(StoredMessage message);
+  /// Gives all of them out, to be tried again.
+  std::vector<StoredMessage> take_abandoned();
+
  private:
   std::shared_ptr<OpenQueue> queue_;
   Registration registration_;
   std::atomic<std::uint32_t> claims_{0};
   std::atomic<int> held_{0};
+  std::mutex abandoned_mutex_;
+  std::vector<StoredMessage> abandoned_;
 };
 
 }  // namespace detail

@@ -91,6 +91,7 @@ class [[gnu::visibility("hidden")]] Consumer::Impl {
   void watch();
   void look_at_events();
   void keep_up();
+  void give_back_abandoned();
   void scan();
   void offer(std::string_view file, unsigned char type, bool complete);
   std::optional<Claim> claim_next();
@@ -240,6 +241,7 @@ void Consumer::Impl::keep_up() {
     scan_needed_ = reap_needed_ = true;
     open().refresh_settings();
     window_.set_strict(open().settings()->strict_order);
+    give_back_abandoned();
   }
   if (tick || !watcher_.watching()) paused_ = detail::is_paused(open());
   if (window_.readmit(now)) scan_needed_ = true;
@@ -260,6 +262,18 @@ void Consumer::Impl::keep_up() {
     detail::sweep(open());
     detail::prune_done(open());
     detail::restock(open());
+  }
+}
+
+/// Claims that could not be given back when they ended. We live, so nobody else will do it.
+void Consumer::Impl::give_back_abandoned() {
+  for (StoredMessage& message : identity_->take_abandoned()) {
+    try {
+      static_cast<void>(detail::take_back(open(), message, "it could not be given back"));
+    } catch (const Error& error) {
+      open().warn_once(message.file, detail::escaped(error.what()));
+      identity_->abandon(std::move(message));
+    }
   }
 }
 

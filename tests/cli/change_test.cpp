@@ -280,7 +280,7 @@ TEST_CASE("a message is named by the path of its file too", "[cli][selectors]") 
   run_well({"ack", queues.q, held});
 }
 
-TEST_CASE("-n chooses the first of all", "[cli][selectors]") {
+TEST_CASE("with -n the first of all are chosen", "[cli][selectors]") {
   const Queues queues;
   const std::string one = queues.put("1");
   queues.put("2");

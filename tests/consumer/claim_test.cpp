@@ -269,4 +269,33 @@ TEST_CASE("a claim that is undone was no attempt", "[consumer][claim]") {
   }
 }
 
+TEST_CASE("a claim that cannot be given back at its end is given back later", "[consumer][claim]") {
+  World world;
+  class Refusing final : public ForwardingSys {
+   public:
+    using ForwardingSys::ForwardingSys;
+    bool refuses = false;
+
+   protected:
+    std::optional<SysResult> before(const CallInfo& info) override {
+      if (refuses && info.call == Call::renameat2) return SysResult::failure(EIO);
+      return std::nullopt;
+    }
+  } sys{world.disk};
+  put(world.queue, "x");
+  Consumer consumer = consumer_of(world, sys);
+  {
+    auto claim = consumer.try_take();
+    REQUIRE(claim);
+    sys.refuses = true;
+  }
+  CHECK(whereabouts(world) == "cur ");
+  // Not by others: its consumer lives.
+  CHECK_FALSE(consumer_of(world).try_take());
+  sys.refuses = false;
+  const auto claim = consumer.take(seconds{20});
+  REQUIRE(claim);
+  CHECK(claim->info().attempts == 2);
+}
+
 }  // namespace spoolq::test
