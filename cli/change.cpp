@@ -78,6 +78,13 @@ class Changes {
   bool stopped_ = false;
 };
 
+/// Few messages are synced one by one. For many, one sync of the whole file system is quicker,
+/// though it waits for what other programs have written too.
+Sync sync_of_each(std::size_t count) {
+  constexpr std::size_t kFewMax = 16;
+  return count <= kFewMax ? Sync::durable : Sync::none;
+}
+
 int nothing_selected(const Console& console) {
   console.complain("no such messages");
   return kExitNo;
@@ -101,17 +108,17 @@ bool confirmed(const std::string& question) {
 
 int run(const RetryArguments& arguments, Console& console) {
   Queue queue = open_queue(arguments.queue, console);
-  Changes changes{console, [&](const MessageInfo& message) { queue.retry(message, Sync::none); }};
-  if (!arguments.ids.empty()) {
-    changes.change_named(queue, arguments.ids, arguments.selection.states);
-    changes.attempt([&] { queue.sync(); });
-    return changes.code();
+  std::vector<MessageInfo> selected;
+  if (arguments.ids.empty()) {
+    selected = select(queue, arguments.selection);
+    if (selected.empty()) return nothing_selected(console);
   }
-  const std::vector<MessageInfo> selected = select(queue, arguments.selection);
-  if (selected.empty()) return nothing_selected(console);
+  const Sync sync = sync_of_each(arguments.ids.size() + selected.size());
+  Changes changes{console, [&](const MessageInfo& message) { queue.retry(message, sync); }};
+  changes.change_named(queue, arguments.ids, arguments.selection.states);
   changes.change_all(selected);
-  changes.attempt([&] { queue.sync(); });
-  console.out.write(fmt::format("retried {}\n", changes.done()));
+  if (sync == Sync::none) changes.attempt([&] { queue.sync(); });
+  if (arguments.ids.empty()) console.out.write(fmt::format("retried {}\n", changes.done()));
   return changes.code();
 }
 
@@ -121,47 +128,43 @@ int run(const MoveArguments& arguments, Console& console) {
   if (queue.path() == target.path()) {
     throw Failure{kExitBadValue, fmt::format("mv: {} is the same queue", escape(arguments.target))};
   }
-  Changes changes{console,
-                  [&](const MessageInfo& message) { queue.move(message, target, Sync::none); }};
-  const auto sync = [&] {
-    target.sync();
-    queue.sync();
-  };
-  if (!arguments.ids.empty()) {
-    if (arguments.dry_run) {
-      std::vector<MessageInfo> found;
-      found.reserve(arguments.ids.size());
-      for (const std::string& id : arguments.ids) {
-        found.push_back(find_message(queue, id, arguments.selection.states));
-      }
-      return print_ids(found, console);
+  std::vector<MessageInfo> selected;
+  if (arguments.ids.empty()) selected = select(queue, arguments.selection);
+  if (arguments.dry_run) {
+    for (const std::string& id : arguments.ids) {
+      selected.push_back(find_message(queue, id, arguments.selection.states));
     }
-    changes.change_named(queue, arguments.ids, arguments.selection.states);
-    changes.attempt(sync);
-    return changes.code();
+    return print_ids(selected, console);
   }
-  const std::vector<MessageInfo> selected = select(queue, arguments.selection);
-  if (arguments.dry_run) return print_ids(selected, console);
-  if (selected.empty()) return nothing_selected(console);
+  if (arguments.ids.empty() && selected.empty()) return nothing_selected(console);
+  const Sync sync = sync_of_each(arguments.ids.size() + selected.size());
+  Changes changes{console, [&](const MessageInfo& message) { queue.move(message, target, sync); }};
+  changes.change_named(queue, arguments.ids, arguments.selection.states);
   changes.change_all(selected);
-  changes.attempt(sync);
-  console.out.write(fmt::format("moved {}\n", changes.done()));
+  if (sync == Sync::none) {
+    changes.attempt([&] {
+      target.sync();
+      queue.sync();
+    });
+  }
+  if (arguments.ids.empty()) console.out.write(fmt::format("moved {}\n", changes.done()));
   return changes.code();
 }
 
 int run(const RemoveArguments& arguments, Console& console) {
   Queue queue = open_queue(arguments.queue, console);
+  const Sync sync = sync_of_each(arguments.ids.size());
   Changes changes{console, [&](const MessageInfo& message) {
                     if (message.state == State::claimed && !arguments.force) {
                       throw Failure{kExitClaimLost,
                                     fmt::format("{} is claimed; to remove it all the same: --force",
                                                 message.id.to_string())};
                     }
-                    queue.remove(message, arguments.force, Sync::none);
+                    queue.remove(message, arguments.force, sync);
                   }};
   changes.change_named(queue, arguments.ids,
                        {State::ready, State::claimed, State::delayed, State::failed, State::done});
-  changes.attempt([&] { queue.sync(); });
+  if (sync == Sync::none) changes.attempt([&] { queue.sync(); });
   return changes.code();
 }
 
@@ -189,11 +192,11 @@ int run(const PurgeArguments& arguments, Console& console) {
                        selected.size() == 1 ? "" : "s", escape(queue.path()));
   };
   if (!arguments.force && !confirmed(question())) return kExitNo;
-  Changes changes{console, [&](const MessageInfo& message) {
-                    queue.remove(message, arguments.force, Sync::none);
-                  }};
+  const Sync sync = sync_of_each(selected.size());
+  Changes changes{
+      console, [&](const MessageInfo& message) { queue.remove(message, arguments.force, sync); }};
   changes.change_all(selected);
-  changes.attempt([&] { queue.sync(); });
+  if (sync == Sync::none) changes.attempt([&] { queue.sync(); });
   console.out.write(fmt::format("removed {}\n", changes.done()));
   return changes.code();
 }

@@ -1,5 +1,6 @@
 // What the program syncs, and what it has synced when it says or does the next thing: no test can
 // cut the power of a program from outside, so strace tells.
+#include <algorithm>
 #include <filesystem>
 #include <regex>
 #include <string>
@@ -159,6 +160,27 @@ TEST_CASE("what was changed before an error is synced all the same", "[cli][sync
   run_well({"config", place.r, "max_size=5"});
   CHECK(place.steps({"mv", place.q, place.r, "--all"}, {}, 65) ==
         Steps{"rename q/new r/new", "sync r", "sync q", "print"});
+}
+
+TEST_CASE("many messages share one sync of the file system", "[cli][sync]") {
+  require_strace();
+  const Place place;
+  constexpr std::size_t kMany = 20;
+  const auto put_many = [&] {
+    std::string lines;
+    for (std::size_t i = 0; i < kMany; ++i) lines += "x\n";
+    run_well({"put", place.q, "--each-line", "--sync=none"}, lines);
+  };
+  const auto syncs = [](const Steps& steps) {
+    return std::ranges::count_if(steps, [](const auto& step) { return step.starts_with("sync"); });
+  };
+  put_many();
+  CHECK(syncs(place.steps({"mv", place.q, place.r, "--all"})) == 2);
+  put_many();
+  const Steps purged = place.steps({"purge", place.q, "--all", "--force"});
+  CHECK(syncs(purged) == 1);
+  CHECK(purged.back() == "print");
+  CHECK(purged.at(purged.size() - 2) == "sync q");
 }
 
 }  // namespace spoolq::test
