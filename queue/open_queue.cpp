@@ -78,6 +78,10 @@ void OpenQueue::refresh_settings() {
     settings_ = std::make_shared<const Settings>(file->settings);
   } catch (const Error& error) {
     log(LogLevel::warning, fmt::format("settings not changed: {}", error.what()));
+    if (error.code().category() == error_category()) return;
+    // Not what is in the file but the reading went wrong: the next look reads it again.
+    const std::lock_guard lock{settings_mutex_};
+    settings_version_ = {};
   }
 }
 

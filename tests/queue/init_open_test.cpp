@@ -381,4 +381,28 @@ TEST_CASE("settings that cannot be read are reported, and the old ones stay",
   CHECK_NOTHROW(put(world.queue, "x"));
 }
 
+TEST_CASE("settings that could not be read for a moment are read at the next look",
+          "[queue][settings]") {
+  World world;
+  class Unreadable final : public ForwardingSys {
+   public:
+    using ForwardingSys::ForwardingSys;
+    bool fails = false;
+
+   protected:
+    std::optional<SysResult> before(const CallInfo& info) override {
+      if (fails && info.call == Call::read) return SysResult::failure(EIO);
+      return std::nullopt;
+    }
+  } sys{world.disk};
+  const auto queue = world.open(sys);
+  world.queue->configure({{"max_attempts", "9"}});
+  sys.fails = true;
+  queue->refresh_settings();
+  CHECK(queue->settings()->max_attempts == 5);
+  sys.fails = false;
+  queue->refresh_settings();
+  CHECK(queue->settings()->max_attempts == 9);
+}
+
 }  // namespace spoolq::test
