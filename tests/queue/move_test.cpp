@@ -194,6 +194,9 @@ TEST_CASE("a message that is taken while it is copied is not left in the target"
   CHECK(pair.target_names("failed").empty());
   CHECK(pair.target_names("tmp").empty());
   CHECK(pair.world.count(Folder::ready) == 1);
+  // Nor does a power cut bring the copy back.
+  const auto after = pair.world.disk.crash(pair.world.disk.keep_nothing());
+  CHECK(after->list(fmt::format("{}/failed", kTargetPath)).empty());
 }
 
 TEST_CASE("a move that was interrupted after the copy doubles nothing when it is repeated",
