@@ -87,8 +87,9 @@ void Allowance::require(const Load& more) {
     occupancy.counted_at_ = now;
     if (const auto limit = exceeded(*settings, load())) {
       throw_errc(errc::queue_full, "put into", queue_.path(),
-                 fmt::format("{} messages with {} bytes are in it, {}", occupancy.counted_.messages,
-                             occupancy.counted_.bytes, *limit));
+                 fmt::format("{} messages with {} bytes are in it, this one has {} or more, {}",
+                             occupancy.counted_.messages, occupancy.counted_.bytes,
+                             share_.bytes + more.bytes, *limit));
     }
   }
   occupancy.pending_ = occupancy.pending_ + more;

@@ -65,6 +65,8 @@ TEST_CASE("the limits count what waits and what is claimed, not the dead letters
 TEST_CASE("max_bytes is compared with the size before anything is written", "[producer][limits]") {
   World world{{{"max_bytes", "1K"}}};
   CHECK(refusal(world, 1025) == errc::queue_full);
+  CHECK_THROWS_WITH(put(world.queue, std::string(1025, 'x')),
+                    Catch::Contains("this one has 1025 or more, max_bytes is 1K"));
   CHECK_FALSE(refusal(world, 1000));
   CHECK(refusal(world, 25) == errc::queue_full);
   CHECK_FALSE(refusal(world, 24));
