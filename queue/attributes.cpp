@@ -70,6 +70,8 @@ std::string format_reason(const Reason& reason, std::size_t text_max) {
         reason.error_output.size() - std::min(reason.error_output.size(), text_max);
     json["stderr"] = reason.error_output.substr(cut);
   }
+  if (!reason.host.empty() && text_max > 0) json["host"] = reason.host;
+  if (!reason.consumer.empty() && text_max > 0) json["consumer"] = reason.consumer;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -182,6 +184,8 @@ std::optional<Reason> get_reason(Sys& sys, int fd) {
   };
   reason.text = text_field("text");
   reason.error_output = text_field("stderr");
+  reason.host = text_field("host");
+  reason.consumer = text_field("consumer");
   reason.exit_code = number_field("exit_code");
   reason.signal = number_field("signal");
   return reason;

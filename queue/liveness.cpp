@@ -56,12 +56,12 @@ std::string command_line() {
   return text.substr(0, kLimit);
 }
 
+}  // namespace
+
 std::string host_name() {
   std::array<char, 256> name{};
   return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string{name.data()} : "";
 }
-
-}  // namespace
 
 void make_spares(Sys& sys, const Folders& folders, mode_t mode) {
   const int dir = folders.fd(Folder::consumers);
@@ -146,6 +146,14 @@ void Registration::describe_process() {
   } catch (const Error&) {
     static_cast<void>(queue_.sys().ftruncate(lock_.get(), 0));
   }
+}
+
+int Registration::duplicate() const {
+  process_.require_own("duplicate", consumer_.c_str());
+  // Not closed in a forked child, unlike the one that it is a copy of: that is what it is for.
+  const int fd = ::fcntl(lock_.get(), F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) throw_errno(errno, "duplicate", queue_.path(Folder::consumers, consumer_));
+  return fd;
 }
 
 Registration::~Registration() {

@@ -25,6 +25,10 @@ class Registration {
   /// The 16 hex digits that claims carry.
   [[nodiscard]] const std::string& consumer() const { return consumer_; }
 
+  /// Another descriptor for the lock: it is held until this one and all of them are closed. The
+  /// caller closes it. Throws the errno.
+  [[nodiscard]] int duplicate() const;
+
  private:
   bool take_spare();
   void make_spare();
@@ -35,6 +39,9 @@ class Registration {
   LockFd lock_;
   std::string consumer_;
 };
+
+/// The name of this machine, empty when it has none.
+std::string host_name();
 
 /// Fills consumers/ up to the usual number of spares, files of that mode. A full disk may stop it;
 /// that is no error.

@@ -134,7 +134,8 @@ void take_back_copy(OpenQueue& target, Folder folder, const std::string& file) {
   target.durability().sync_changed({folder});
 }
 
-bool move_by_copy(OpenQueue& queue, const StoredMessage& message, OpenQueue& target) {
+bool move_by_copy(OpenQueue& queue, const StoredMessage& message, OpenQueue& target,
+                  const Destination& destination) {
   Source source{queue, message};
   if (source.gone()) return false;
   const StoredMessage& held = source.message();
@@ -142,10 +143,11 @@ bool move_by_copy(OpenQueue& queue, const StoredMessage& message, OpenQueue& tar
   const std::string path = queue.path(held.folder, held.file);
   const auto size = static_cast<std::uint64_t>(status_of(queue, reader.fd(), path).st_size);
   std::string published;
-  const Folder folder = message.folder;
+  const Folder folder = destination.folder;
   {
-    PendingMessage copy{target, destination_of(message), size};
+    PendingMessage copy{target, destination, size};
     copy_attributes(queue.sys(), reader.fd(), target.sys(), copy.fd(), path);
+    if (message.folder == Folder::claimed) remove_reason(target.sys(), copy.fd());
     const std::string whole = whole_name(queue.sys(), reader.fd(), message);
     if (copy.destination().name.original != whole) {
       set_whole_name(target.sys(), copy.fd(), whole);
@@ -171,7 +173,8 @@ bool move_by_copy(OpenQueue& queue, const StoredMessage& message, OpenQueue& tar
 }
 
 /// False when it is gone. Throws EXDEV, with nothing done, when the queues are not on one mount.
-bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& target, Sync sync) {
+bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& target,
+                    const Destination& destination, Sync sync) {
   const UniqueFd file = open_message(source, message.folder, message.file);
   const std::string path = source.path(message.folder, message.file);
   const struct stat status = status_of(source, file.get(), path);
@@ -192,10 +195,10 @@ bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& 
       throw_errno(synced.error(), "fsync", path);
     }
   }
-  const Destination destination = destination_of(message);
   const auto moved = rename_message(source, message.folder, message.file, target, destination);
   if (!moved) return false;
   allowance.publish();
+  if (message.folder == Folder::claimed) remove_reason(source.sys(), file.get());
   // Those who may read the target may be others; somebody else's file keeps its mode.
   static_cast<void>(source.sys().fchmod(file.get(), target.settings()->file_mode()));
   if (sync != Sync::durable) return true;
@@ -208,23 +211,42 @@ bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& 
   return true;
 }
 
-}  // namespace
-
-bool move_message(OpenQueue& source, const StoredMessage& message, OpenQueue& target, Sync sync) {
-  require_two_queues(source, target);
-  target.durability().require_sound(target.path());
-  target.refresh_settings();
-  if (is_stranger(message) && !is_settled(source, message.file)) {
-    throw_errno(EAGAIN, "move", source.path(message.folder, message.file),
-                "it may still be being written");
-  }
+bool move_to(OpenQueue& source, const StoredMessage& message, OpenQueue& target,
+             const Destination& destination, Sync sync) {
   try {
-    return move_by_rename(source, message, target, sync);
+    return move_by_rename(source, message, target, destination, sync);
   } catch (const Error& error) {
     if (error.code() == std::errc::no_such_file_or_directory) return false;
     if (error.code() != std::errc::cross_device_link) throw;
   }
-  return move_by_copy(source, message, target);
+  return move_by_copy(source, message, target, destination);
+}
+
+void prepare(OpenQueue& source, OpenQueue& target) {
+  require_two_queues(source, target);
+  target.durability().require_sound(target.path());
+  target.refresh_settings();
+}
+
+}  // namespace
+
+bool move_message(OpenQueue& source, const StoredMessage& message, OpenQueue& target, Sync sync) {
+  prepare(source, target);
+  if (is_stranger(message) && !is_settled(source, message.file)) {
+    throw_errno(EAGAIN, "move", source.path(message.folder, message.file),
+                "it may still be being written");
+  }
+  return move_to(source, message, target, destination_of(message), sync);
+}
+
+void hand_over(OpenQueue& source, const StoredMessage& message, OpenQueue& target) {
+  prepare(source, target);
+  Destination destination{Folder::ready, message.name, {}};
+  destination.name.claim.clear();
+  destination.name.lease_until.reset();
+  destination.name.attempts = 0;
+  if (move_to(source, message, target, destination, Sync::durable)) return;
+  throw_errc(errc::claim_lost, "move", source.path(message.folder, message.file));
 }
 
 }  // namespace spoolq::detail

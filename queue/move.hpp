@@ -11,4 +11,8 @@ namespace spoolq::detail {
 bool move_message(OpenQueue& source, const StoredMessage& message, OpenQueue& target,
                   Sync sync = Sync::durable);
 
+/// Claim::move: the end of a claimed message here, which is ready there, with no attempt and no
+/// reason. Durable when it returns. Throws errc::claim_lost, and as move_message().
+void hand_over(OpenQueue& source, const StoredMessage& message, OpenQueue& target);
+
 }  // namespace spoolq::detail

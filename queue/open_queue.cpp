@@ -106,6 +106,14 @@ Time OpenQueue::now() const {
   return Time{std::chrono::milliseconds{std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000}};
 }
 
+Duration OpenQueue::since_boot() const {
+  struct timespec now = {};
+  if (const auto result = sys_.clock_gettime(CLOCK_BOOTTIME, now); !result.ok()) {
+    throw_errno(result.error(), "clock_gettime", path());
+  }
+  return std::chrono::milliseconds{std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000};
+}
+
 Time OpenQueue::from_now(Duration span, const char* operation) const {
   const Time begin = now();
   if (span > kDueMax - begin) {

@@ -47,6 +47,8 @@ class OpenQueue {
 
   /// The system clock in milliseconds.
   [[nodiscard]] Time now() const;
+  /// CLOCK_BOOTTIME: runs while the machine sleeps, and nobody can set it.
+  [[nodiscard]] Duration since_boot() const;
   /// The time after `span`; now, for a negative one. Throws errc::bad_value, naming `operation`,
   /// for one that a name has no room for.
   [[nodiscard]] Time from_now(Duration span, const char* operation) const;

@@ -16,7 +16,6 @@
 #include "queue/throw_error.hpp"
 #include "queue/unique_fd.hpp"
 #include "queue/whole_file.hpp"
-#include "spoolq/units.hpp"
 
 namespace spoolq::detail {
 namespace {
@@ -60,6 +59,16 @@ std::string get_keep_done(const Settings& settings) {
   return settings.keep_done_for ? format_duration(*settings.keep_done_for) : "on";
 }
 
+bool set_lease(Settings& settings, std::string_view text) {
+  settings.lease = parse_duration(text);
+  return settings.lease ? *settings.lease > Duration{0} : text == "off";
+}
+
+bool set_crash_count(Settings& settings, std::string_view text) {
+  settings.durable_crash_count = text == "durable";
+  return text == "durable" || text == "relaxed";
+}
+
 bool set_order(Settings& settings, std::string_view text) {
   settings.strict_order = text == "strict";
   return text == "strict" || text == "relaxed";
@@ -88,13 +97,22 @@ bool set_mode(Settings& settings, std::string_view text) {
   return mode && (*mode & 0700) == 0700 && (*mode & 0002) == 0 && store(settings.mode, mode);
 }
 
-const std::array<Setting, 10>& table() {
-  static const std::array<Setting, 10> settings{{
+const std::array<Setting, 13>& table() {
+  static const std::array<Setting, 13> settings{{
       {"max_attempts", "a number from 1 to 9999",
        [](Settings& s, std::string_view text) {
          return store(s.max_attempts, parse_number(text, 10, 1, 9999));
        },
        [](const Settings& s) { return fmt::format("{}", s.max_attempts); }},
+      {"backoff", "off, a duration, or two such as 1s..1h",
+       [](Settings& s, std::string_view text) { return store(s.backoff, parse_backoff(text)); },
+       [](const Settings& s) { return format_backoff(s.backoff); }},
+      {"lease", "off, or a duration such as 10m", set_lease,
+       [](const Settings& s) { return s.lease ? format_duration(*s.lease) : std::string{"off"}; }},
+      {"crash_count", "relaxed or durable", set_crash_count,
+       [](const Settings& s) {
+         return std::string{s.durable_crash_count ? "durable" : "relaxed"};
+       }},
       {"detached_lease", "a duration such as 10m",
        [](Settings& s, std::string_view text) {
          return store(s.detached_lease, parse_duration(text)) && s.detached_lease > Duration{0};

@@ -13,6 +13,7 @@
 #include "queue/sys.hpp"
 #include "spoolq/message.hpp"
 #include "spoolq/queue.hpp"
+#include "spoolq/units.hpp"
 
 namespace spoolq::detail {
 
@@ -22,6 +23,9 @@ constexpr int kFormatVersion = 1;
 /// The settings of docs/format.md with their defaults.
 struct Settings {
   unsigned max_attempts = 5;
+  Backoff backoff;
+  std::optional<Duration> lease;
+  bool durable_crash_count = false;
   Duration detached_lease = std::chrono::minutes{10};
   bool keep_done = false;
   std::optional<Duration> keep_done_for;  ///< Empty: for ever.

@@ -5,6 +5,10 @@
 
 namespace spoolq::detail {
 
+bool is_forbidden(const std::error_code& code) {
+  return code == std::errc::operation_not_permitted || code == std::errc::permission_denied;
+}
+
 std::string escaped(std::string_view text) {
   std::string shown;
   for (const char c : text) {

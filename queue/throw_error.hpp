@@ -19,6 +19,9 @@ namespace spoolq::detail {
   throw Error{code, std::string{operation}, std::string{path}, std::move(detail)};
 }
 
+/// Not ours to touch: somebody else's file, a sticky folder.
+bool is_forbidden(const std::error_code& code);
+
 /// A name with everything but printable ASCII written as \xNN, so that it cannot forge a line.
 std::string escaped(std::string_view text);
 

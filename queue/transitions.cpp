@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "queue/attributes.hpp"
+#include "queue/liveness.hpp"
 #include "queue/rename.hpp"
 #include "queue/throw_error.hpp"
 
@@ -19,6 +20,15 @@ constexpr std::string_view kExpired = "expired: its time to live is over";
 Reason because(std::string text) {
   Reason reason;
   reason.text = std::move(text);
+  return reason;
+}
+
+/// The reason with who gives the message up, and where.
+Reason signed_by(const MessageName& name, Reason reason) {
+  if (reason.host.empty()) reason.host = host_name();
+  if (reason.consumer.empty()) {
+    reason.consumer = is_detached(name.claim) ? name.claim : std::string{claim_owner(name.claim)};
+  }
   return reason;
 }
 
@@ -35,13 +45,17 @@ MessageName unclaimed(MessageName name) {
 }
 
 /// Why a message that is given back cannot be delivered again, or nothing.
-std::optional<std::string> end_of(OpenQueue& queue, const MessageName& name) {
+std::optional<std::string> end_of(OpenQueue& queue, const MessageName& name,
+                                  unsigned attempts_max) {
   if (name.expires && *name.expires <= queue.now()) return std::string{kExpired};
-  const unsigned max_attempts = queue.settings()->max_attempts;
-  if (name.attempts >= max_attempts) {
-    return fmt::format("given up after {} of {} attempts", name.attempts, max_attempts);
+  if (name.attempts >= attempts_max) {
+    return fmt::format("given up after {} of {} attempts", name.attempts, attempts_max);
   }
   return std::nullopt;
+}
+
+std::optional<std::string> end_of(OpenQueue& queue, const MessageName& name) {
+  return end_of(queue, name, queue.settings()->max_attempts);
 }
 
 /// Sets the reason where the file can be opened. Never stops the move that follows.
@@ -50,7 +64,27 @@ void note_reason(OpenQueue& queue, const StoredMessage& message, const Reason& r
                                               O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (!opened.ok()) return;
   const UniqueFd fd{queue.sys(), opened.fd()};
-  set_reason(queue.sys(), fd.get(), reason);
+  set_reason(queue.sys(), fd.get(), signed_by(message.name, reason));
+}
+
+/// Why its last run failed, if one did: a message that expires meanwhile has failed for that, too.
+Reason last_reason(OpenQueue& queue, const StoredMessage& message) {
+  if (message.name.attempts == 0) return {};
+  const SysResult opened = queue.sys().openat(queue.fd(message.folder), message.file.c_str(),
+                                              O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (!opened.ok()) return {};
+  const UniqueFd fd{queue.sys(), opened.fd()};
+  return get_reason(queue.sys(), fd.get()).value_or(Reason{});
+}
+
+/// Why an earlier run failed says nothing of a message that is done.
+void forget_reason(OpenQueue& queue, const StoredMessage& message) {
+  if (message.name.attempts < 2) return;
+  const SysResult opened = queue.sys().openat(queue.fd(message.folder), message.file.c_str(),
+                                              O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (!opened.ok()) return;
+  const UniqueFd fd{queue.sys(), opened.fd()};
+  remove_reason(queue.sys(), fd.get());
 }
 
 /// Moves a message to failed/, not synced. False when it is gone.
@@ -94,11 +128,13 @@ void undo_claim(OpenQueue& queue, const StoredMessage& message) {
   queue.durability().sync_changed({Folder::ready, Folder::claimed});
 }
 
-void acknowledge(OpenQueue& queue, const StoredMessage& message, Sync sync) {
+void acknowledge(OpenQueue& queue, const StoredMessage& message, Sync sync,
+                 std::optional<bool> keep) {
   if (sync == Sync::durable) queue.durability().require_sound(queue.path());
   bool kept = false;
-  if (queue.settings()->keep_done) {
+  if (keep.value_or(queue.settings()->keep_done)) {
     try {
+      forget_reason(queue, message);
       if (!rename_message(queue, Folder::claimed, message.file,
                           {Folder::done, unclaimed(message.name), {}})) {
         claim_is_lost(queue, "ack", message);
@@ -138,6 +174,27 @@ void release(OpenQueue& queue, const StoredMessage& message, std::optional<Time>
     claim_is_lost(queue, "release", message);
   }
   queue.durability().sync_changed({destination.folder, Folder::claimed});
+}
+
+Folder retry_later(OpenQueue& queue, const StoredMessage& message, const Reason& reason, Time due,
+                   unsigned attempts_max) {
+  if (const auto end = end_of(queue, message.name, attempts_max)) {
+    Reason last = reason;
+    last.text += (last.text.empty() ? "" : "; ") + *end;
+    fail(queue, message, last);
+    return Folder::failed;
+  }
+  note_reason(queue, message, reason);
+  Destination destination{Folder::ready, unclaimed(message.name), {}};
+  if (due > queue.now()) {
+    destination.folder = Folder::later;
+    destination.due = due;
+  }
+  if (!rename_message(queue, Folder::claimed, message.file, destination)) {
+    claim_is_lost(queue, "retry", message);
+  }
+  queue.durability().sync_changed({destination.folder, Folder::claimed});
+  return destination.folder;
 }
 
 void fail(OpenQueue& queue, const StoredMessage& message, const Reason& reason) {
@@ -190,7 +247,12 @@ bool make_due(OpenQueue& queue, const StoredMessage& message) {
 }
 
 bool expire(OpenQueue& queue, const StoredMessage& message) {
-  if (!move_to_failed(queue, message, because(std::string{kExpired}))) return false;
+  Reason reason = last_reason(queue, message);
+  // Another one that was here first may have noted it and not moved the message yet.
+  if (!reason.text.ends_with(kExpired)) {
+    reason.text += (reason.text.empty() ? "" : "; ") + std::string{kExpired};
+  }
+  if (!move_to_failed(queue, message, reason)) return false;
   queue.durability().sync_changed({Folder::failed, message.folder});
   return true;
 }

@@ -33,13 +33,21 @@ void unclaim(OpenQueue& queue, const StoredMessage& message, const std::string& 
 /// Throws errc::claim_lost. Durable when it returns.
 void undo_claim(OpenQueue& queue, const StoredMessage& message);
 
-/// The end of a claimed message: removed, or kept in done/. Throws errc::claim_lost when the name
+/// The end of a claimed message: removed, or kept in done/, as `keep` says or else the setting
+/// keep_done. Throws errc::claim_lost when the name
 /// is gone, and the errno when the sync failed: the message may then be delivered again.
-void acknowledge(OpenQueue& queue, const StoredMessage& message, Sync sync);
+void acknowledge(OpenQueue& queue, const StoredMessage& message, Sync sync,
+                 std::optional<bool> keep = {});
 
 /// cur/ → new/, or later/ when `due` is set and in the future; failed/ when the attempts are used
 /// up or the time to live is over. Throws errc::claim_lost. Durable when it returns.
 void release(OpenQueue& queue, const StoredMessage& message, std::optional<Time> due);
+
+/// cur/ → later/ after a failed run, until `due`, or new/ when that is not in the future; failed/
+/// when `attempts_max` are used up or the time to live is over. The reason goes along. Gives the
+/// folder it went to. Throws errc::claim_lost. Durable when it returns.
+Folder retry_later(OpenQueue& queue, const StoredMessage& message, const Reason& reason, Time due,
+                   unsigned attempts_max);
 
 /// cur/ → failed/, with the reason. Throws errc::claim_lost. Durable when it returns.
 void fail(OpenQueue& queue, const StoredMessage& message, const Reason& reason);

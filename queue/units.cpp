@@ -1,4 +1,4 @@
-// Reading and writing durations and sizes.
+// Reading and writing durations, sizes and backoffs.
 #include "spoolq/units.hpp"
 
 #include <fmt/core.h>
@@ -87,6 +87,23 @@ std::string format_size(std::uint64_t bytes) {
     if (bytes != 0 && bytes % unit == 0) return fmt::format("{}{}", bytes / unit, name);
   }
   return fmt::format("{}", bytes);
+}
+
+std::optional<Backoff> parse_backoff(std::string_view text) {
+  if (text == "off") return Backoff{Duration{0}, Duration{0}};
+  const std::size_t dots = text.find("..");
+  const auto first = parse_duration(text.substr(0, dots));
+  const auto longest =
+      dots == std::string_view::npos ? first : parse_duration(text.substr(dots + 2));
+  if (!first || !longest || *first > *longest) return std::nullopt;
+  return Backoff{*first, *longest};
+}
+
+std::string format_backoff(const Backoff& backoff) {
+  if (backoff.longest == Duration{0}) return "off";
+  std::string text = format_duration(backoff.first);
+  if (backoff.first != backoff.longest) text += ".." + format_duration(backoff.longest);
+  return text;
 }
 
 }  // namespace spoolq

@@ -64,25 +64,33 @@ void attempt(OpenQueue& queue, const std::string& file, Step step) {
   try {
     step();
   } catch (const Error& error) {
-    const bool left = error.code() == std::errc::operation_not_permitted ||
-                      error.code() == std::errc::permission_denied ||
-                      error.code() == condition::temporary;
-    if (!left) throw;
+    if (!is_forbidden(error.code()) && error.code() != condition::temporary) throw;
     queue.warn_once(file, escaped(error.what()));
   }
 }
 
-/// Why the claim is over, or nothing. Notes the end of a lease that is still to come.
-std::optional<std::string> end_of_claim(OpenQueue& queue, const MessageName& name, Owners& owners,
-                                        std::optional<Time>& next_lease_end) {
-  if (!is_detached(name.claim)) {
-    if (owners.alive(claim_owner(name.claim))) return std::nullopt;
-    return "its consumer died";
-  }
-  // A detached claim without an end is not ours to judge.
+/// Why a detached claim is over, or nothing. Notes the end of a lease that is still to come.
+std::optional<std::string> end_of_detached(OpenQueue& queue, const MessageName& name,
+                                           TakenBack& result) {
+  // One without an end is not ours to judge.
   if (!name.lease_until) return std::nullopt;
   if (*name.lease_until <= queue.now()) return "its lease ended";
-  next_lease_end = std::min(next_lease_end.value_or(*name.lease_until), *name.lease_until);
+  auto& next = result.next_lease_end;
+  next = std::min(next.value_or(*name.lease_until), *name.lease_until);
+  return std::nullopt;
+}
+
+/// The same of a living consumer's claim.
+std::optional<std::string> end_of_lease(OpenQueue& queue, const std::string& file,
+                                        Observations& observations, TakenBack& result) {
+  const auto lease = queue.settings()->lease;
+  if (!lease) return std::nullopt;
+  const Duration seen = observations.seen_for(file, queue.since_boot());
+  if (seen >= *lease) {
+    return fmt::format("not finished or extended within the lease of {}", format_duration(*lease));
+  }
+  auto& next = result.next_observed_end;
+  next = std::min(next.value_or(*lease - seen), *lease - seen);
   return std::nullopt;
 }
 
@@ -151,21 +159,41 @@ std::uint64_t expire_ready(OpenQueue& queue) {
   return moved;
 }
 
-TakenBack reap(OpenQueue& queue, std::string_view self) {
+Duration Observations::seen_for(const std::string& file, Duration now) {
+  const auto [observed, is_new] = files_.try_emplace(file, Observed{.since = now});
+  observed->second.again = true;
+  return now - observed->second.since;
+}
+
+void Observations::forget_unseen() {
+  std::erase_if(files_, [](const auto& file) { return !file.second.again; });
+  for (auto& [file, observed] : files_) observed.again = false;
+}
+
+TakenBack reap(OpenQueue& queue, std::string_view self, Observations* observations, Bury bury) {
   TakenBack result;
   Owners owners{queue, self};
+  const auto end_of_claim = [&](const std::string& file,
+                                const MessageName& name) -> std::optional<std::string> {
+    if (is_detached(name.claim)) return end_of_detached(queue, name, result);
+    if (!owners.alive(claim_owner(name.claim))) return "its consumer died";
+    if (observations == nullptr) return std::nullopt;
+    return end_of_lease(queue, file, *observations, result);
+  };
   std::vector<std::pair<StoredMessage, std::string>> over;
   scan_directory(queue.sys(), queue.fd(Folder::claimed), queue.path(Folder::claimed),
                  [&](const DirectoryEntry& entry) {
                    auto name = parse_name(entry.name);
                    // Without C it is somebody's mail.
                    if (!name || name->claim.empty()) return true;
-                   if (auto why = end_of_claim(queue, *name, owners, result.next_lease_end)) {
-                     over.emplace_back(
-                         StoredMessage{Folder::claimed, std::string{entry.name}, *name}, *why);
+                   std::string file{entry.name};
+                   if (auto why = end_of_claim(file, *name)) {
+                     over.emplace_back(StoredMessage{Folder::claimed, std::move(file), *name},
+                                       *why);
                    }
                    return true;
                  });
+  if (observations != nullptr) observations->forget_unseen();
   for (const auto& [message, why] : over) {
     attempt(queue, message.file, [&] {
       // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): does not see captured bindings.
@@ -179,7 +207,7 @@ TakenBack reap(OpenQueue& queue, std::string_view self) {
   if (result.returned > 0 || result.failed > 0) {
     queue.durability().sync_changed({Folder::ready, Folder::failed, Folder::claimed});
   }
-  bury_the_dead(queue, owners);
+  if (bury == Bury::yes) bury_the_dead(queue, owners);
   return result;
 }
 

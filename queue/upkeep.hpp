@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "queue/open_queue.hpp"
 #include "queue/transitions.hpp"
@@ -23,14 +25,38 @@ DueResult move_due(OpenQueue& queue);
 /// do this when they meet one; durable when it returns.
 std::uint64_t expire_ready(OpenQueue& queue);
 
+/// Since when the claims of living consumers have been as they are, seen with our own eyes: with
+/// the setting `lease`, only who has seen a claim for that long may end it. One thread.
+class Observations {
+ public:
+  /// Notes that `file` is in cur/ at `now`, and tells how long it has been seen there.
+  Duration seen_for(const std::string& file, Duration now);
+  /// Forgets the files that were not seen since the last time this was called.
+  void forget_unseen();
+
+ private:
+  struct Observed {
+    Duration since{0};
+    bool again = true;
+  };
+  std::unordered_map<std::string, Observed> files_;
+};
+
 struct TakenBack {
   std::uint64_t returned = 0;
   std::uint64_t failed = 0;
   std::optional<Time> next_lease_end;  ///< The earliest end of a detached claim still to come.
+  /// How long until the lease of a living consumer's claim is over, if it stays as it is.
+  std::optional<Duration> next_observed_end;
 };
-/// Ends the claims of dead consumers and of detached claims whose lease is over; durable when it
-/// returns. `self`, a living consumer of this process, is not asked about.
-TakenBack reap(OpenQueue& queue, std::string_view self = {});
+/// Whether the files of dead consumers are looked for, too: that is a call or three for each
+/// consumer.
+enum class Bury { no, yes };
+/// Ends the claims of dead consumers, of detached claims whose lease is over, and with
+/// `observations` those whose lease we have seen going by; durable when it returns. `self`, a
+/// living consumer of this process, is not asked whether it lives.
+TakenBack reap(OpenQueue& queue, std::string_view self = {}, Observations* observations = nullptr,
+               Bury bury = Bury::yes);
 
 /// Removes from tmp/ what dead writers left; the number of files.
 std::uint64_t sweep(OpenQueue& queue);

@@ -89,19 +89,38 @@ TEST_CASE("every value that a setting takes reads back", "[queue][settings]") {
     const char* value;
     const char* shown;
   };
-  for (const Case& each :
-       {Case{"max_attempts", "1", "1"},      Case{"max_attempts", "9999", "9999"},
-        Case{"detached_lease", "90", "90s"}, Case{"detached_lease", "1.5h", "90m"},
-        Case{"keep_done", "on", "on"},       Case{"keep_done", "off", "off"},
-        Case{"keep_done", "168h", "7d"},     Case{"settle", "0", "0s"},
-        Case{"settle", "2s", "2s"},          Case{"order", "strict", "strict"},
-        Case{"order", "relaxed", "relaxed"}, Case{"max_size", "off", "off"},
-        Case{"max_size", "1024K", "1M"},     Case{"max_messages", "1", "1"},
-        Case{"max_messages", "off", "off"},  Case{"max_messages", "4294967295", "4294967295"},
-        Case{"max_bytes", "1", "1"},         Case{"max_bytes", "off", "off"},
-        Case{"min_free", "0", "0"},          Case{"min_free", "1G", "1G"},
-        Case{"mode", "0700", "0700"},        Case{"mode", "750", "0750"},
-        Case{"mode", "02770", "2770"},       Case{"mode", "0775", "0775"}}) {
+  for (const Case& each : {Case{"max_attempts", "1", "1"},
+                           Case{"max_attempts", "9999", "9999"},
+                           Case{"backoff", "1..3600", "1s..1h"},
+                           Case{"backoff", "off", "off"},
+                           Case{"backoff", "5s", "5s"},
+                           Case{"backoff", "0..1m", "0s..1m"},
+                           Case{"lease", "off", "off"},
+                           Case{"lease", "600", "10m"},
+                           Case{"crash_count", "durable", "durable"},
+                           Case{"crash_count", "relaxed", "relaxed"},
+                           Case{"detached_lease", "90", "90s"},
+                           Case{"detached_lease", "1.5h", "90m"},
+                           Case{"keep_done", "on", "on"},
+                           Case{"keep_done", "off", "off"},
+                           Case{"keep_done", "168h", "7d"},
+                           Case{"settle", "0", "0s"},
+                           Case{"settle", "2s", "2s"},
+                           Case{"order", "strict", "strict"},
+                           Case{"order", "relaxed", "relaxed"},
+                           Case{"max_size", "off", "off"},
+                           Case{"max_size", "1024K", "1M"},
+                           Case{"max_messages", "1", "1"},
+                           Case{"max_messages", "off", "off"},
+                           Case{"max_messages", "4294967295", "4294967295"},
+                           Case{"max_bytes", "1", "1"},
+                           Case{"max_bytes", "off", "off"},
+                           Case{"min_free", "0", "0"},
+                           Case{"min_free", "1G", "1G"},
+                           Case{"mode", "0700", "0700"},
+                           Case{"mode", "750", "0750"},
+                           Case{"mode", "02770", "2770"},
+                           Case{"mode", "0775", "0775"}}) {
     INFO(each.name << "=" << each.value);
     CHECK(value_after(each.name, each.value) == each.shown);
     CHECK(value_after(each.name, each.shown) == each.shown);
@@ -121,6 +140,17 @@ TEST_CASE("other values and other settings are refused", "[queue][settings]") {
                            Case{"max_attempts", "5 "},
                            Case{"max_attempts", "five"},
                            Case{"max_attempts", "99999999999"},
+                           Case{"backoff", ""},
+                           Case{"backoff", "1h..1s"},
+                           Case{"backoff", "1s.."},
+                           Case{"backoff", "..1s"},
+                           Case{"backoff", "1s...1h"},
+                           Case{"backoff", "on"},
+                           Case{"lease", "0"},
+                           Case{"lease", "on"},
+                           Case{"lease", ""},
+                           Case{"crash_count", "on"},
+                           Case{"crash_count", ""},
                            Case{"detached_lease", "soon"},
                            Case{"detached_lease", ""},
                            Case{"detached_lease", "-1s"},
@@ -202,11 +232,11 @@ TEST_CASE("a file of settings reads as it was written", "[queue][settings]") {
 
 TEST_CASE("settings of a newer version are kept when the file is rewritten", "[queue][settings]") {
   World world;
-  world.disk.plant_file("/q/spoolq.json", file_with(R"({"lease": "soon", "settle": "2s"})"));
+  world.disk.plant_file("/q/spoolq.json", file_with(R"({"colour": "soon", "settle": "2s"})"));
   world.queue->configure({{"order", "strict"}});
   const auto json = nlohmann::json::parse(world.disk.read_file("/q/spoolq.json"));
   CHECK(json.at("settings") ==
-        nlohmann::json{{"lease", "soon"}, {"settle", "2s"}, {"order", "strict"}});
+        nlohmann::json{{"colour", "soon"}, {"settle", "2s"}, {"order", "strict"}});
   CHECK(json.at("queue_id") == kId);
   detail::init_queue(world.disk, "/q", {{"order", "relaxed"}});
   CHECK(world.disk.read_file("/q/spoolq.json").find("soon") != std::string::npos);

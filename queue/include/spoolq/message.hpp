@@ -74,12 +74,14 @@ struct PutOptions {
   Sync sync = Sync::durable;
 };
 
-/// Why a message was given up.
+/// Why a message was given up, or why its last run failed.
 struct Reason {
   std::string text{};
   std::optional<int> exit_code{};
   std::optional<int> signal{};
   std::string error_output{};  ///< The end of the job's standard error.
+  std::string host{};          ///< Where it was given up; filled in by the library when empty.
+  std::string consumer{};      ///< By whom; filled in by the library when empty.
 };
 
 /// What a message's file name and folder tell. Needs no system call per message.
@@ -93,7 +95,9 @@ struct MessageInfo {
   std::optional<Time> expires;        ///< End of the time to live.
   std::string key;
   std::string type;
-  std::string name;                 ///< Original file name.
+  /// Original file name. Where it did not fit into the file's name, a list has its beginning only;
+  /// a claim and Queue::details() have all of it.
+  std::string name;
   std::string consumer;             ///< Claimed messages: who holds it.
   std::optional<Time> lease_until;  ///< Detached claims.
   std::string path;                 ///< The file, from the queue's path on.
@@ -106,7 +110,7 @@ struct MessageInfo {
 struct MessageDetails {
   MessageInfo info;
   Headers headers;
-  std::optional<Reason> reason;  ///< Failed messages.
+  std::optional<Reason> reason;  ///< Failed messages, and others whose last run failed.
 };
 
 }  // namespace spoolq

@@ -1,6 +1,7 @@
-// The spelling of durations and sizes in settings, options and output.
+// The spelling of durations, sizes and backoffs in settings, options and output.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,5 +23,20 @@ SPOOLQ_EXPORT std::string format_duration(Duration duration);
 SPOOLQ_EXPORT std::optional<std::uint64_t> parse_size(std::string_view text);
 /// The shortest spelling that parse_size() reads back as the same value.
 SPOOLQ_EXPORT std::string format_size(std::uint64_t bytes);
+
+/// How long a message waits after a failed run: a random time between 0 and a limit that begins
+/// with `first`, doubles with each run and ends with `longest` ("full jitter", as in the AWS
+/// Architecture Blog, "Exponential Backoff And Jitter", 2015).
+struct Backoff {
+  Duration first{1000};
+  Duration longest = std::chrono::hours{1};
+  bool operator==(const Backoff&) const = default;
+};
+
+/// `1s..1h`; a single duration is both; `off` is none. nullopt for anything else, and for a `first`
+/// above `longest`.
+SPOOLQ_EXPORT std::optional<Backoff> parse_backoff(std::string_view text);
+/// The shortest spelling that parse_backoff() reads back as the same value.
+SPOOLQ_EXPORT std::string format_backoff(const Backoff& backoff);
 
 }  // namespace spoolq
