@@ -10,6 +10,23 @@
 #endif
 
 namespace spoolq::detail {
+namespace {
+
+bool syncs_per_folder(const FileSystemInfo& file_system) {
+  return file_system.type == EXT4_SUPER_MAGIC || file_system.type == XFS_SUPER_MAGIC;
+}
+
+/// Returns the errno.
+int fsync_directory(Sys& sys, int fd) {
+  const SysResult synced = sys.fsync(fd);
+  if (!synced.ok()) return synced.error();
+  // XFS lets the fsync of a directory succeed after the file system has shut down; fstat does
+  // not. Without it, puts and acks were promised that a power cut then undid.
+  struct stat status = {};
+  return sys.fstat(fd, status).error();
+}
+
+}  // namespace
 
 int GroupSync::run(const std::function<int()>& sync) {
   std::unique_lock lock{mutex_};
@@ -34,9 +51,18 @@ int GroupSync::run(const std::function<int()>& sync) {
   return error_;
 }
 
+void sync_foreign_directory(Sys& sys, int fd, const std::string& path) {
+  FileSystemInfo file_system;
+  if (const auto result = sys.file_system(fd, file_system); !result.ok()) {
+    throw_errno(result.error(), "statfs", path);
+  }
+  const bool per_folder = syncs_per_folder(file_system);
+  const int error = per_folder ? fsync_directory(sys, fd) : sys.syncfs(fd).error();
+  if (error != 0) throw_errno(error, per_folder ? "fsync" : "syncfs", path);
+}
+
 Durability::Durability(Sys& sys, const Folders& folders) : sys_{sys}, folders_{folders} {
-  const std::int64_t type = folders.file_system().type;
-  per_folder_ = type == EXT4_SUPER_MAGIC || type == XFS_SUPER_MAGIC;
+  per_folder_ = syncs_per_folder(folders.file_system());
 }
 
 void Durability::sync_published(Folder folder) {
@@ -51,6 +77,12 @@ void Durability::sync_changed(std::initializer_list<Folder> folders) {
     return;
   }
   for (const Folder folder : folders) sync_folder(folder);
+}
+
+void Durability::sync_changed(Folder folder, int directory, const std::string& path) {
+  sync_changed({folder});
+  if (!per_folder_) return;  // The whole file system is synced.
+  if (const int error = fsync_directory(sys_, directory); error != 0) fail(error, "fsync", path);
 }
 
 void Durability::sync_all() {
@@ -69,14 +101,8 @@ void Durability::require_sound(const std::string& path) const {
 
 void Durability::sync_folder(Folder folder) {
   const int fd = folders_.fd(folder);
-  const int error = groups_[static_cast<int>(folder)].run([&] {
-    const SysResult synced = sys_.fsync(fd);
-    if (!synced.ok()) return synced.error();
-    // XFS lets the fsync of a directory succeed after the file system has shut down; fstat does
-    // not. Without it, puts and acks were promised that a power cut then undid.
-    struct stat status = {};
-    return sys_.fstat(fd, status).error();
-  });
+  const int error =
+      groups_[static_cast<int>(folder)].run([&] { return fsync_directory(sys_, fd); });
   if (error != 0) fail(error, "fsync", folders_.path(folder));
 }
 

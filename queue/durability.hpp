@@ -31,6 +31,10 @@ class GroupSync {
   bool running_ = false;
 };
 
+/// Makes the changes of one directory durable that is no folder of a queue: fsync and fstat on ext4
+/// and xfs, else one syncfs, as Durability does. Throws the errno.
+void sync_foreign_directory(Sys& sys, int fd, const std::string& path);
+
 /// The syncs of one open queue. After the first failure everything is condemned: the kernel may
 /// have dropped what it could not write, and would call a second sync a success. Any thread.
 class Durability {
@@ -43,6 +47,9 @@ class Durability {
   /// xfs: fsync and fstat of each. Everything else: one syncfs, because an fsync of one btrfs
   /// folder can undo a change of another that was committed earlier.
   void sync_changed(std::initializer_list<Folder> folders);
+
+  /// The same, and for a directory of the queue that is no folder of messages.
+  void sync_changed(Folder folder, int directory, const std::string& path);
 
   /// After changes and puts that were not synced: one syncfs, which is for the payloads too.
   void sync_all();

@@ -5,10 +5,12 @@
 #include <fmt/core.h>
 #include <linux/openat2.h>
 
+#include <algorithm>
 #include <boost/filesystem.hpp>
 #include <cerrno>
 #include <utility>
 
+#include "queue/inbox.hpp"
 #include "queue/throw_error.hpp"
 
 namespace spoolq::detail {
@@ -20,9 +22,10 @@ constexpr std::array<const char*, kFolderCount> kNames{"tmp",    "new",  "cur", 
 /// What a Maildir has.
 constexpr int kMaildirFolders = 3;
 
-/// Refuses a folder on another mount, and one that everybody may write to.
+/// Refuses a folder on another mount, and one that everybody may write to. Of an inbox the second
+/// does not hold: it is the affair of those who drop files there.
 void check_folder(Sys& sys, int fd, const std::string& path, std::uint64_t device,
-                  std::uint64_t mount) {
+                  std::uint64_t mount, bool is_inbox = false) {
   struct stat status = {};
   if (const auto result = sys.fstat(fd, status); !result.ok()) {
     throw_errno(result.error(), "stat", path);
@@ -35,7 +38,7 @@ void check_folder(Sys& sys, int fd, const std::string& path, std::uint64_t devic
   if (status.st_dev != device || own_mount != mount) {
     throw_errno(EXDEV, "open", path, "all folders of a queue must be on one mount");
   }
-  if ((status.st_mode & S_IWOTH) != 0) {
+  if (!is_inbox && (status.st_mode & S_IWOTH) != 0) {
     throw_errc(errc::unsafe_permissions, "open", path, "chmod o-w it");
   }
 }
@@ -43,6 +46,10 @@ void check_folder(Sys& sys, int fd, const std::string& path, std::uint64_t devic
 }  // namespace
 
 const char* folder_name(Folder folder) { return kNames[static_cast<std::size_t>(folder)]; }
+
+bool is_folder_name(std::string_view name) {
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
 
 Folder folder_of(State state) {
   switch (state) {
@@ -101,8 +108,15 @@ Folders::Folders(Sys& sys, std::string path) : path_{std::move(path)} {
   check_folder(sys, root_.get(), path_, status.st_dev, mount);
   for (int i = 0; i < kFolderCount; ++i) {
     const auto folder = static_cast<Folder>(i);
+    auto& fd = fds_[static_cast<std::size_t>(i)];
     const SysResult opened = sys.openat(root_.get(), folder_name(folder),
                                         O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder == Folder::ready && (opened.error() == ENOTDIR || opened.error() == ELOOP)) {
+      fd = open_inbox(sys, root_.get(), path_, opened.error());
+      has_inbox_ = true;
+      check_folder(sys, fd.get(), this->path(folder), status.st_dev, mount, has_inbox_);
+      continue;
+    }
     if (!opened.ok()) {
       if (opened.error() != ENOENT) throw_errno(opened.error(), "open", this->path(folder));
       if (i < kMaildirFolders) {
@@ -111,8 +125,8 @@ Folders::Folders(Sys& sys, std::string path) : path_{std::move(path)} {
       }
       continue;
     }
-    fds_[static_cast<std::size_t>(i)] = UniqueFd{sys, opened.fd()};
-    check_folder(sys, opened.fd(), this->path(folder), status.st_dev, mount);
+    fd = UniqueFd{sys, opened.fd()};
+    check_folder(sys, fd.get(), this->path(folder), status.st_dev, mount);
   }
 }
 
@@ -125,7 +139,7 @@ void Folders::set_mode(Sys& sys, mode_t mode) const {
   change(root_.get(), path_);
   for (int i = 0; i < kFolderCount; ++i) {
     const auto folder = static_cast<Folder>(i);
-    if (has(folder)) change(fd(folder), path(folder));
+    if (has(folder) && (folder != Folder::ready || !has_inbox_)) change(fd(folder), path(folder));
   }
 }
 

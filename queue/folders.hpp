@@ -16,6 +16,8 @@ constexpr int kFolderCount = 8;
 
 /// The folder's name on disk. The only place where these names are spelled.
 const char* folder_name(Folder folder);
+/// Whether a folder of a queue is called that.
+bool is_folder_name(std::string_view name);
 /// The folder that holds the messages in `state`.
 Folder folder_of(State state);
 
@@ -23,9 +25,10 @@ Folder folder_of(State state);
 /// replaced path changes nothing under us. Immutable once opened.
 class Folders {
  public:
-  /// Opens the queue's directory and its folders. Throws errc::not_a_queue when tmp/, new/ or cur/
-  /// is missing, EXDEV when the folders are not on one mount, errc::unsafe_permissions when
-  /// everybody may write to one, or the errno.
+  /// Opens the queue's directory and its folders; new/ may be a link to an inbox (inbox.hpp).
+  /// Throws errc::not_a_queue when tmp/, new/ or cur/ is missing, EXDEV when the folders are not on
+  /// one mount, errc::unsafe_permissions when everybody may write to one that is not an inbox, or
+  /// the errno.
   Folders(Sys& sys, std::string path);
 
   /// The absolute path at which the queue was opened.
@@ -37,7 +40,9 @@ class Folders {
   /// The folder's descriptor. Throws errc::not_a_queue when a Maildir does not have it.
   [[nodiscard]] int fd(Folder folder) const;
   [[nodiscard]] const FileSystemInfo& file_system() const { return file_system_; }
-  /// Gives the queue's directory and its folders this mode. Throws the errno.
+  /// Whether new/ is an inbox, a folder that is not the queue's own.
+  [[nodiscard]] bool has_inbox() const { return has_inbox_; }
+  /// Gives the queue's directory and its folders, but not an inbox, this mode. Throws the errno.
   void set_mode(Sys& sys, mode_t mode) const;
 
  private:
@@ -45,6 +50,7 @@ class Folders {
   UniqueFd root_;
   std::array<UniqueFd, kFolderCount> fds_;
   FileSystemInfo file_system_;
+  bool has_inbox_ = false;
 };
 
 /// Opens the directory at an absolute path without following any symbolic link on the way.

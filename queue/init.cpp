@@ -1,7 +1,7 @@
 // Making a queue, so that a crash at any point leaves something that init completes.
 //
-// 1. Make the directory, then its folders, spares and ballast: a full disk could not make them
-//    later.
+// 1. Make the directory, then its folders (new/ may be a link to an inbox), spares and ballast: a
+//    full disk could not make them later.
 // 2. Sync each folder, the directory and its parent.
 // 3. Write spoolq.json last. Where it stands, all the rest is durable.
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 #include <set>
 
 #include "queue/directory_scan.hpp"
+#include "queue/inbox.hpp"
 #include "queue/liveness.hpp"
 #include "queue/message_id.hpp"
 #include "queue/open_queue.hpp"
@@ -46,12 +47,19 @@ bool make_directory(Sys& sys, int parent, const std::string& name, const std::st
 void require_outside_a_queue(Sys& sys, int parent, const std::string& parent_path,
                              const std::string& name) {
   struct stat status = {};
-  if (!sys.fstatat(parent, kSettingsFile, status).ok()) return;
-  for (int i = 0; i < kFolderCount; ++i) {
-    if (name != folder_name(static_cast<Folder>(i))) continue;
-    throw_errc(errc::bad_value, "init", fmt::format("{}/{}", parent_path, name),
-               fmt::format("it is a folder of the queue {}", parent_path));
-  }
+  if (!is_folder_name(name) || !sys.fstatat(parent, kSettingsFile, status).ok()) return;
+  throw_errc(errc::bad_value, "init", fmt::format("{}/{}", parent_path, name),
+             fmt::format("it is a folder of the queue {}", parent_path));
+}
+
+/// Throws unless the folder can be the inbox of a queue that may not exist yet.
+void require_inbox_beside(Sys& sys, int parent, const std::string& name, const std::string& path,
+                          const std::string& inbox) {
+  const SysResult opened =
+      sys.openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (!opened.ok() && opened.error() != ENOENT) throw_errno(opened.error(), "open", path);
+  const UniqueFd root = opened.ok() ? UniqueFd{sys, opened.fd()} : UniqueFd{};
+  require_inbox(sys, root ? root.get() : parent, path, inbox);
 }
 
 /// Throws ENOTEMPTY for a folder that holds something else: what is in its new/ would be taken for
@@ -80,7 +88,8 @@ void require_room_for_queue(Sys& sys, int root, const std::string& path) {
 
 }  // namespace
 
-void init_queue(Sys& sys, const std::string& path, const std::vector<SettingChange>& settings) {
+void init_queue(Sys& sys, const std::string& path, const std::vector<SettingChange>& settings,
+                const std::string& inbox) {
   // Bad settings are refused before anything is made.
   static_cast<void>(change_settings(Settings{}, settings));
 
@@ -89,6 +98,7 @@ void init_queue(Sys& sys, const std::string& path, const std::vector<SettingChan
   const std::string name = path.substr(slash + 1);
   const UniqueFd parent = open_directory(sys, parent_path);
   require_outside_a_queue(sys, parent.get(), parent_path, name);
+  if (!inbox.empty()) require_inbox_beside(sys, parent.get(), name, path, inbox);
   mode_t mode = change_settings(Settings{}, settings).mode;
 
   // Step 1.
@@ -103,6 +113,10 @@ void init_queue(Sys& sys, const std::string& path, const std::vector<SettingChan
   mode = file->settings.mode;
   for (int i = 0; i < kFolderCount; ++i) {
     const char* const folder = folder_name(static_cast<Folder>(i));
+    if (static_cast<Folder>(i) == Folder::ready && !inbox.empty()) {
+      link_inbox(sys, root.get(), path, inbox);
+      continue;
+    }
     make_directory(sys, root.get(), folder, fmt::format("{}/{}", path, folder), mode);
   }
   // Step 2. Also when they were there: an earlier run may have died before its syncs.
@@ -117,6 +131,12 @@ void init_queue(Sys& sys, const std::string& path, const std::vector<SettingChan
     }
   }
   sync_directory(sys, root.get(), path);
+  // The fsync of a directory can leave a new link in it empty (btrfs before Linux 5.18).
+  if (!inbox.empty()) {
+    if (const auto result = sys.syncfs(root.get()); !result.ok()) {
+      throw_errno(result.error(), "syncfs", path);
+    }
+  }
   sync_directory(sys, parent.get(), parent_path);
   // Step 3.
   if (!exists || !settings.empty()) write_queue_file(sys, root.get(), path, *file);

@@ -116,6 +116,8 @@ MessageInfo describe(const OpenQueue& queue, State state, const StoredMessage& m
   info.key = name.key;
   info.type = name.type;
   info.name = name.original;
+  // A stranger's name is cut only where it becomes part of a name of ours.
+  if (state == State::ready && !parse_name(message.file)) info.name = message.file;
   if (state == State::claimed) {
     info.consumer = is_detached(name.claim) ? name.claim : std::string{claim_owner(name.claim)};
   }

@@ -151,5 +151,15 @@ MessageId derive_message_id(const MessageId& queue_id, std::uint64_t inode, std:
   return MessageId{bytes};
 }
 
+MessageId derive_message_id(const MessageId& queue_id, std::uint64_t inode, std::uint64_t size,
+                            Time modified, std::string_view name, unsigned microseconds) {
+  std::array<std::uint8_t, 16> bytes =
+      derive_message_id(queue_id, inode, size, modified, name).bytes();
+  bytes[6] = static_cast<std::uint8_t>(microseconds >> 8);
+  bytes[7] = static_cast<std::uint8_t>(microseconds);
+  store_version(bytes, 8);
+  return MessageId{bytes};
+}
+
 }  // namespace detail
 }  // namespace spoolq

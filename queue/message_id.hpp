@@ -35,5 +35,9 @@ std::string random_token();
 /// The version 8 id of a file that is no message of ours, as docs/format.md defines it.
 MessageId derive_message_id(const MessageId& queue_id, std::uint64_t inode, std::uint64_t size,
                             Time modified, std::string_view name);
+/// The same for what other programs keep the exact time of: the 12 bits after the version are the
+/// microseconds below the millisecond, so that such ids sort by them.
+MessageId derive_message_id(const MessageId& queue_id, std::uint64_t inode, std::uint64_t size,
+                            Time modified, std::string_view name, unsigned microseconds);
 
 }  // namespace spoolq::detail

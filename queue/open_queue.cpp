@@ -22,12 +22,12 @@ constexpr std::array<std::int64_t, 10> kDistantFileSystems{
 /// Files that were warned about are forgotten beyond this.
 constexpr std::size_t kWarnedMax = 10'000;
 
-bool is_distant(std::int64_t type) {
-  return std::find(kDistantFileSystems.begin(), kDistantFileSystems.end(), type) !=
+}  // namespace
+
+bool is_distant(const FileSystemInfo& file_system) {
+  return std::find(kDistantFileSystems.begin(), kDistantFileSystems.end(), file_system.type) !=
          kDistantFileSystems.end();
 }
-
-}  // namespace
 
 OpenQueue::OpenQueue(Sys& sys, const std::string& path, LogHandler log)
     : sys_{sys}, folders_{sys, path}, durability_{sys, folders_}, log_{std::move(log)} {
@@ -44,7 +44,7 @@ OpenQueue::OpenQueue(Sys& sys, const std::string& path, LogHandler log)
                  fmt::format("it was removed; 'spoolq init {}' makes it again", folders_.path()));
     }
   }
-  if (is_distant(folders_.file_system().type)) {
+  if (is_distant(folders_.file_system())) {
     locks_prove_death_ = false;
     this->log(LogLevel::warning,
               "on a network or FUSE file system a free lock does not prove that a consumer is "

@@ -84,7 +84,13 @@ class OpenQueue {
   std::unordered_set<std::string> warned_;
 };
 
-/// Makes or completes the queue at `path`, whose parent exists (docs/format.md, "The folders").
-void init_queue(Sys& sys, const std::string& path, const std::vector<SettingChange>& settings);
+/// Whether other machines, or a server process, may do things on a file system of this type that we
+/// neither see nor hear of.
+bool is_distant(const FileSystemInfo& file_system);
+
+/// Makes or completes the queue at `path`, whose parent exists (docs/format.md, "The folders"). Its
+/// new/ is the folder at `inbox`, an absolute path without symbolic links, unless that is empty.
+void init_queue(Sys& sys, const std::string& path, const std::vector<SettingChange>& settings,
+                const std::string& inbox = {});
 
 }  // namespace spoolq::detail

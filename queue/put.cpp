@@ -218,19 +218,36 @@ const Destination& PendingMessage::destination() {
   return destination_;
 }
 
+void PendingMessage::sync_file() {
+  queue_.durability().require_sound(queue_.path());
+  // Step 3.
+  if (const auto synced = queue_.sys().fsync(fd_.get()); !synced.ok()) {
+    queue_.durability().condemn();
+    throw_errno(synced.error(), "fsync", queue_.path(Folder::tmp, file_));
+  }
+}
+
+std::string PendingMessage::stage(int directory) {
+  try {
+    sync_file();
+    std::string file = destination().file();
+    const SysResult renamed =
+        rename_new(queue_.sys(), queue_.fd(Folder::tmp), file_.c_str(), directory, file.c_str());
+    if (!renamed.ok()) throw_errno(renamed.error(), "rename", queue_.path(Folder::tmp, file_));
+    file_.clear();
+    return file;
+  } catch (...) {
+    drop();
+    throw;
+  }
+}
+
 std::string PendingMessage::publish() {
   if (file_.empty()) throw_errc(errc::condemned, "publish", queue_.path(Folder::tmp));
   const std::string tmp_path = queue_.path(Folder::tmp, file_);
   std::optional<std::string> published;
   try {
-    if (sync_ == Sync::durable) {
-      queue_.durability().require_sound(queue_.path());
-      // Step 3.
-      if (const auto synced = queue_.sys().fsync(fd_.get()); !synced.ok()) {
-        queue_.durability().condemn();
-        throw_errno(synced.error(), "fsync", tmp_path);
-      }
-    }
+    if (sync_ == Sync::durable) sync_file();
     // Step 4. A put on a full disk is refused: the ballast is for what is already in the queue.
     published = rename_message(queue_, Folder::tmp, file_, destination(), Ballast::keep);
     if (!published) throw_errno(ENOENT, "rename", tmp_path, "somebody removed it");

@@ -36,10 +36,15 @@ class PendingMessage {
   void write(std::string_view bytes);
   /// Syncs and publishes; see Draft::commit(). Returns the name it has now.
   std::string publish();
+  /// Syncs the file and renames it into `directory`, which is no folder of messages, under its
+  /// message's name; whoever publishes it from there calls published() then. Throws the errno.
+  std::string stage(int directory);
+  void published() { allowance_.publish(); }
 
  private:
   PendingMessage(OpenQueue& queue, Destination destination, Sync sync, std::uint64_t size);
   void create_file();
+  void sync_file();
   bool remove_leftover(const std::string& file);
   void drop();
 

@@ -17,6 +17,7 @@
 #include "queue/open_queue.hpp"
 #include "queue/pause.hpp"
 #include "queue/payload.hpp"
+#include "queue/strangers.hpp"
 #include "queue/throw_error.hpp"
 #include "queue/transitions.hpp"
 #include "queue/unique_fd.hpp"
@@ -69,23 +70,34 @@ std::string path_to_make(const std::string& path) {
       .string();
 }
 
+/// `inbox` is canonical, or empty.
+Queue init_queue(const std::filesystem::path& path, const std::string& inbox,
+                 const std::vector<SettingChange>& settings, LogHandler log) {
+  static_cast<void>(detail::change_settings(detail::Settings{}, settings));
+  try {
+    detail::init_queue(detail::real_sys(), path_to_make(path.string()), settings, inbox);
+  } catch (const fs::filesystem_error& error) {
+    detail::throw_errno(error.code().value(), "make", path.string());
+  }
+  Queue queue = Queue::open(path, std::move(log));
+  const auto type = queue.internals()->folders().file_system().type;
+  if (type == TMPFS_MAGIC || type == RAMFS_MAGIC) {
+    queue.internals()->log(LogLevel::warning,
+                           "it is in memory: what is put here does not survive the machine");
+  }
+  return queue;
+}
+
 }  // namespace
 
 Queue Queue::init(const std::filesystem::path& path, const std::vector<SettingChange>& settings,
                   LogHandler log) {
-  static_cast<void>(detail::change_settings(detail::Settings{}, settings));
-  try {
-    detail::init_queue(detail::real_sys(), path_to_make(path.string()), settings);
-  } catch (const fs::filesystem_error& error) {
-    detail::throw_errno(error.code().value(), "make", path.string());
-  }
-  Queue queue = open(path, std::move(log));
-  const auto type = queue.open_->folders().file_system().type;
-  if (type == TMPFS_MAGIC || type == RAMFS_MAGIC) {
-    queue.open_->log(LogLevel::warning,
-                     "it is in memory: what is put here does not survive the machine");
-  }
-  return queue;
+  return init_queue(path, {}, settings, std::move(log));
+}
+
+Queue Queue::init_with_inbox(const std::filesystem::path& path, const std::filesystem::path& inbox,
+                             const std::vector<SettingChange>& settings, LogHandler log) {
+  return init_queue(path, detail::canonical_path(inbox.string()), settings, std::move(log));
 }
 
 Queue Queue::open(const std::filesystem::path& path, LogHandler log) {
@@ -129,13 +141,10 @@ MessageDetails Queue::details(const MessageInfo& message) const {
   details.info = message;
   details.headers = detail::get_headers(open_->sys(), fd.get());
   details.reason = detail::get_reason(open_->sys(), fd.get());
-  if (auto name = detail::get_whole_name(open_->sys(), fd.get())) {
+  // A file that was copied with its attributes has another name by now.
+  if (auto name = detail::get_whole_name(open_->sys(), fd.get());
+      name && name->starts_with(message.name)) {
     details.info.name = std::move(*name);
-  }
-  // A stranger's name was cut to what a name of ours has room for.
-  if (const std::string file = message.path.substr(message.path.rfind('/') + 1);
-      message.state == State::ready && !detail::parse_name(file)) {
-    details.info.name = file;
   }
   // The name of a file that others dropped does not tell its size.
   struct stat status = {};
@@ -154,6 +163,13 @@ int Queue::open_payload(const MessageInfo& message) const {
     if (error.code() != std::errc::no_such_file_or_directory) throw;
     detail::throw_errc(errc::no_such_message, "open", message.path, "it has moved on");
   }
+}
+
+bool Queue::is_complete(const MessageInfo& message) const {
+  detail::OpenQueue& queue = own(open_, "look into");
+  const std::string file = message.path.substr(message.path.rfind('/') + 1);
+  if (message.state != State::ready || detail::parse_name(file)) return true;
+  return detail::is_settled(queue, file);
 }
 
 void Queue::read_payload(const MessageInfo& message,

@@ -53,11 +53,16 @@ std::optional<std::string> rename_message(OpenQueue& queue, Folder from, const s
 }
 
 std::optional<std::string> rename_message(OpenQueue& queue, Folder from, const std::string& file,
-                                          OpenQueue& target_queue, Destination to,
-                                          Ballast ballast) {
-  Sys& sys = queue.sys();
-  const int from_dir = queue.fd(from);
+                                          OpenQueue& target, Destination to, Ballast ballast) {
+  return rename_into(queue.sys(), queue.fd(from), queue.path(from), file, target, std::move(to),
+                     ballast);
+}
+
+std::optional<std::string> rename_into(Sys& sys, int from_dir, const std::string& from_path,
+                                       const std::string& file, OpenQueue& target_queue,
+                                       Destination to, Ballast ballast) {
   const int to_dir = target_queue.fd(to.folder);
+  const auto source = [&] { return fmt::format("{}/{}", from_path, file); };
   bool ballast_given = ballast == Ballast::keep;
   for (unsigned copy = 0; copy <= kCopiesMax;) {
     std::string target = to.file();
@@ -72,7 +77,7 @@ std::optional<std::string> rename_message(OpenQueue& queue, Folder from, const s
         // A crash, or a hard link, left two names of one file. The target is the one to keep.
         const SysResult removed = sys.unlinkat(from_dir, file.c_str());
         if (removed.ok() || removed.error() == ENOENT) return target;
-        throw_errno(removed.error(), "unlink", queue.path(from, file));
+        throw_errno(removed.error(), "unlink", source());
       }
       // Another message with this id, from a backup or a copied queue: both are kept.
       if (copy == 0) {
@@ -89,11 +94,10 @@ std::optional<std::string> rename_message(OpenQueue& queue, Folder from, const s
       }
       continue;
     }
-    throw_errno(
-        renamed.error(), "rename",
-        fmt::format("{} to {}", queue.path(from, file), target_queue.path(to.folder, target)));
+    throw_errno(renamed.error(), "rename",
+                fmt::format("{} to {}", source(), target_queue.path(to.folder, target)));
   }
-  throw_errno(EEXIST, "rename", queue.path(from, file), "too many copies of one id");
+  throw_errno(EEXIST, "rename", source(), "too many copies of one id");
 }
 
 void quarantine(OpenQueue& queue, Folder from, const std::string& file, const std::string& reason) {

@@ -40,6 +40,11 @@ std::optional<std::string> rename_message(OpenQueue& queue, Folder from, const s
                                           OpenQueue& target, Destination to,
                                           Ballast ballast = Ballast::give);
 
+/// The same from a directory that is no folder of a queue, whose path is `from_path`.
+std::optional<std::string> rename_into(Sys& sys, int from_dir, const std::string& from_path,
+                                       const std::string& file, OpenQueue& target, Destination to,
+                                       Ballast ballast);
+
 /// Moves what is not a message to bad/, under its own name or a fresh one, and reports it with
 /// `reason`. Does nothing when it is gone. Opens nothing.
 void quarantine(OpenQueue& queue, Folder from, const std::string& file, const std::string& reason);

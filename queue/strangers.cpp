@@ -20,22 +20,6 @@ constexpr std::array<std::string_view, 4> kUnfinishedEndings{".tmp", ".part", ".
 /// How much longer than `settle` we wait for a file whose writers we may not ask about.
 constexpr int kBlindFactor = 10;
 
-bool is_unfinished_name(std::string_view name) {
-  return name.starts_with('.') ||
-         std::any_of(kUnfinishedEndings.begin(), kUnfinishedEndings.end(),
-                     [name](std::string_view ending) { return name.ends_with(ending); });
-}
-
-/// SECONDS.UNIQUE.HOST with an optional info part, as maildir(5) describes it. Such names are made
-/// by delivery agents, which write elsewhere and link or rename here.
-bool is_maildir_name(std::string_view name) {
-  const std::size_t digits = std::min(name.find_first_not_of("0123456789"), name.size());
-  if (digits < 9 || digits > 11 || digits == name.size() || name[digits] != '.') return false;
-  const std::string_view rest = name.substr(digits + 1);
-  const std::size_t dot = rest.find('.');
-  return dot != std::string_view::npos && dot > 0 && dot + 1 < rest.size();
-}
-
 std::optional<struct stat> status_of(OpenQueue& queue, std::string_view file) {
   struct stat status = {};
   const std::string name{file};
@@ -56,9 +40,23 @@ EntryKind classify(OpenQueue& queue, std::string_view name, unsigned char type) 
     if (!status) return EntryKind::left_alone;
     type = static_cast<unsigned char>(IFTODT(status->st_mode));
   }
-  if (type == DT_DIR || is_unfinished_name(name)) return EntryKind::left_alone;
+  if (type == DT_DIR || is_temporary_name(name)) return EntryKind::left_alone;
   if (type != DT_REG) return EntryKind::not_a_message;
   return parse_name(name) ? EntryKind::message : EntryKind::stranger;
+}
+
+bool is_temporary_name(std::string_view name) {
+  return name.starts_with('.') ||
+         std::any_of(kUnfinishedEndings.begin(), kUnfinishedEndings.end(),
+                     [name](std::string_view ending) { return name.ends_with(ending); });
+}
+
+bool is_maildir_name(std::string_view name) {
+  const std::size_t digits = std::min(name.find_first_not_of("0123456789"), name.size());
+  if (digits < 9 || digits > 11 || digits == name.size() || name[digits] != '.') return false;
+  const std::string_view rest = name.substr(digits + 1);
+  const std::size_t dot = rest.find('.');
+  return dot != std::string_view::npos && dot > 0 && dot + 1 < rest.size();
 }
 
 MessageName derive_name(const OpenQueue& queue, std::string_view file, const struct stat& status) {
@@ -78,9 +76,12 @@ std::optional<MessageName> derive_name(OpenQueue& queue, std::string_view file) 
 }
 
 std::optional<bool> has_writer(OpenQueue& queue, Folder folder, const std::string& file) {
-  Sys& sys = queue.sys();
+  return has_writer(queue.sys(), queue.fd(folder), file);
+}
+
+std::optional<bool> has_writer(Sys& sys, int directory, const std::string& file) {
   const SysResult opened =
-      sys.openat(queue.fd(folder), file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+      sys.openat(directory, file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (!opened.ok()) return std::nullopt;
   const UniqueFd fd{sys, opened.fd()};
   // A read lease is granted only while nobody has the file open for writing (fcntl(2)).
@@ -92,11 +93,15 @@ std::optional<bool> has_writer(OpenQueue& queue, Folder folder, const std::strin
 }
 
 bool is_settled(OpenQueue& queue, const std::string& file) {
-  const auto status = status_of(queue, file);
-  if (!status || !S_ISREG(status->st_mode)) return false;
-  if (status->st_nlink > 1 || is_maildir_name(file)) return true;
+  if (const auto type = status_of(queue, file); !type || !S_ISREG(type->st_mode)) return false;
   const auto writer = has_writer(queue, Folder::ready, file);
+  // Also with a second link or a Maildir name: `cp` makes files of any name, and a backup may have
+  // linked to one that is not complete.
   if (writer == true) return false;
+  // Looked at after that, for what a writer did that has gone meanwhile.
+  const auto status = status_of(queue, file);
+  if (!status) return false;
+  if (status->st_nlink > 1 || (writer == false && is_maildir_name(file))) return true;
   Duration wait = queue.settings()->settle;
   if (!writer) wait *= kBlindFactor;
   // By the time of the last change of the inode, which no writer can set back, as it can the time

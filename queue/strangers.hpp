@@ -23,6 +23,14 @@ enum class EntryKind {
 /// `type` is a DT_ value; DT_UNKNOWN asks the file system.
 EntryKind classify(OpenQueue& queue, std::string_view name, unsigned char type);
 
+/// SECONDS.UNIQUE.HOST with an optional info part, as maildir(5) describes it. Such names are made
+/// by delivery agents, which write elsewhere and link or rename here.
+bool is_maildir_name(std::string_view name);
+
+/// A name under which browsers, editors and copy programs write what is not finished, or a hidden
+/// one.
+bool is_temporary_name(std::string_view name);
+
 /// The name that a stranger's file has as a message, derived from its status.
 MessageName derive_name(const OpenQueue& queue, std::string_view file, const struct stat& status);
 /// The same, asking for the status; nullopt when the file is gone or not regular.
@@ -31,9 +39,12 @@ std::optional<MessageName> derive_name(OpenQueue& queue, std::string_view file);
 /// Whether some process has the file open for writing. nullopt: the kernel does not tell us,
 /// because the file is another user's, or the file system has no leases.
 std::optional<bool> has_writer(OpenQueue& queue, Folder folder, const std::string& file);
+/// The same in any directory.
+std::optional<bool> has_writer(Sys& sys, int directory, const std::string& file);
 
-/// Whether a stranger's file is complete, when nobody saw how it came: a second link, a Maildir
-/// name, or no writer and `settle` without change.
+/// Whether a stranger's file is complete, when nobody saw how it came: nobody writes it, and it has
+/// a second link, a Maildir name, or been left alone for `settle`. Where the kernel does not tell
+/// of writers, only the link counts, or ten times `settle`.
 bool is_settled(OpenQueue& queue, const std::string& file);
 
 }  // namespace spoolq::detail

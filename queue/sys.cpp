@@ -95,6 +95,12 @@ class RealSys final : public Sys {
   SysResult unlinkat(int dir, const char* name, int flags) override {
     return result_of(::unlinkat(dir, name, flags));
   }
+  SysResult symlinkat(const char* target, int dir, const char* name) override {
+    return result_of(::symlinkat(target, dir, name));
+  }
+  SysResult readlinkat(int fd, char* buffer, std::size_t size) override {
+    return result_of(::readlinkat(fd, "", buffer, size));
+  }
   SysResult renameat2(int from_dir, const char* from, int to_dir, const char* to,
                       unsigned flags) override {
     return result_of(::renameat2(from_dir, from, to_dir, to, flags));

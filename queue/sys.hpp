@@ -74,7 +74,10 @@ class Sys {
   virtual SysResult file_system(int fd, FileSystemInfo& info) = 0;
   virtual SysResult mkdirat(int dir, const char* name, mode_t mode) = 0;
   virtual SysResult unlinkat(int dir, const char* name, int flags = 0) = 0;
-  /// renameat2(2); `flags` is 0 or RENAME_NOREPLACE.
+  virtual SysResult symlinkat(const char* target, int dir, const char* name) = 0;
+  /// readlinkat(2) of the symbolic link that `fd` was opened on, with O_PATH and O_NOFOLLOW.
+  virtual SysResult readlinkat(int fd, char* buffer, std::size_t size) = 0;
+  /// renameat2(2); `flags` is 0, RENAME_NOREPLACE or RENAME_EXCHANGE.
   virtual SysResult renameat2(int from_dir, const char* from, int to_dir, const char* to,
                               unsigned flags) = 0;
   /// getdents64(2): fills `buffer` with linux_dirent64 records; 0 at the end.

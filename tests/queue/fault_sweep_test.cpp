@@ -26,6 +26,7 @@ struct Beginning {
 
 struct Outcome {
   bool fired = false;
+  bool returned = false;  ///< The story was told to its end.
   std::string wrong;
 };
 
@@ -41,7 +42,7 @@ Outcome tell_with_fault(const Story& story, const Fault& fault) {
   } catch (const Error& caught) {
     error = caught.what();
   }
-  Outcome outcome{sys.fired(), {}};
+  Outcome outcome{sys.fired(), returned, {}};
   if (const auto open = world.disk.open_descriptor_count(); open != 0) {
     outcome.wrong += fmt::format("{} descriptors leaked\n", open);
   }
@@ -79,8 +80,10 @@ void sweep(Persistence persistence) {
 TEST_CASE("without a fault every story keeps the promises", "[fault][stories]") {
   for (const Story& story : stories()) {
     const Outcome outcome = tell_with_fault(story, Fault{});
+    INFO(story.name);
     INFO(outcome.wrong);
     CHECK(outcome.wrong.empty());
+    CHECK(outcome.returned);
   }
 }
 

@@ -280,7 +280,10 @@ TEST_CASE("folders that everybody may write to are refused", "[queue][open]") {
 TEST_CASE("a folder that is a symbolic link or a file is refused", "[queue][open]") {
   SimulatedSys disk;
   for (const char* folder : {"/q/tmp", "/q/cur", "/elsewhere"}) disk.plant_directory(folder);
-  SECTION("link") { disk.plant_symlink("/q/new", "/elsewhere"); }
+  SECTION("link") {
+    disk.plant_directory("/q/new");
+    disk.plant_symlink("/q/later", "/elsewhere");
+  }
   SECTION("file") { disk.plant_file("/q/new", ""); }
   CHECK_THROWS_AS(open_queue(disk, kPath), Error);
   CHECK_THROWS_AS(detail::init_queue(disk, kPath, {}), Error);

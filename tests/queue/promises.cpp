@@ -15,6 +15,7 @@
 #include "queue/transitions.hpp"
 #include "queue/upkeep.hpp"
 #include "spoolq/consumer.hpp"
+#include "tests/queue/foreign_folder.hpp"
 
 namespace spoolq::test {
 namespace {
@@ -137,14 +138,24 @@ std::vector<std::shared_ptr<OpenQueue>> open_all(detail::Sys& sys, const std::st
   return queues;
 }
 
+/// What was left in a folder of files to take is taken first.
+void take_foreign_folders(OpenQueue& queue, const std::string& path) {
+  for (const FolderKind kind : {FolderKind::plain, FolderKind::kept, FolderKind::marked}) {
+    static_cast<void>(take_foreign_folder(queue, path, kind));
+  }
+}
+
 }  // namespace
 
 std::string second_queue(const std::string& path) { return path + "-2"; }
+
+std::string story_inbox(const std::string& path) { return path + "-inbox"; }
 
 std::string judge(detail::Sys& sys, const std::string& path, const Fates& fates) {
   std::string wrong;
   try {
     const auto queues = open_all(sys, path);
+    take_foreign_folders(*queues.front(), path);
     std::vector<std::vector<Seen>> all;
     // Where a file system may split a rename, a message may have two names until it is claimed.
     std::map<std::string, int> present;
@@ -162,6 +173,9 @@ std::string judge(detail::Sys& sys, const std::string& path, const Fates& fates)
       make_deliverable(*queues[i], all[i]);
       drain(queues[i], delivered, wrong);
     }
+    // What was taken from a folder is not taken again.
+    take_foreign_folders(*queues.front(), path);
+    drain(queues.front(), delivered, wrong);
     wrong += check_counts(fates, delivered, "delivered");
     for (const auto& queue : queues) find_leftovers(*queue, wrong);
   } catch (const Error& error) {

@@ -25,9 +25,12 @@ using Fates = std::map<std::string, Fate>;
 /// Where a story has its second queue, if it has one.
 std::string second_queue(const std::string& path);
 
-/// Opens the queue at `path`, and the second one, as whoever comes next does, looks at every
-/// message, drains it, and says what contradicts `fates`; empty when nothing does. Changes the
-/// queue.
+/// Where the folder of other programs is that a story makes the inbox of its queue, if it does.
+std::string story_inbox(const std::string& path);
+
+/// Takes what is left in the story's folder of files, opens the queue at `path`, and the second
+/// one, as whoever comes next does, looks at every message, drains it, and says what contradicts
+/// `fates`; empty when nothing does. Changes the queue.
 std::string judge(detail::Sys& sys, const std::string& path, const Fates& fates);
 
 struct Story {

@@ -77,6 +77,27 @@ class WriterDuringLease final : public ForwardingSys {
   std::string file_;
 };
 
+/// Appends to the file and closes it, just before its writers are asked about.
+class WriterBeforeLease final : public ForwardingSys {
+ public:
+  WriterBeforeLease(Sys& inner, int dir, const char* file)
+      : ForwardingSys{inner}, dir_{dir}, file_{file} {}
+
+ protected:
+  std::optional<SysResult> before(const CallInfo& info) override {
+    if (info.call == Call::set_lease && info.flags == F_RDLCK) {
+      const int fd = inner().openat(dir_, file_, O_WRONLY | O_APPEND | O_CLOEXEC).fd();
+      static_cast<void>(inner().write(fd, "more", 4));
+      static_cast<void>(inner().close(fd));
+    }
+    return std::nullopt;
+  }
+
+ private:
+  int dir_;
+  const char* file_;
+};
+
 /// Answers set_lease with an errno.
 class NoLease final : public ForwardingSys {
  public:
@@ -255,6 +276,41 @@ TEST_CASE("a file that somebody writes is not complete, however old",
   REQUIRE(world.disk.close(opened.fd()).ok());
   CHECK(has_writer(*world.queue, Folder::ready, "report.txt") == false);
   CHECK(is_settled(*world.queue, "report.txt"));
+}
+
+TEST_CASE("neither a Maildir name nor a second link makes a file complete that somebody writes",
+          "[queue][strangers][settle][maildir]") {
+  World world;
+  const std::string name = GENERATE(as<std::string>{}, "1795403749.M999038P6595.vm", "report.txt");
+  drop(world, name);
+  world.disk.plant_hard_link(world.path(Folder::ready, name), "/q/tmp/backup");
+  const auto opened =
+      world.disk.openat(world.queue->fd(Folder::ready), name.c_str(), O_WRONLY | O_CLOEXEC);
+  CHECK_FALSE(is_settled(*world.queue, name));
+  REQUIRE(world.disk.close(opened.fd()).ok());
+  CHECK(is_settled(*world.queue, name));
+}
+
+TEST_CASE("what a writer did while it was asked about counts", "[queue][strangers][settle]") {
+  World world;
+  drop(world, "report.txt");
+  world.disk.advance(std::chrono::hours{1});
+  WriterBeforeLease sys{world.disk, world.queue->fd(Folder::ready), "report.txt"};
+  const auto queue = world.open(sys);
+  CHECK_FALSE(is_settled(*queue, "report.txt"));
+  world.disk.advance(seconds{1});
+  CHECK(is_settled(*world.queue, "report.txt"));
+}
+
+TEST_CASE("a Maildir name alone is not enough where writers cannot be asked about",
+          "[queue][strangers][settle][maildir]") {
+  World world;
+  drop(world, "1795403749.M999038P6595.vm");
+  NoLease sys{world.disk, EACCES};
+  const auto queue = world.open(sys);
+  CHECK_FALSE(is_settled(*queue, "1795403749.M999038P6595.vm"));
+  world.disk.advance(milliseconds{5'100});
+  CHECK(is_settled(*queue, "1795403749.M999038P6595.vm"));
 }
 
 TEST_CASE("where writers cannot be asked about, a file settles ten times as long",

@@ -30,6 +30,7 @@ constexpr std::array kStat = {EIO, ENOMEM};
 constexpr std::array kEio = {EIO};
 constexpr std::array kMkdirat = {ENOSPC, EDQUOT, EACCES, EIO, EROFS, EMLINK};
 constexpr std::array kUnlinkat = {EIO, EACCES, EROFS, EPERM};
+constexpr std::array kSymlinkat = {ENOSPC, EDQUOT, EACCES, EIO, EROFS, EPERM};
 constexpr std::array kRenameat2 = {ENOSPC, EDQUOT, EIO, EACCES, EPERM, EROFS, EINVAL};
 constexpr std::array kSetxattr = {ENOSPC, EDQUOT, ENOTSUP, E2BIG, EIO};
 constexpr std::array kGetxattr = {EIO, ENOTSUP};
@@ -74,6 +75,10 @@ std::span<const int> errors_of(Call call) {
       return kMkdirat;
     case Call::unlinkat:
       return kUnlinkat;
+    case Call::symlinkat:
+      return kSymlinkat;
+    case Call::readlinkat:
+      return kEio;
     case Call::renameat2:
       return kRenameat2;
     case Call::fsetxattr:
@@ -113,7 +118,7 @@ bool can_fail(const CallInfo& info, int error) {
     if (error == EROFS) return has_flag(O_CREAT) || has_flag(O_WRONLY) || has_flag(O_RDWR);
   }
   if (error == kShortWrite) return info.size > 1;
-  // Not every file system knows RENAME_NOREPLACE; every one can rename.
+  // Not every file system knows RENAME_NOREPLACE or RENAME_EXCHANGE; every one can rename.
   if (info.call == Call::renameat2 && error == EINVAL) return info.flags != 0;
   // Giving a lease back needs nothing.
   if (info.call == Call::set_lease) return info.flags != static_cast<std::uint64_t>(F_UNLCK);

@@ -95,6 +95,14 @@ class ForwardingSys : public Sys {
     return forward({Call::unlinkat, dir, name, -1, nullptr, unsigned_of(flags)},
                    [&] { return inner_.unlinkat(dir, name, flags); });
   }
+  SysResult symlinkat(const char* target, int dir, const char* name) override {
+    return forward({Call::symlinkat, dir, name},
+                   [&] { return inner_.symlinkat(target, dir, name); });
+  }
+  SysResult readlinkat(int fd, char* buffer, std::size_t size) override {
+    return forward({Call::readlinkat, fd, nullptr, -1, nullptr, 0, size},
+                   [&] { return inner_.readlinkat(fd, buffer, size); });
+  }
   SysResult renameat2(int from_dir, const char* from, int to_dir, const char* to,
                       unsigned flags) override {
     return forward({Call::renameat2, from_dir, from, to_dir, to, flags},

@@ -28,6 +28,10 @@ const char* to_string(Mutant mutant) {
       return "no_recheck_after_lock";
     case Mutant::no_sync_at_all:
       return "no_sync_at_all";
+    case Mutant::no_journal:
+      return "no_journal";
+    case Mutant::keeps_markers:
+      return "keeps_markers";
   }
   return "";
 }
@@ -74,6 +78,20 @@ SysResult MutantSys::after(const CallInfo& info, SysResult result) {
     remember(info, result.fd());
   }
   return result;
+}
+
+SysResult MutantSys::write(int fd, const void* bytes, std::size_t size) {
+  if (mutant_ == Mutant::no_journal && opened(fd).name == "journal") {
+    return SysResult::success(static_cast<std::int64_t>(size));
+  }
+  return ForwardingSys::write(fd, bytes, size);
+}
+
+SysResult MutantSys::unlinkat(int dir, const char* name, int flags) {
+  if (mutant_ == Mutant::keeps_markers && std::string_view{name}.ends_with(".done")) {
+    return SysResult::success();
+  }
+  return ForwardingSys::unlinkat(dir, name, flags);
 }
 
 SysResult MutantSys::fsync(int fd) {

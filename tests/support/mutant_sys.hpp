@@ -21,6 +21,8 @@ enum class Mutant {
   no_directory_fstat,     ///< fstat of a directory never fails after it has once succeeded.
   no_recheck_after_lock,  ///< fstat of a file never shows that it was unlinked.
   no_sync_at_all,         ///< fsync and syncfs do nothing.
+  no_journal,             ///< Nothing is ever written to the journal of an intake.
+  keeps_markers,          ///< A marker, NAME.done, is not removed.
 };
 
 const char* to_string(Mutant mutant);
@@ -32,6 +34,8 @@ class MutantSys final : public ForwardingSys {
  public:
   MutantSys(Sys& inner, Mutant mutant) : ForwardingSys{inner}, mutant_{mutant} {}
 
+  SysResult write(int fd, const void* bytes, std::size_t size) override;
+  SysResult unlinkat(int dir, const char* name, int flags = 0) override;
   SysResult fsync(int fd) override;
   SysResult syncfs(int fd) override;
   SysResult fstat(int fd, struct stat& status) override;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -131,10 +132,15 @@ Running::Running(const Invocation& invocation) : time_max_{invocation.time_max} 
     error.write = ::fcntl(terminal.write, F_DUPFD_CLOEXEC, 0);
   }
 
+  // A signal that is meant for the program must not meet the handlers of the tests.
+  sigset_t all{};
+  sigset_t before{};
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   pid_ = ::fork();
-  if (pid_ < 0) fail("fork");
   if (pid_ == 0) {
     for (const int number : {SIGPIPE, SIGINT, SIGTERM}) ::signal(number, SIG_DFL);
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (!invocation.directory.empty() && ::chdir(invocation.directory.c_str()) != 0) ::_exit(126);
     ::dup2(input.read, STDIN_FILENO);
     ::dup2(output_end, STDOUT_FILENO);
@@ -147,6 +153,12 @@ Running::Running(const Invocation& invocation) : time_max_{invocation.time_max} 
     if (invocation.error_closed) ::close(STDERR_FILENO);
     ::execve(argv.front(), argv.data(), envp.data());
     ::_exit(127);
+  }
+  const int error_of_fork = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (pid_ < 0) {
+    errno = error_of_fork;
+    fail("fork");
   }
   if (output_end != output.write) ::close(output_end);
   ::close(input.read);
@@ -168,6 +180,29 @@ Running::~Running() {
 }
 
 void Running::signal(int number) const { ::kill(pid_, number); }
+
+bool Running::watches() const {
+  std::error_code ignored;
+  const auto folder = std::filesystem::path{"/proc"} / std::to_string(pid_) / "fdinfo";
+  for (const auto& entry : std::filesystem::directory_iterator{folder, ignored}) {
+    if (has(read_file(entry.path()), "inotify wd:")) return true;
+  }
+  return false;
+}
+
+bool Running::sleeps() const {
+  // The number of the call that it is in; "running" when it is in none.
+  const std::string call = read_file("/proc/" + std::to_string(pid_) + "/syscall");
+  const std::string number = call.substr(0, call.find(' '));
+  for (const long poll : {SYS_ppoll,
+#ifdef SYS_poll
+                          SYS_poll
+#endif
+       }) {
+    if (number == std::to_string(poll)) return watches();
+  }
+  return false;
+}
 
 void Running::write(const std::string& bytes) const {
   std::string_view rest = bytes;

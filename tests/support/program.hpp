@@ -64,6 +64,10 @@ class Running {
   ~Running();
 
   void signal(int number) const;
+  /// Whether it watches a folder with inotify(7).
+  [[nodiscard]] bool watches() const;
+  /// Whether it watches, has nothing to do and waits.
+  [[nodiscard]] bool sleeps() const;
   /// Writes to its standard input.
   void write(const std::string& bytes) const;
   void close_input();

@@ -95,6 +95,16 @@ ino_t DiskImage::apply_add(const DiskStep& step, Inode& directory) {
   return replaced;
 }
 
+void DiskImage::apply_exchange(const DiskStep& step) {
+  Inode* directory = find(step.directory);
+  if (directory == nullptr) return;
+  const auto one = directory->entries.find(scan_position(step.name));
+  const auto other = directory->entries.find(scan_position(step.bytes));
+  if (one == directory->entries.end() || other == directory->entries.end()) return;
+  std::swap(one->second.inode, other->second.inode);
+  directory->modified = directory->changed = step.when;
+}
+
 ino_t DiskImage::apply(const DiskStep& step) {
   if (step.kind == Kind::make) {
     Inode made;
@@ -105,6 +115,10 @@ ino_t DiskImage::apply(const DiskStep& step) {
     made.accessed = made.modified = made.changed = step.when;
     if (made.is_directory()) made.directory_size = kDirectoryBlock;
     inodes[step.inode] = std::move(made);
+    return 0;
+  }
+  if (step.kind == Kind::exchange) {
+    apply_exchange(step);
     return 0;
   }
   Inode* target = find(step.inode);
@@ -142,6 +156,7 @@ ino_t DiskImage::apply(const DiskStep& step) {
     case Kind::make:
     case Kind::add:
     case Kind::remove:
+    case Kind::exchange:
       break;
   }
   return 0;
@@ -222,6 +237,15 @@ void SimulatedDisk::rename(ino_t from_directory, std::string_view from, ino_t to
   removal.name = from;
   removal.moved = true;
   perform({add, removal});
+}
+
+void SimulatedDisk::exchange(ino_t directory, std::string_view one, std::string_view other,
+                             timespec now) {
+  DiskStep made = step(Kind::exchange, 0, now);
+  made.directory = directory;
+  made.name = one;
+  made.bytes = other;
+  perform({made});
 }
 
 void SimulatedDisk::write(ino_t file, std::uint64_t offset, std::string_view bytes, timespec now) {

@@ -68,13 +68,24 @@ struct Inode {
 
 /// The smallest change of an image. Steps of one group are one operation for the user.
 struct DiskStep {
-  enum class Kind { make, add, remove, truncate, extend, chmod, set_xattr, remove_xattr, write };
+  enum class Kind {
+    make,
+    add,
+    remove,
+    exchange,
+    truncate,
+    extend,
+    chmod,
+    set_xattr,
+    remove_xattr,
+    write
+  };
   Kind kind = Kind::make;
   std::uint64_t group = 0;
   ino_t inode = 0;      ///< What the step is about; for add and remove, what the entry points to.
-  ino_t directory = 0;  ///< For add and remove.
+  ino_t directory = 0;  ///< For add, remove and exchange.
   std::string name;     ///< Of the entry or the attribute.
-  std::string bytes;    ///< Content or value.
+  std::string bytes;    ///< Content or value; of an exchange the other name.
   std::uint64_t size = 0;  ///< Offset of a write, or the new size.
   mode_t mode = 0;
   bool moved = false;  ///< A removal whose addition is in the same group.
@@ -95,6 +106,7 @@ struct DiskImage {
 
  private:
   ino_t apply_add(const DiskStep& step, Inode& directory);
+  void apply_exchange(const DiskStep& step);
   ino_t drop_name(Inode& directory, std::uint64_t hash);
 };
 
@@ -117,6 +129,8 @@ class SimulatedDisk {
   void remove(ino_t directory, std::string_view name, timespec now);
   void rename(ino_t from_directory, std::string_view from, ino_t to_directory, std::string_view to,
               timespec now);
+  /// Two names of one directory change places.
+  void exchange(ino_t directory, std::string_view one, std::string_view other, timespec now);
   void write(ino_t file, std::uint64_t offset, std::string_view bytes, timespec now);
   void truncate(ino_t file, std::uint64_t size, timespec now);
   /// Makes the file at least `size` bytes long; the new bytes are zero.

@@ -13,7 +13,18 @@ using Kind = DiskStep::Kind;
 
 bool is_data(const DiskStep& step) { return step.kind == Kind::write; }
 
-bool is_entry(const DiskStep& step) { return step.kind == Kind::add || step.kind == Kind::remove; }
+bool is_entry(const DiskStep& step) {
+  return step.kind == Kind::add || step.kind == Kind::remove || step.kind == Kind::exchange;
+}
+
+/// Whether two steps are about an entry of one name. An exchange is about two.
+bool share_entry(const DiskStep& one, const DiskStep& other) {
+  if (one.directory != other.directory) return false;
+  const auto has = [](const DiskStep& step, const std::string& name) {
+    return step.name == name || (step.kind == Kind::exchange && step.bytes == name);
+  };
+  return has(one, other.name) || (other.kind == Kind::exchange && has(one, other.bytes));
+}
 
 /// Whether fsync of `number` has a reason to write this step.
 bool touches(const DiskStep& step, ino_t number) {
@@ -80,7 +91,7 @@ SimulatedDisk::Chosen SimulatedDisk::with_dependencies(Chosen chosen) const {
     if (is_data(earlier)) return false;
     if (is_entry(earlier)) {
       if (later.moved && later.group == earlier.group) return true;
-      return is_entry(later) && later.directory == earlier.directory && later.name == earlier.name;
+      return is_entry(later) && share_entry(later, earlier);
     }
     return later.inode == earlier.inode && later.kind != Kind::remove;
   };

@@ -63,6 +63,8 @@ class SimulatedSys final : public detail::Sys {
   SysResult file_system(int fd, FileSystemInfo& info) override;
   SysResult mkdirat(int dir, const char* name, mode_t mode) override;
   SysResult unlinkat(int dir, const char* name, int flags = 0) override;
+  SysResult symlinkat(const char* target, int dir, const char* name) override;
+  SysResult readlinkat(int fd, char* buffer, std::size_t size) override;
   SysResult renameat2(int from_dir, const char* from, int to_dir, const char* to,
                       unsigned flags) override;
   SysResult getdents64(int fd, void* buffer, std::size_t size) override;
@@ -179,6 +181,7 @@ class SimulatedSys final : public detail::Sys {
   [[nodiscard]] std::uint64_t free_bytes() const;
   void fill_status(ino_t number, struct stat& status) const;
   SysResult rename(ino_t from_dir, const char* from, ino_t to_dir, const char* to, unsigned flags);
+  SysResult exchange(ino_t directory, const char* one, ino_t other_directory, const char* other);
   SysResult rename_error(ino_t source, ino_t target, ino_t to_dir) const;
   SysResult remove(ino_t directory, const char* name, int flags);
 

@@ -115,6 +115,32 @@ SysResult SimulatedSys::unlinkat(int dir, const char* name, int flags) {
   });
 }
 
+SysResult SimulatedSys::symlinkat(const char* target, int dir, const char* name) {
+  return run(Call::symlinkat, dir, name, [&] {
+    ino_t directory = 0;
+    Place place;
+    SysResult result = parent_of(dir, name, directory);
+    if (result.ok()) result = walk(directory, name, false, 0, place);
+    if (!result.ok()) return result;
+    if (place.inode != 0) return failure(EEXIST);
+    if (target[0] == '\0') return failure(ENOENT);
+    if (capacity_ && free_bytes() < 4096) return failure(ENOSPC);
+    disk_.create(directory, name, S_IFLNK | 0777U, now(), target);
+    return SysResult::success();
+  });
+}
+
+SysResult SimulatedSys::readlinkat(int fd, char* buffer, std::size_t size) {
+  return run(Call::readlinkat, fd, nullptr, [&] {
+    if (size == 0) return failure(EINVAL);
+    const OpenFile* file = find(fd);
+    if (file == nullptr) return failure(EBADF);
+    const Inode& inode = disk_.inode(file->inode);
+    if (!inode.is_symlink()) return failure(ENOENT);
+    return SysResult::success(static_cast<std::int64_t>(inode.content.copy(buffer, size)));
+  });
+}
+
 SysResult SimulatedSys::rename_error(ino_t source, ino_t target, ino_t to_dir) const {
   for (ino_t each = to_dir; each != SimulatedDisk::kRoot; each = disk_.inode(each).parent) {
     if (each == source) return failure(EINVAL);  // Into itself.
@@ -127,12 +153,26 @@ SysResult SimulatedSys::rename_error(ino_t source, ino_t target, ino_t to_dir) c
   return replaced.entries.empty() ? SysResult::success() : failure(ENOTEMPTY);
 }
 
+SysResult SimulatedSys::exchange(ino_t directory, const char* one, ino_t other_directory,
+                                 const char* other) {
+  // Nobody needs it between two directories, whose trees it would have to keep in order.
+  if (directory != other_directory) return failure(EOPNOTSUPP);
+  if (disk_.image().lookup(directory, one) == 0 || disk_.image().lookup(directory, other) == 0) {
+    return failure(ENOENT);
+  }
+  disk_.exchange(directory, one, other, now());
+  return SysResult::success();
+}
+
 SysResult SimulatedSys::rename(ino_t from_dir, const char* from, ino_t to_dir, const char* to,
                                unsigned flags) {
-  if ((flags & ~static_cast<unsigned>(RENAME_NOREPLACE)) != 0) return failure(EINVAL);
+  if (flags > RENAME_EXCHANGE || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) {
+    return failure(EINVAL);
+  }
   for (const std::string_view name : {from, to}) {
     if (name == "." || name == "..") return failure(EBUSY);
   }
+  if (flags == RENAME_EXCHANGE) return exchange(from_dir, from, to_dir, to);
   const ino_t source = disk_.image().lookup(from_dir, from);
   const ino_t target = disk_.image().lookup(to_dir, to);
   if (source == 0) return failure(ENOENT);

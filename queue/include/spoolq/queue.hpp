@@ -64,6 +64,17 @@ class SPOOLQ_EXPORT Queue {
   static Queue init(const std::filesystem::path& path,
                     const std::vector<SettingChange>& settings = {}, LogHandler log = {});
 
+  /// The same with a folder of other programs, `inbox`, as new/: what they put there are messages,
+  /// and what is given back appears there. The folder must exist, on the same mount; its owner and
+  /// its mode stay as they are. Again with the same folder changes nothing. Throws as init();
+  /// errc::bad_value for a folder that is a queue or part of one, EXDEV for one on another file
+  /// system, ENOTEMPTY when the queue has messages in a new/ of its own, EEXIST when it has another
+  /// inbox, EPERM for who is neither the owner of the queue's folder nor root.
+  static Queue init_with_inbox(const std::filesystem::path& path,
+                               const std::filesystem::path& inbox,
+                               const std::vector<SettingChange>& settings = {},
+                               LogHandler log = {});
+
   /// Opens an existing queue. Throws errc::not_a_queue, errc::unsupported_format,
   /// errc::unsafe_permissions, or the errno. A Maildir without spoolq.json opens with default
   /// settings for putting and looking; is_maildir() is then true.
@@ -95,6 +106,9 @@ class SPOOLQ_EXPORT Queue {
   /// Opens the payload for reading; the caller closes the descriptor. Throws
   /// errc::no_such_message when the message has moved on.
   [[nodiscard]] int open_payload(const MessageInfo& message) const;
+  /// Whether the payload is all there, as far as can be known: false for a file that another
+  /// program has dropped into new/ in place and may still be writing, and for one that is gone.
+  [[nodiscard]] bool is_complete(const MessageInfo& message) const;
   /// Gives the payload to `sink`, part by part. Its size and checksum are compared with the
   /// message's name at the end: errc::damaged, when all of it has been given; nothing is moved.
   /// Throws as open_payload(), and what `sink` throws.

@@ -1,0 +1,106 @@
+// Taking files from a folder of somebody else's: into new/ by rename, or as copies (docs/format.md,
+// "Taking files from other folders").
+#pragma once
+
+#include <sys/stat.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "queue/intake_journal.hpp"
+#include "queue/message_name.hpp"
+#include "queue/open_queue.hpp"
+#include "queue/put.hpp"
+#include "queue/unique_fd.hpp"
+
+namespace spoolq::detail {
+
+/// A file that was found complete.
+struct Arrival {
+  std::string file;         ///< Its name in `directory`.
+  struct stat status = {};  ///< As it was then. What has changed since is not taken.
+  int directory = -1;       ///< Where it is; -1: the folder itself. Others only to be copied.
+  std::string below{};      ///< The path of `directory` below the folder, with a slash at its end.
+  /// What it is to be called; without it, what it would be called if it stood in new/.
+  std::optional<MessageName> name{};
+  Headers headers{};
+  /// Files beside it that go when it goes, just before it. The first one may be a marker.
+  std::vector<std::string> companions{};
+
+  /// What it is known by.
+  [[nodiscard]] std::string key() const { return intake_key(below + file, status); }
+};
+
+/// What became of one.
+struct Intaken {
+  enum class Outcome {
+    taken,      ///< It is a message; durable.
+    forgotten,  ///< It was a message before; only its source was removed, if that is wanted.
+    changed,    ///< It is gone, or not as it was: look again.
+    refused     ///< It cannot be taken, or not now: `error`, `reason`. It is where it was.
+  };
+  Outcome outcome = Outcome::changed;
+  MessageId id{};
+  std::error_code error{};
+  std::string reason{};
+};
+
+struct IntakeOptions {
+  bool keep = false;             ///< Leave the files where they are.
+  bool always_copy = false;      ///< Also where a rename would do.
+  bool despite_writers = false;  ///< Also what somebody has open for writing.
+  bool look_only = false;  ///< Nothing is changed, finished or locked; take() is not to be called.
+};
+
+/// Takes files from one folder into one queue. When a call has thrown, nothing is lost and some
+/// files may have been taken: make another one, which goes on. One thread.
+class Intake {
+ public:
+  /// `directory` is the folder's absolute path without symbolic links. Finishes what an earlier
+  /// one has begun. Throws EAGAIN while another process takes files from there into this queue.
+  Intake(OpenQueue& queue, const std::string& directory, IntakeOptions options);
+  Intake(const Intake&) = delete;
+  Intake& operator=(const Intake&) = delete;
+  ~Intake() = default;
+
+  [[nodiscard]] OpenQueue& queue() const { return queue_; }
+  /// The folder.
+  [[nodiscard]] int fd() const { return directory_.get(); }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+  /// Whether it was taken before, and is kept or could not be removed then.
+  [[nodiscard]] bool has_taken(const Arrival& arrival) const;
+  /// Whether its companions may have been removed already, by a run that did not get further.
+  [[nodiscard]] bool has_begun(const Arrival& arrival) const;
+
+  /// Takes these files; what became of each, in the same order. Durable when it returns. Throws
+  /// errc::condemned, errc::indeterminate (they are visible), or the errno.
+  std::vector<Intaken> take(const std::vector<Arrival>& arrivals);
+
+ private:
+  struct Item;
+
+  IntakeJournal& journal();
+  [[nodiscard]] int directory_of(const Arrival& arrival) const;
+  [[nodiscard]] std::string path_of(const Arrival& arrival) const;
+  [[nodiscard]] MessageName name_of(const Arrival& arrival) const;
+  bool open(Item& item);
+  void rename_all(std::vector<Item>& items);
+  void rename_one(Item& item);
+  void copy_all(std::vector<Item>& items);
+  void copy_one(Item& item);
+  void remove_companions(const std::vector<Item>& items, Intaken::Outcome outcome);
+  void remove_sources(std::vector<Item>& items);
+
+  OpenQueue& queue_;
+  std::string path_;
+  IntakeOptions options_;
+  UniqueFd directory_;
+  bool by_rename_;
+  std::optional<IntakeJournal> journal_;
+};
+
+}  // namespace spoolq::detail

@@ -1,0 +1,248 @@
+// The journal of a folder that files are taken from.
+#include "queue/intake_journal.hpp"
+
+#define XXH_INLINE_ALL
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/file.h>
+#include <xxhash.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <optional>
+#include <set>
+
+#include "queue/directory_scan.hpp"
+#include "queue/rename.hpp"
+#include "queue/throw_error.hpp"
+#include "queue/whole_file.hpp"
+
+namespace spoolq::detail {
+namespace {
+
+constexpr const char* kIntakeFolder = "intake";
+constexpr const char* kJournalFile = "journal";
+/// A record's file when there is no copy.
+constexpr std::string_view kMarked = "-";
+constexpr std::size_t kKeySize = 32;
+constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+std::string folder_for(const std::string& source) {
+  return fmt::format("{:016x}", XXH3_64bits(source.data(), source.size()));
+}
+
+bool is_key(std::string_view text) {
+  return text.size() == kKeySize &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+/// nullopt for a line that no journal has.
+std::optional<IntakeJournal::Record> parse_record(std::string_view line) {
+  if (line.size() < kKeySize + 2 || line[kKeySize] != ' ') return std::nullopt;
+  const std::string_view key = line.substr(0, kKeySize);
+  const std::string_view file = line.substr(kKeySize + 1);
+  if (!is_key(key) || (file != kMarked && !parse_name(file))) return std::nullopt;
+  return IntakeJournal::Record{std::string{key}, std::string{file}};
+}
+
+/// The directory below `parent`, empty when it is not there.
+UniqueFd open_below(Sys& sys, int parent, const std::string& name, const std::string& path) {
+  const SysResult opened = sys.openat(parent, name.c_str(), kDirectoryFlags);
+  if (opened.ok()) return UniqueFd{sys, opened.fd()};
+  if (opened.error() != ENOENT) throw_errno(opened.error(), "open", path);
+  return {};
+}
+
+}  // namespace
+
+std::string intake_key(std::string_view name, const struct stat& status) {
+  std::string input;
+  const auto append = [&input](std::uint64_t value) {
+    for (int i = 0; i < 8; ++i) input.push_back(static_cast<char>(value >> (8 * i) & 0xff));
+  };
+  append(status.st_ino);
+  append(static_cast<std::uint64_t>(status.st_size));
+  append(static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000U +
+         static_cast<std::uint64_t>(status.st_mtim.tv_nsec));
+  input += name;
+  const XXH128_hash_t hash = XXH3_128bits(input.data(), input.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+bool IntakeJournal::exists(OpenQueue& queue, const std::string& source) {
+  const std::string path = fmt::format("{}/{}", queue.path(), kIntakeFolder);
+  const UniqueFd intake = open_below(queue.sys(), queue.folders().root(), kIntakeFolder, path);
+  return intake && open_below(queue.sys(), intake.get(), folder_for(source), path);
+}
+
+IntakeJournal::IntakeJournal(OpenQueue& queue, const std::string& source, Access access)
+    : queue_{queue},
+      path_{fmt::format("{}/{}/{}", queue.path(), kIntakeFolder, folder_for(source))} {
+  if (access == Access::look) {
+    folder_ = open_directory(queue_.sys(), path_);
+    journal_ = LockFd{queue_.sys(), [&] {
+                        return queue_.sys().openat(folder_.get(), kJournalFile,
+                                                   O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+                      }};
+    if (journal_.error() == 0) static_cast<void>(read_journal());
+    return;
+  }
+  make_folder(folder_for(source));
+  open_journal(source);
+  const off_t whole = read_journal();
+  if (whole > size_) {
+    // A record that was not synced before a power cut: nothing was done yet that rests on it.
+    if (const auto cut = queue_.sys().ftruncate(journal_.get(), size_); !cut.ok()) {
+      throw_errno(cut.error(), "truncate", path_);
+    }
+  }
+  finish_earlier();
+}
+
+void IntakeJournal::make_folder(const std::string& name) {
+  Sys& sys = queue_.sys();
+  const auto make = [&](int parent, const std::string& file, const std::string& path) {
+    UniqueFd folder = open_below(sys, parent, file, path);
+    if (!folder) {
+      const SysResult made = sys.mkdirat(parent, file.c_str(), 0700);
+      if (!made.ok() && made.error() != EEXIST) throw_errno(made.error(), "mkdir", path);
+      folder = open_below(sys, parent, file, path);
+      if (!folder) throw_errno(ENOENT, "open", path);
+      // The mode does not depend on the umask; another's folder keeps its own.
+      if (made.ok()) static_cast<void>(sys.fchmod(folder.get(), queue_.settings()->mode));
+    }
+    // Also when it was there: who made it may have died before its sync.
+    if (const auto synced = sys.fsync(parent); !synced.ok()) {
+      throw_errno(synced.error(), "fsync", path);
+    }
+    return folder;
+  };
+  const std::string intake = fmt::format("{}/{}", queue_.path(), kIntakeFolder);
+  parent_ = make(queue_.folders().root(), kIntakeFolder, intake);
+  folder_ = make(parent_.get(), name, path_);
+}
+
+void IntakeJournal::open_journal(const std::string& source) {
+  Sys& sys = queue_.sys();
+  const std::string path = fmt::format("{}/{}", path_, kJournalFile);
+  journal_ = LockFd{sys, [&] {
+                      return sys.openat(folder_.get(), kJournalFile,
+                                        O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+                    }};
+  if (journal_.error() != 0) throw_errno(journal_.error(), "open", path);
+  const SysResult locked = sys.flock(journal_.get(), LOCK_EX | LOCK_NB);
+  if (locked.error() == EWOULDBLOCK) {
+    throw_errno(EAGAIN, "take from", source, "another process copies files from there");
+  }
+  if (!locked.ok()) throw_errno(locked.error(), "lock", path);
+  if (const auto synced = sys.fsync(folder_.get()); !synced.ok()) {
+    throw_errno(synced.error(), "fsync", path_);
+  }
+}
+
+/// Reads all whole records, and returns the size of the file.
+off_t IntakeJournal::read_journal() {
+  Sys& sys = queue_.sys();
+  const std::string path = fmt::format("{}/{}", path_, kJournalFile);
+  std::string text;
+  std::array<char, std::size_t{64} * 1024> buffer;
+  for (;;) {
+    const SysResult got = sys.read(journal_.get(), buffer.data(), buffer.size());
+    if (!got.ok()) throw_errno(got.error(), "read", path);
+    if (got.value() == 0) break;
+    text.append(buffer.data(), static_cast<std::size_t>(got.value()));
+  }
+  std::size_t good = 0;
+  while (good < text.size()) {
+    const std::size_t end = text.find('\n', good);
+    if (end == std::string::npos) break;
+    auto record = parse_record(std::string_view{text}.substr(good, end - good));
+    if (!record) break;
+    records_.insert_or_assign(std::move(record->key), std::move(record->file));
+    good = end + 1;
+  }
+  size_ = static_cast<off_t>(good);
+  return static_cast<off_t>(text.size());
+}
+
+void IntakeJournal::finish_earlier() {
+  std::set<std::string, std::less<>> copies;
+  scan_directory(queue_.sys(), folder_.get(), path_, [&](const DirectoryEntry& entry) {
+    if (entry.name != kJournalFile) copies.emplace(entry.name);
+    return true;
+  });
+  if (copies.empty()) return;
+  std::vector<Record> unpublished;
+  for (const auto& [key, file] : records_) {
+    if (copies.erase(file) > 0) unpublished.push_back({key, file});
+  }
+  for (const std::string& file : copies) {
+    const SysResult removed = queue_.sys().unlinkat(folder_.get(), file.c_str());
+    if (!removed.ok() && removed.error() != ENOENT) {
+      throw_errno(removed.error(), "unlink", fmt::format("{}/{}", path_, file));
+    }
+  }
+  publish(unpublished);
+}
+
+bool IntakeJournal::has_copied(const std::string& key) const {
+  const auto record = records_.find(key);
+  return record != records_.end() && record->second != kMarked;
+}
+
+bool IntakeJournal::has_marked(const std::string& key) const { return records_.contains(key); }
+
+void IntakeJournal::add(const std::vector<Record>& records) {
+  if (records.empty()) return;
+  Sys& sys = queue_.sys();
+  queue_.durability().require_sound(queue_.path());
+  const std::string path = fmt::format("{}/{}", path_, kJournalFile);
+  // The names of the copies, before anything says that they are there.
+  if (const auto synced = sys.fsync(folder_.get()); !synced.ok()) {
+    queue_.durability().condemn();
+    throw_errno(synced.error(), "fsync", path_);
+  }
+  std::string lines;
+  for (const Record& record : records) lines += fmt::format("{} {}\n", record.key, record.file);
+  try {
+    write_all(sys, journal_.get(), lines, path);
+  } catch (const Error&) {
+    // What was written in part would spoil the records that follow it.
+    if (!sys.ftruncate(journal_.get(), size_).ok()) queue_.durability().condemn();
+    throw;
+  }
+  if (const auto synced = sys.fsync(journal_.get()); !synced.ok()) {
+    queue_.durability().condemn();
+    throw_errno(synced.error(), "fsync", path);
+  }
+  size_ += static_cast<off_t>(lines.size());
+  for (const Record& record : records) {
+    if (record.file == kMarked) records_.insert_or_assign(record.key, record.file);
+  }
+}
+
+std::vector<std::string> IntakeJournal::publish(const std::vector<Record>& records) {
+  std::vector<std::string> published;
+  for (const Record& record : records) {
+    auto name = parse_name(record.file);
+    if (!name) throw_errc(errc::bad_value, "publish", path_, record.file);
+    const auto file = rename_into(queue_.sys(), folder_.get(), path_, record.file, queue_,
+                                  {Folder::ready, std::move(*name), {}}, Ballast::give);
+    // Nobody else moves what is here.
+    if (!file) throw_errno(ENOENT, "rename", fmt::format("{}/{}", path_, record.file));
+    published.push_back(*file);
+  }
+  if (!records.empty()) queue_.durability().sync_changed(Folder::ready, folder_.get(), path_);
+  for (const Record& record : records) records_.insert_or_assign(record.key, record.file);
+  return published;
+}
+
+void IntakeJournal::forget(const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) records_.erase(key);
+  if (!records_.empty() || size_ == 0) return;
+  // Not synced: records of files that are gone do no harm.
+  if (queue_.sys().ftruncate(journal_.get(), 0).ok()) size_ = 0;
+}
+
+}  // namespace spoolq::detail

@@ -1,0 +1,72 @@
+// What was taken from one folder of somebody else's, so that no crash takes a file twice
+// (docs/format.md, "Taking files from other folders").
+#pragma once
+
+#include <sys/stat.h>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "queue/fork_guard.hpp"
+#include "queue/open_queue.hpp"
+#include "queue/unique_fd.hpp"
+
+namespace spoolq::detail {
+
+/// What a file is known by in a journal: 32 hex digits of its inode, size, mtime and name.
+std::string intake_key(std::string_view name, const struct stat& status);
+
+/// The folder intake/HASH/ of a queue: its journal and its unpublished copies. Locked as long as
+/// this lives. When a call has thrown, make another one, which finishes what this one has begun.
+/// One thread.
+class IntakeJournal {
+ public:
+  /// Whether the queue has a journal for the folder at this absolute path.
+  static bool exists(OpenQueue& queue, const std::string& source);
+
+  enum class Access {
+    take,  ///< Makes it where it is missing, and finishes or removes what a run before has left.
+    look   ///< Reads an existing one; nothing is locked or changed, and add() is not to be called.
+  };
+  /// Throws EAGAIN when another process takes from the folder, or the errno.
+  IntakeJournal(OpenQueue& queue, const std::string& source, Access access = Access::take);
+
+  /// Whether a copy of this file was published.
+  [[nodiscard]] bool has_copied(const std::string& key) const;
+  /// Whether this file was found complete by its marker.
+  [[nodiscard]] bool has_marked(const std::string& key) const;
+
+  /// Where copies wait.
+  [[nodiscard]] int fd() const { return folder_.get(); }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+  struct Record {
+    std::string key;
+    std::string file;  ///< The message's name; "-": complete by its marker.
+  };
+  /// Records that these copies are to be published; durable when it returns, as the copies are
+  /// then.
+  void add(const std::vector<Record>& records);
+  /// Publishes copies; durable when it returns. Their names in new/, in the same order.
+  std::vector<std::string> publish(const std::vector<Record>& records);
+  /// The files with these keys are gone for good.
+  void forget(const std::vector<std::string>& keys);
+
+ private:
+  void make_folder(const std::string& name);
+  void open_journal(const std::string& source);
+  [[nodiscard]] off_t read_journal();
+  void finish_earlier();
+
+  OpenQueue& queue_;
+  std::string path_;
+  UniqueFd parent_;  ///< intake/
+  UniqueFd folder_;
+  LockFd journal_;
+  off_t size_ = 0;                                           ///< Of the journal's whole lines.
+  std::map<std::string, std::string, std::less<>> records_;  ///< By key.
+};
+
+}  // namespace spoolq::detail

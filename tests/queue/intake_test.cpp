@@ -1,0 +1,332 @@
+// Files taken from another folder: what they are called, what is refused, what is taken once.
+#include "queue/intake.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "queue/open_queue.hpp"
+#include "queue/strangers.hpp"
+#include "spoolq/consumer.hpp"
+#include "tests/queue/foreign_folder.hpp"
+#include "tests/queue/promises.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/forwarding_sys.hpp"
+#include "tests/support/mutant_sys.hpp"
+#include "tests/support/simulated_sys.hpp"
+#include "tests/support/two_mounts.hpp"
+
+namespace spoolq::test {
+namespace {
+
+using detail::Arrival;
+using detail::Intake;
+using detail::Intaken;
+using Outcome = Intaken::Outcome;
+
+/// A queue at /q, a folder at /q-inbox, and the seam between them and the test.
+class Place {
+ public:
+  explicit Place(bool two_mounts = false) : two_{disk} {
+    make_story_queue(disk, "/q");
+    disk.plant_directory(kFolder);
+    if (two_mounts) two_.put_away(kFolder);
+  }
+
+  SimulatedSys disk;
+  static constexpr const char* kFolder = "/q-folder";
+
+  void drop(const std::string& name, const std::string& content) {
+    disk.plant_file(std::string{kFolder} + "/" + name, content);
+  }
+  [[nodiscard]] std::vector<std::string> left() const { return disk.list(kFolder); }
+  std::shared_ptr<detail::OpenQueue> queue() {
+    return std::make_shared<detail::OpenQueue>(
+        two_, "/q", [this](LogLevel, std::string_view text) { said += std::string{text} + "\n"; });
+  }
+  /// Takes all that is there.
+  std::vector<Intaken> take(detail::IntakeOptions options = {},
+                            FolderKind kind = FolderKind::plain) {
+    const auto open = queue();
+    Intake intake{*open, kFolder, options};
+    return intake.take(arrivals_in(intake, kind));
+  }
+  /// Payloads by original name, as a consumer gets them.
+  std::map<std::string, std::string> drain() {
+    Consumer consumer{Queue{queue()}};
+    std::map<std::string, std::string> messages;
+    while (auto claim = consumer.try_take()) {
+      CHECK(messages.emplace(claim->info().name, claim->payload()).second);
+      claim->ack();
+    }
+    return messages;
+  }
+
+  std::string said;
+
+ private:
+  TwoMounts two_;
+};
+
+using Messages = std::map<std::string, std::string>;
+
+}  // namespace
+
+TEST_CASE("files of another folder become messages, once, under their names", "[intake]") {
+  const bool two_mounts = GENERATE(false, true);
+  Place place{two_mounts};
+  place.drop("a.txt", "first");
+  place.drop("b c.txt", "second");
+  for (const Intaken& each : place.take()) CHECK(each.outcome == Outcome::taken);
+  CHECK(place.left().empty());
+  CHECK(place.take().empty());
+  CHECK(place.drain() == Messages{{"a.txt", "first"}, {"b c.txt", "second"}});
+}
+
+TEST_CASE("an adopted file has the id that it would have in new/", "[intake]") {
+  const bool two_mounts = GENERATE(false, true);
+  Place place{two_mounts};
+  place.drop("a.txt", "first");
+  struct stat status = {};
+  const auto queue = place.queue();
+  {
+    const detail::UniqueFd folder = detail::open_directory(queue->sys(), Place::kFolder);
+    REQUIRE(queue->sys().fstatat(folder.get(), "a.txt", status).ok());
+  }
+  const MessageId wanted = detail::derive_name(*queue, "a.txt", status).id;
+  const auto results = place.take();
+  REQUIRE(results.size() == 1);
+  CHECK(results[0].id == wanted);
+  const auto listed = Queue{queue}.list(State::ready);
+  REQUIRE(listed.size() == 1);
+  CHECK(listed[0].id == wanted);
+  CHECK(listed[0].size == 5U);
+}
+
+TEST_CASE("a kept file is taken once, over restarts, and again when it is another one",
+          "[intake]") {
+  Place place;
+  place.drop("a.txt", "first");
+  CHECK(place.take({.keep = true})[0].outcome == Outcome::taken);
+  CHECK(place.take({.keep = true})[0].outcome == Outcome::forgotten);
+  CHECK(place.drain() == Messages{{"a.txt", "first"}});
+  CHECK(place.take({.keep = true})[0].outcome == Outcome::forgotten);
+  CHECK(place.drain().empty());
+  CHECK(place.left() == std::vector<std::string>{"a.txt"});
+
+  place.disk.unlink("/q-folder/a.txt");
+  place.disk.advance(std::chrono::seconds{1});
+  place.drop("a.txt", "other");
+  CHECK(place.take({.keep = true})[0].outcome == Outcome::taken);
+  CHECK(place.drain() == Messages{{"a.txt", "other"}});
+}
+
+TEST_CASE("what was kept before is only removed by a run that does not keep", "[intake]") {
+  Place place;
+  place.drop("a.txt", "first");
+  place.take({.keep = true});
+  CHECK(place.take()[0].outcome == Outcome::forgotten);
+  CHECK(place.left().empty());
+  CHECK(place.drain() == Messages{{"a.txt", "first"}});
+}
+
+TEST_CASE("a file that has changed since it was found complete is left", "[intake]") {
+  const bool two_mounts = GENERATE(false, true);
+  Place place{two_mounts};
+  place.drop("a.txt", "first");
+  const auto queue = place.queue();
+  Intake intake{*queue, Place::kFolder, {}};
+  const auto arrivals = arrivals_in(intake, FolderKind::plain);
+  place.disk.unlink("/q-folder/a.txt");
+  SECTION("it is gone") {}
+  SECTION("another one has its name") { place.drop("a.txt", "longer than before"); }
+  CHECK(intake.take(arrivals)[0].outcome == Outcome::changed);
+  CHECK(place.drain().empty());
+}
+
+TEST_CASE("one file that is too large does not keep the others back", "[intake]") {
+  const bool two_mounts = GENERATE(false, true);
+  Place place{two_mounts};
+  place.queue()->configure({{"max_size", "10"}});
+  place.drop("a.txt", "a payload of more than ten bytes");
+  place.drop("b.txt", "small");
+  const auto results = place.take();
+  CHECK(results[0].outcome == Outcome::refused);
+  CHECK(results[0].error == errc::too_large);
+  CHECK(results[1].outcome == Outcome::taken);
+  CHECK(place.left() == std::vector<std::string>{"a.txt"});
+}
+
+TEST_CASE("a full queue takes what it has room for, and says so of the others", "[intake]") {
+  const bool two_mounts = GENERATE(false, true);
+  Place place{two_mounts};
+  place.queue()->configure({{"max_messages", "1"}});
+  place.drop("a.txt", "first");
+  place.drop("b.txt", "second");
+  const auto results = place.take();
+  CHECK(results[0].outcome == Outcome::taken);
+  CHECK(results[1].outcome == Outcome::refused);
+  CHECK(results[1].error == errc::queue_full);
+  CHECK(place.left() == std::vector<std::string>{"b.txt"});
+  CHECK(place.drain() == Messages{{"a.txt", "first"}});
+}
+
+TEST_CASE("one process at a time copies from a folder into a queue", "[intake]") {
+  Place place{true};
+  const auto queue = place.queue();
+  const Intake first{*queue, Place::kFolder, {.keep = true}};
+  try {
+    const Intake second{*queue, Place::kFolder, {.keep = true}};
+    FAIL("a second one");
+  } catch (const Error& error) {
+    CHECK(error.code() == std::errc::resource_unavailable_try_again);
+  }
+}
+
+TEST_CASE("a copy that cannot be removed from its folder is no second message", "[intake]") {
+  /// Whose folder may not be written to.
+  class ReadOnlySys final : public ForwardingSys {
+   public:
+    using ForwardingSys::ForwardingSys;
+
+   protected:
+    std::optional<SysResult> before(const CallInfo& info) override {
+      const bool removes = info.call == Call::unlinkat && std::string_view{info.name} == "a.txt";
+      return removes ? std::optional{SysResult::failure(EROFS)} : std::nullopt;
+    }
+  };
+  Place place{true};
+  place.drop("a.txt", "first");
+  ReadOnlySys sys{place.disk};
+  detail::OpenQueue queue{sys, "/q", {}};
+  for (int i = 0; i < 2; ++i) {
+    Intake intake{queue, Place::kFolder, {.always_copy = true}};
+    const auto results = intake.take(arrivals_in(intake, FolderKind::plain));
+    CHECK(results[0].outcome == (i == 0 ? Outcome::taken : Outcome::forgotten));
+  }
+  CHECK(place.drain() == Messages{{"a.txt", "first"}});
+}
+
+TEST_CASE("a file that took the place of one that was copied meanwhile is not removed",
+          "[intake]") {
+  /// Somebody drops another file under that name as soon as the copy is published.
+  class QuickProducer final : public ForwardingSys {
+   public:
+    explicit QuickProducer(SimulatedSys& disk) : ForwardingSys{disk}, disk_{disk} {}
+
+   protected:
+    SysResult after(const CallInfo& info, SysResult result) override {
+      const bool publishes = info.call == Call::renameat2 && disk_.list("/q/new").size() == 1;
+      if (publishes && !dropped_) {
+        dropped_ = true;
+        disk_.unlink("/q-folder/a.txt");
+        disk_.plant_file("/q-folder/a.txt", "second");
+      }
+      return result;
+    }
+
+   private:
+    SimulatedSys& disk_;
+    bool dropped_ = false;
+  };
+  Place place;
+  place.drop("a.txt", "first");
+  QuickProducer sys{place.disk};
+  detail::OpenQueue queue{sys, "/q", {}};
+  Intake intake{queue, Place::kFolder, {.always_copy = true}};
+  CHECK(intake.take(arrivals_in(intake, FolderKind::plain))[0].outcome == Outcome::taken);
+  REQUIRE(place.left() == std::vector<std::string>{"a.txt"});
+  CHECK(place.drain() == Messages{{"a.txt", "first"}});
+  CHECK(intake.take(arrivals_in(intake, FolderKind::plain))[0].outcome == Outcome::taken);
+  CHECK(place.drain() == Messages{{"a.txt", "second"}});
+}
+
+TEST_CASE("a file that took the place of one just before its rename is left", "[intake]") {
+  /// Somebody replaces the file between the look at it and the rename.
+  class QuickProducer final : public ForwardingSys {
+   public:
+    explicit QuickProducer(SimulatedSys& disk) : ForwardingSys{disk}, disk_{disk} {}
+
+   protected:
+    std::optional<SysResult> before(const CallInfo& info) override {
+      if (info.call == Call::renameat2 && !replaced_) {
+        replaced_ = true;
+        // The old one is still open: the new one has another inode.
+        disk_.unlink("/q-folder/a.txt");
+        disk_.plant_file("/q-folder/a.txt", "other");
+      }
+      return std::nullopt;
+    }
+
+   private:
+    SimulatedSys& disk_;
+    bool replaced_ = false;
+  };
+  Place place;
+  place.drop("a.txt", "first");
+  QuickProducer sys{place.disk};
+  detail::OpenQueue queue{sys, "/q", {}};
+  Intake intake{queue, Place::kFolder, {}};
+  CHECK(intake.take(arrivals_in(intake, FolderKind::plain))[0].outcome == Outcome::changed);
+  CHECK(place.left() == std::vector<std::string>{"a.txt"});
+  CHECK(place.drain().empty());
+  CHECK(intake.take(arrivals_in(intake, FolderKind::plain))[0].outcome == Outcome::taken);
+  CHECK(place.drain() == Messages{{"a.txt", "other"}});
+}
+
+TEST_CASE("a marker does not vouch for the next file of its name", "[intake]") {
+  const bool two_mounts = GENERATE(false, true);
+  const auto mutant = GENERATE(Mutant::none, Mutant::keeps_markers);
+  Place place{two_mounts};
+  place.drop("a.txt", "first");
+  place.drop("a.txt.done", "");
+  TwoMounts two{place.disk};
+  if (two_mounts) two.put_away(Place::kFolder);
+  MutantSys sys{two, mutant};
+  detail::OpenQueue queue{sys, "/q", {}};
+  Intake intake{queue, Place::kFolder, {}};
+  CHECK(intake.take(arrivals_in(intake, FolderKind::marked)).size() == 1);
+  place.drop("a.txt", "the beginning of");
+  const bool taken_again = !arrivals_in(intake, FolderKind::marked).empty();
+  CHECK(taken_again == (mutant == Mutant::keeps_markers));
+}
+
+TEST_CASE("what a power cut has left of a journal's last line is cut off", "[intake]") {
+  Place place;
+  place.drop("a.txt", "first");
+  place.take({.keep = true});
+  const std::string folder = "/q/intake/" + place.disk.list("/q/intake").front() + "/journal";
+  const std::string whole = place.disk.read_file(folder);
+  REQUIRE(whole.ends_with("\n"));
+  const std::string tail = GENERATE(as<std::string>{}, "0123", "\n",
+                                    "00000000000000000000000000000000 -", "no such line\n");
+  place.disk.unlink(folder);
+  place.disk.plant_file(folder, whole + tail);
+  CHECK(place.take({.keep = true})[0].outcome == Outcome::forgotten);
+  CHECK(place.disk.read_file(folder) == whole);
+  place.drop("b.txt", "second");
+  CHECK(place.take({.keep = true})[1].outcome == Outcome::taken);
+  CHECK(place.take({.keep = true})[1].outcome == Outcome::forgotten);
+}
+
+TEST_CASE("the journal is emptied when nothing it tells of is there", "[intake]") {
+  Place place{true};
+  place.drop("a.txt", "first");
+  place.take();
+  const std::string folder = "/q/intake/" + place.disk.list("/q/intake").front() + "/journal";
+  CHECK(place.disk.read_file(folder).empty());
+}
+
+TEST_CASE("a long name of an adopted file comes back whole", "[intake]") {
+  const bool two_mounts = GENERATE(false, true);
+  Place place{two_mounts};
+  const std::string name(255, 'n');
+  place.drop(name, "first");
+  place.take();
+  const Queue queue{place.queue()};
+  const auto listed = queue.list(State::ready);
+  REQUIRE(listed.size() == 1);
+  CHECK(queue.details(listed[0]).info.name == name);
+}
+
+}  // namespace spoolq::test
