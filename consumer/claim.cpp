@@ -3,13 +3,16 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <utility>
 
 #include "queue/attributes.hpp"
+#include "queue/backoff.hpp"
 #include "queue/listing.hpp"
 #include "queue/message_id.hpp"
+#include "queue/move.hpp"
 #include "queue/rename.hpp"
 #include "queue/strangers.hpp"
 #include "queue/throw_error.hpp"
@@ -32,16 +35,27 @@ std::vector<StoredMessage> ConsumerIdentity::take_abandoned() {
   return std::exchange(abandoned_, {});
 }
 
+void ConsumerIdentity::put_off(std::string file) {
+  const std::lock_guard lock{put_off_mutex_};
+  put_off_.push_back(std::move(file));
+}
+
+std::vector<std::string> ConsumerIdentity::take_put_off() {
+  const std::lock_guard lock{put_off_mutex_};
+  return std::exchange(put_off_, {});
+}
+
 }  // namespace detail
 
 using detail::Folder;
 
 Claim::Impl::Impl(std::shared_ptr<detail::ConsumerIdentity> identity, detail::StoredMessage message,
-                  detail::UniqueFd file)
+                  detail::UniqueFd file, std::optional<std::string> whole_name)
     : identity_{std::move(identity)},
       message_{std::move(message)},
       reader_{std::move(file), message_},
       info_{detail::describe(identity_->queue(), State::claimed, message_)} {
+  if (whole_name) info_.name = std::move(*whole_name);
   identity_->claim_begins();
 }
 
@@ -108,7 +122,10 @@ void Claim::Impl::verify() {
     detail::MessageName name = message_.name;
     name.claim.clear();
     --name.attempts;
-    detail::unclaim(queue(), message_, detail::format_name(name));
+    const std::string file = detail::format_name(name);
+    // First, because the rename tells the consumer of a new file.
+    identity_->put_off(file);
+    detail::unclaim(queue(), message_, file);
     detail::throw_errc(errc::damaged, "read", damaged, *mismatch + "; still being written");
   }
   try {
@@ -137,8 +154,10 @@ void Claim::Impl::over() {
   identity_->claim_ends();
 }
 
-void Claim::Impl::ack(Sync sync) {
-  finish("ack", [&] { detail::acknowledge(queue(), message_, sync); });
+void Claim::Impl::ack(Sync sync, Finished finished) {
+  std::optional<bool> keep;
+  if (finished != Finished::by_setting) keep = finished == Finished::kept;
+  finish("ack", [&] { detail::acknowledge(queue(), message_, sync, keep); });
 }
 
 void Claim::Impl::release(Duration delay) {
@@ -150,8 +169,41 @@ void Claim::Impl::undo() {
   finish("give back", [&] { detail::undo_claim(queue(), message_); });
 }
 
+State Claim::Impl::retry_later(const Reason& reason, const RetryPolicy& policy) {
+  const auto settings = queue().settings();
+  const unsigned attempts_max = policy.max_attempts.value_or(settings->max_attempts);
+  const Duration wait = detail::random_backoff(policy.backoff.value_or(settings->backoff),
+                                               std::max(message_.name.attempts, 1U));
+  Folder folder = Folder::ready;
+  const Time due = queue().from_now(wait, "retry");
+  finish("retry",
+         [&] { folder = detail::retry_later(queue(), message_, reason, due, attempts_max); });
+  info_.state = folder == Folder::ready   ? State::ready
+                : folder == Folder::later ? State::delayed
+                                          : State::failed;
+  if (folder == Folder::later) info_.due = due;
+  return info_.state;
+}
+
 void Claim::Impl::fail(const Reason& reason) {
   finish("fail", [&] { detail::fail(queue(), message_, reason); });
+}
+
+void Claim::Impl::move(Queue& target) {
+  detail::OpenQueue& other = *target.internals();
+  other.require_own_process("move into");
+  finish("move", [&] { detail::hand_over(queue(), message_, other); });
+}
+
+void Claim::Impl::extend() {
+  require_held("extend");
+  try {
+    message_ = detail::change_claim(queue(), message_, identity_->next_claim(), {});
+  } catch (const Error& error) {
+    if (error.code() == errc::claim_lost) over();
+    throw;
+  }
+  info_ = detail::describe(queue(), State::claimed, message_);
 }
 
 std::string Claim::Impl::detach(Duration lease) {
@@ -172,10 +224,16 @@ Headers Claim::headers() const { return impl_->headers(); }
 std::string Claim::path() const { return impl_->info().path; }
 std::string Claim::payload() { return impl_->payload(); }
 std::size_t Claim::read(std::span<std::byte> buffer) { return impl_->read(buffer); }
-void Claim::ack(Sync sync) { impl_->ack(sync); }
+void Claim::ack(Sync sync, Finished finished) { impl_->ack(sync, finished); }
 void Claim::release(Duration delay) { impl_->release(delay); }
 void Claim::undo() { impl_->undo(); }
+State Claim::retry_later(const Reason& reason, const RetryPolicy& policy) {
+  return impl_->retry_later(reason, policy);
+}
 void Claim::fail(const Reason& reason) { impl_->fail(reason); }
+void Claim::move(Queue& target) { impl_->move(target); }
+void Claim::extend() { impl_->extend(); }
+int Claim::proof_of_life() const { return impl_->proof_of_life(); }
 std::string Claim::detach(Duration lease) { return impl_->detach(lease); }
 bool Claim::held() const noexcept { return impl_ && impl_->held(); }
 

@@ -29,6 +29,7 @@ class ConsumerIdentity {
   [[nodiscard]] const std::string& consumer() const { return registration_.consumer(); }
   /// A C field that was not used before.
   std::string next_claim();
+  [[nodiscard]] int proof_of_life() const { return registration_.duplicate(); }
   void claim_begins() { ++held_; }
   void claim_ends() { --held_; }
   [[nodiscard]] bool holds_claims() const { return held_ > 0; }
@@ -39,6 +40,11 @@ class ConsumerIdentity {
   /// Gives all of them out, to be tried again.
   std::vector<StoredMessage> take_abandoned();
 
+  /// Remembers a file that goes back to new/ and is not to be claimed again at once.
+  void put_off(std::string file);
+  /// Gives out all of these names.
+  std::vector<std::string> take_put_off();
+
  private:
   std::shared_ptr<OpenQueue> queue_;
   Registration registration_;
@@ -46,14 +52,17 @@ class ConsumerIdentity {
   std::atomic<int> held_{0};
   std::mutex abandoned_mutex_;
   std::vector<StoredMessage> abandoned_;
+  std::mutex put_off_mutex_;
+  std::vector<std::string> put_off_;
 };
 
 }  // namespace detail
 
 class [[gnu::visibility("hidden")]] Claim::Impl {
  public:
+  /// `whole_name` is the original name where the file's own may hold only part of it.
   Impl(std::shared_ptr<detail::ConsumerIdentity> identity, detail::StoredMessage message,
-       detail::UniqueFd file);
+       detail::UniqueFd file, std::optional<std::string> whole_name);
   ~Impl();
 
   [[nodiscard]] const MessageInfo& info() const { return info_; }
@@ -61,10 +70,14 @@ class [[gnu::visibility("hidden")]] Claim::Impl {
   Headers headers();
   std::string payload();
   std::size_t read(std::span<std::byte> buffer);
-  void ack(Sync sync);
+  void ack(Sync sync, Finished finished);
   void release(Duration delay);
   void undo();
+  State retry_later(const Reason& reason, const RetryPolicy& policy);
   void fail(const Reason& reason);
+  void move(Queue& target);
+  void extend();
+  [[nodiscard]] int proof_of_life() const { return identity_->proof_of_life(); }
   std::string detach(Duration lease);
 
  private:

@@ -19,7 +19,7 @@ struct Candidate {
   std::string file;  ///< The name in new/.
   MessageName name;  ///< What it is as a message of ours.
   bool stranger = false;
-  /// A stranger's file whose completeness nobody has seen yet.
+  /// A stranger's file that nobody saw come by a rename.
   bool unsettled = false;
 };
 

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "tests/consumer/claims.hpp"
+#include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/process_sys.hpp"
 
@@ -186,6 +187,55 @@ TEST_CASE("a message that cannot be opened is given back, uncounted, and the nex
   REQUIRE(other);
   CHECK(other->payload() == "hello");
   CHECK(other->info().attempts == 1);
+}
+
+TEST_CASE("a claim that was taken back is neither extended nor moved", "[consumer][claim][lost]") {
+  RealQueue queue;
+  RealQueue target;
+  queue.put("x");
+  Consumer consumer = queue.consumer();
+  auto claim = consumer.try_take();
+  REQUIRE(claim);
+  Queue other = target.open();
+  const bool extended = GENERATE(true, false);
+  std::filesystem::rename(claim->path(),
+                          queue.path(Folder::ready, "5." + claim->id().to_string() + ",S=1"));
+  const auto use = [&] {
+    extended ? claim->extend() : claim->move(other);
+    return 0;
+  };
+  CHECK(error_of(use) == errc::claim_lost);
+  CHECK_FALSE(claim->held());
+  CHECK(error_of(use) == errc::claim_lost);
+  CHECK(target.count(Folder::ready) == 0);
+  CHECK(queue.count(Folder::ready) == 1);
+}
+
+TEST_CASE("a claim is not moved into its own queue", "[consumer][claim][move]") {
+  RealQueue queue;
+  queue.put("x");
+  Consumer consumer = queue.consumer();
+  auto claim = consumer.try_take();
+  REQUIRE(claim);
+  Queue same = queue.open();
+  CHECK(error_of([&] {
+          claim->move(same);
+          return 0;
+        }) == errc::bad_value);
+  CHECK(claim->held());
+}
+
+TEST_CASE("a retry policy holds against the settings", "[consumer][claim][retry_later]") {
+  RealQueue queue{{{"backoff", "off"}, {"max_attempts", "1"}}};
+  queue.put("x");
+  Consumer consumer = queue.consumer();
+  RetryPolicy policy;
+  policy.max_attempts = 2;
+  CHECK(consumer.try_take()->retry_later({.text = "no"}, policy) == State::ready);
+  policy.max_attempts = 3;
+  policy.backoff = Backoff{std::chrono::hours{100}, std::chrono::hours{100}};
+  // A wait of no time at all is as good as impossible.
+  CHECK(consumer.try_take()->retry_later({.text = "no"}, policy) == State::delayed);
 }
 
 }  // namespace spoolq::test

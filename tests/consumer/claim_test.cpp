@@ -111,6 +111,19 @@ TEST_CASE("a time that a name has no room for is refused, and the claim stays",
   CHECK(whereabouts(world) == "new ");
 }
 
+TEST_CASE("a claim that is to be tried again later tells when that is", "[consumer][claim]") {
+  World world{{{"backoff", "100d"}}};  // So that no random time is over at once.
+  put(world.queue, "hello");
+  auto claim = consumer_of(world).try_take();
+  REQUIRE(claim);
+  REQUIRE(claim->retry_later({.text = "busy"}) == State::delayed);
+  const auto delayed = only(*world.queue, State::delayed);
+  CHECK(claim->info().state == State::delayed);
+  REQUIRE(claim->info().due);
+  const auto due = claim->info().due->time_since_epoch().count();
+  CHECK(delayed.file.starts_with(std::to_string(due) + "."));
+}
+
 TEST_CASE("at the maximum of attempts a released message fails", "[consumer][claim]") {
   World world{{{"max_attempts", "2"}}};
   Consumer consumer = consumer_of(world);
@@ -197,6 +210,21 @@ TEST_CASE("headers and what the name tells arrive with the claim", "[consumer][c
   CHECK(info.size == 5U);
   CHECK(info.expires);
   CHECK(world.disk.exists("/q/consumers/" + info.consumer));
+}
+
+TEST_CASE("a name that was cut in the file name arrives whole", "[consumer][claim][names]") {
+  World world;
+  PutOptions options;
+  options.name = std::string(300, 'n') + ".pdf";
+  put(world.queue, "hello", options);
+  Consumer consumer = consumer_of(world);
+  auto claim = consumer.try_take();
+  REQUIRE(claim);
+  CHECK(claim->info().name == options.name);
+  claim->release();
+  auto again = consumer.try_take();
+  REQUIRE(again);
+  CHECK(again->info().name == options.name);
 }
 
 TEST_CASE("an expired message goes to failed/ and to nobody", "[consumer][claim][expired]") {

@@ -114,6 +114,33 @@ TEST_CASE("a dead parent's claim is taken back though its child lives", "[consum
   CHECK(claim->info().attempts == 2);
 }
 
+TEST_CASE("a claim lasts as long as anybody has its proof of life", "[consumer][fork][death]") {
+  RealQueue queue;
+  queue.put("x");
+  Pipe ids;
+  ChildProcess parent{[&] {
+    Consumer consumer = queue.consumer();
+    const auto claim = consumer.try_take();
+    const int proof = claim->proof_of_life();
+    const pid_t worker = ::fork();
+    if (worker == 0) {
+      ::sleep(60);
+      ::_exit(proof);
+    }
+    ids.send(fmt::format("{:8}", worker));
+    ::sleep(60);
+    return 0;
+  }};
+  const pid_t worker = std::stoi(ids.receive(8));
+  parent.kill();
+  CHECK(queue.open().reap().returned == 0);
+  CHECK(queue.open().stats().consumers == 1);
+  Consumer next = queue.consumer();
+  CHECK_FALSE(next.try_take());
+  ::kill(worker, SIGKILL);
+  CHECK(take_before_tick(next));
+}
+
 TEST_CASE("children that come and go do not free a living parent's claim",
           "[consumer][fork][death]") {
   RealQueue queue;

@@ -2,14 +2,29 @@
 #include "tests/consumer/real_queue.hpp"
 
 #include <fmt/core.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <filesystem>
 #include <numeric>
+#include <stdexcept>
+
+#include "tests/support/catch.hpp"
 
 namespace spoolq::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A user that nothing else runs as, so that its limits are only ours.
+constexpr uid_t kNobodyElse = 61'234;
+
+}  // namespace
 
 std::optional<Claim> take_before_tick(Consumer& consumer) {
   const auto begin = std::chrono::steady_clock::now();
@@ -68,6 +83,50 @@ bool when_waiting(pid_t thread, const std::function<void()>& action) {
   if (!eventually([thread] { return waits_for_events(thread); })) return false;
   action();
   return true;
+}
+
+std::uint64_t times_slept(pid_t thread) {
+  const std::string status = read_file(fmt::format("/proc/{}/status", thread));
+  constexpr std::string_view kField = "\nvoluntary_ctxt_switches:";
+  const auto field = status.find(kField);
+  if (field == std::string::npos) throw std::runtime_error{"no such thread"};
+  return std::stoull(status.substr(field + kField.size()));
+}
+
+void flood(const RealQueue& queue) {
+  // Each gives an event; the default limit is 16,384. Two files, because an event that is the same
+  // as the last one is not added. The dots make them nobody's messages.
+  constexpr int kRenames = 10'000;
+  const std::array<std::string, 2> names{".one", ".two"};
+  for (const std::string& name : names) write_file(queue.path(Folder::tmp, name), "x");
+  for (int i = 0; i < kRenames; ++i) {
+    for (const auto& [from, to] :
+         {std::pair{Folder::tmp, Folder::ready}, std::pair{Folder::ready, Folder::tmp}}) {
+      for (const std::string& name : names) {
+        std::rename(queue.path(from, name).c_str(), queue.path(to, name).c_str());
+      }
+    }
+  }
+}
+
+void give_to_nobody(const RealQueue& queue) {
+  if (::geteuid() != 0) {
+    WARN("not root: the instances of this user are used up for a moment");
+    return;
+  }
+  for (const auto& entry : fs::recursive_directory_iterator{queue.around().path()}) {
+    REQUIRE(::chown(entry.path().c_str(), kNobodyElse, kNobodyElse) == 0);
+  }
+  REQUIRE(::chown(queue.around().path().c_str(), kNobodyElse, kNobodyElse) == 0);
+}
+
+void go_without_inotify() {
+  if (::geteuid() == 0 && (::setgid(kNobodyElse) != 0 || ::setuid(kNobodyElse) != 0)) {
+    throw std::runtime_error{"cannot become another user"};
+  }
+  ::prctl(PR_SET_DUMPABLE, 1);  // So that its own threads may be looked at in /proc.
+  while (::inotify_init1(IN_CLOEXEC) >= 0) {
+  }
 }
 
 pid_t this_thread() { return ::gettid(); }

@@ -95,10 +95,20 @@ class HookSys final : public ForwardingSys {
   bool fired_ = false;
 };
 
+/// Renames files into new/ and out again until the kernel keeps no more events.
+void flood(const RealQueue& queue);
+
+/// Makes the queue belong to the user that go_without_inotify() becomes.
+void give_to_nobody(const RealQueue& queue);
+/// Uses up what inotify descriptors there are. For a child process: as another user, where it may.
+void go_without_inotify();
+
 /// Whether a thread (or the only thread of a process) sleeps in the event loop.
 bool waits_for_events(pid_t thread);
 /// Runs `action` once the thread sleeps in the event loop. False when it never did.
 bool when_waiting(pid_t thread, const std::function<void()>& action);
+/// How often the thread has gone to sleep so far.
+std::uint64_t times_slept(pid_t thread);
 /// The calling thread, for the above.
 pid_t this_thread();
 

@@ -79,6 +79,23 @@ class OpenedNames final : public ForwardingSys {
   }
 };
 
+/// Does something before a file is renamed for the first time.
+class BeforeClaim final : public ForwardingSys {
+ public:
+  BeforeClaim(std::string file, std::function<void()> action)
+      : ForwardingSys{detail::real_sys()}, file_{std::move(file)}, action_{std::move(action)} {}
+
+ protected:
+  std::optional<SysResult> before(const CallInfo& info) override {
+    if (info.call == Call::renameat2 && info.name == file_ && action_) std::exchange(action_, {})();
+    return std::nullopt;
+  }
+
+ private:
+  std::string file_;
+  std::function<void()> action_;
+};
+
 }  // namespace
 
 TEST_CASE("links, FIFOs, sockets and devices go to bad/ without being opened",
@@ -138,6 +155,8 @@ TEST_CASE("a file of any name is delivered, its name and all", "[consumer][stran
   REQUIRE(claim);
   CHECK(claim->payload() == "hello");
   CHECK(claim->id() == listed.front().id);
+  CHECK(listed.front().name == name);
+  CHECK(claim->info().name == name);
   CHECK(claim->id().to_string().at(14) == '8');
   const Queue open = queue.open();
   CHECK(open.details(open.list(State::claimed).at(0)).info.name == name);
@@ -213,6 +232,25 @@ TEST_CASE("a file's id is that of the whole file, though it was first seen half 
   auto claim = take_before_tick(consumer);
   REQUIRE(claim);
   CHECK(claim->id() == before.front().id);
+}
+
+TEST_CASE("a writer that comes between the look at a file and its claim is waited for",
+          "[consumer][strange]") {
+  RealQueue queue{{{"settle", "50ms"}}};
+  const std::string path = queue.path(Folder::ready, "copy");
+  write_file(path, "hel");
+  int writer = -1;
+  BeforeClaim sys{"copy", [&] { writer = ::open(path.c_str(), O_WRONLY | O_APPEND); }};
+  Consumer consumer = queue.consumer(sys);
+  CHECK_FALSE(consumer.take(Duration{1000}));
+  REQUIRE(writer >= 0);
+  CHECK(queue.names(Folder::ready) == std::vector<std::string>{"copy"});
+  CHECK(::write(writer, "lo", 2) == 2);
+  ::close(writer);
+  auto claim = take_before_tick(consumer);
+  REQUIRE(claim);
+  CHECK(claim->payload() == "hello");
+  CHECK(claim->info().attempts == 1);
 }
 
 TEST_CASE("an empty file is a message once it has content", "[consumer][strange]") {

@@ -1,4 +1,6 @@
 // What a consumer does for all while it takes, and what it leaves to those who finish.
+#include <fcntl.h>
+
 #include <algorithm>
 #include <thread>
 
@@ -94,6 +96,18 @@ TEST_CASE("on a full disk the ballast is for finishing as long as a claim is hel
   }
   CHECK(consumer.try_take());
   CHECK_FALSE(world.disk.exists("/q/ballast"));
+}
+
+TEST_CASE("a consumer that begins removes the files of the dead", "[consumer][upkeep][death]") {
+  World world;
+  Consumer consumer{Queue{world.queue}};
+  REQUIRE(world.disk
+              .openat(world.queue->fd(Folder::consumers), "0123456789abcdef",
+                      O_WRONLY | O_CREAT | O_EXCL, 0600)
+              .ok());
+  CHECK_FALSE(consumer.try_take());
+  const auto left = world.names(Folder::consumers);
+  CHECK(std::find(left.begin(), left.end(), "0123456789abcdef") == left.end());
 }
 
 }  // namespace spoolq::test

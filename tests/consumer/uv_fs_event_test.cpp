@@ -56,7 +56,7 @@ TEST_CASE("libuv does not tell that events were lost, our watcher does",
   REQUIRE(uv_fs_event_start(&event, callback, queue.path(Folder::ready).c_str(), 0) == 0);
   const auto open = queue.open().internals();
   detail::Watcher watcher{*open};
-  watcher.start();
+  watcher.start({});
   REQUIRE(watcher.watching());
 
   const int renames = rename_often(queue);

@@ -1,11 +1,7 @@
 // Waiting while others die, folders move, and the kernel has no events to give.
-#include <sys/inotify.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
-#include <array>
 #include <csignal>
-#include <cstdio>
 #include <filesystem>
 #include <thread>
 
@@ -18,9 +14,6 @@ namespace spoolq::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A user that nothing else runs as, so that its limits are only ours.
-constexpr uid_t kNobodyElse = 61'234;
 
 /// A process that takes a message and keeps it.
 class Holder {
@@ -41,23 +34,6 @@ class Holder {
   Pipe taken_;
   ChildProcess child_;
 };
-
-/// Renames files into new/ and out again until the kernel keeps no more events.
-void flood(const RealQueue& queue) {
-  // Each gives an event; the default limit is 16,384. Two files, because an event that is the same
-  // as the last one is not added. The dots make them nobody's messages.
-  constexpr int kRenames = 10'000;
-  const std::array<std::string, 2> names{".one", ".two"};
-  for (const std::string& name : names) write_file(queue.path(Folder::tmp, name), "x");
-  for (int i = 0; i < kRenames; ++i) {
-    for (const auto& [from, to] :
-         {std::pair{Folder::tmp, Folder::ready}, std::pair{Folder::ready, Folder::tmp}}) {
-      for (const std::string& name : names) {
-        std::rename(queue.path(from, name).c_str(), queue.path(to, name).c_str());
-      }
-    }
-  }
-}
 
 /// Fails the next look at the directory `fails` after `names_read` reads of names.
 class FailingLook final : public ForwardingSys {
@@ -239,21 +215,10 @@ TEST_CASE("a death whose event was dropped is noticed", "[consumer][waiting][ove
 
 TEST_CASE("without inotify a consumer looks at intervals", "[consumer][waiting]") {
   RealQueue queue;
-  const bool root = ::geteuid() == 0;
-  if (root) {
-    for (const auto& entry : fs::recursive_directory_iterator{queue.around().path()}) {
-      REQUIRE(::chown(entry.path().c_str(), kNobodyElse, kNobodyElse) == 0);
-    }
-    REQUIRE(::chown(queue.around().path().c_str(), kNobodyElse, kNobodyElse) == 0);
-  } else {
-    WARN("not root: the instances of this user are used up for a moment");
-  }
+  give_to_nobody(queue);
   Pipe report;
   ChildProcess child{[&] {
-    if (root && (::setgid(kNobodyElse) != 0 || ::setuid(kNobodyElse) != 0)) return 1;
-    ::prctl(PR_SET_DUMPABLE, 1);  // So that its own threads may be looked at in /proc.
-    while (::inotify_init1(IN_CLOEXEC) >= 0) {
-    }
+    go_without_inotify();
     Consumer consumer = queue.consumer();
     const pid_t self = this_thread();
     std::thread producer{[&] { when_waiting(self, [&] { queue.put("hello"); }); }};

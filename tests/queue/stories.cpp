@@ -15,6 +15,7 @@
 #include "queue/whole_file.hpp"
 #include "spoolq/consumer.hpp"
 #include "spoolq/producer.hpp"
+#include "tests/queue/foreign_folder.hpp"
 #include "tests/queue/promises.hpp"
 #include "tests/support/two_mounts.hpp"
 
@@ -170,6 +171,31 @@ Story with_second_queue(std::string name,
           std::move(act)};
 }
 
+/// Makes the folder of other programs, durable, with a file in it that a writer has put there
+/// whole.
+void fill_inbox(Sys& sys, const std::string& path, const std::string& payload) {
+  const std::string name = story_inbox(path);
+  const std::size_t slash = name.rfind('/');
+  const auto parent = detail::open_directory(sys, slash == 0 ? "/" : name.substr(0, slash));
+  const auto made = sys.mkdirat(parent.get(), name.c_str() + slash + 1, 0777);
+  if (!made.ok()) detail::throw_errno(made.error(), "mkdir", name);
+  const auto inbox = detail::open_directory(sys, name);
+  const auto opened = sys.openat(inbox.get(), "1795403405.P10625Q1.vm", O_WRONLY | O_CREAT, 0600);
+  if (!opened.ok()) detail::throw_errno(opened.error(), "create", name);
+  const detail::UniqueFd fd{sys, opened.fd()};
+  detail::write_all(sys, fd.get(), payload, name);
+  for (const int each : {fd.get(), inbox.get(), parent.get()}) {
+    if (!sys.fsync(each).ok()) detail::throw_errno(EIO, "fsync", name);
+  }
+}
+
+/// A queue whose only message is a file in its inbox.
+void one_in_inbox(Sys& sys, const std::string& path, Fates& fates) {
+  fill_inbox(sys, path, kOne);
+  detail::init_queue(sys, path, {}, story_inbox(path));
+  fates[kOne] = Fate::there;
+}
+
 enum class Mounts { one, two };
 
 /// Moves the only message of a state into the second queue.
@@ -208,6 +234,62 @@ void one_copied(Sys& sys, const std::string& path, Fates& fates) {
   fates[kOne] = Fate::moving;
 }
 
+/// Ends the claim of the only message by handing it over to the second queue.
+std::function<void(Sys&, const std::string&, Fates&)> hand_over_one(Mounts mounts) {
+  return [mounts](Sys& sys, const std::string& path, Fates& fates) {
+    TwoMounts two{sys};
+    Queue target{open(two, second_queue(path))};
+    if (mounts == Mounts::two) two.put_away(*target.internals());
+    take_and(two, path, [&](Claim& claim) {
+      fates[kOne] = Fate::moving;
+      claim.move(target);
+      fates[kOne] = Fate::there;
+    });
+    if (target.list(State::ready).size() == 1) return;
+    detail::throw_errno(ENOENT, "find the message in", target.path());
+  };
+}
+
+/// A claim that has been looked at for a lease, taken back from a consumer that lives.
+void end_a_lease(Sys& sys, const std::string& path, Fates& fates) {
+  const auto queue = open(sys, path);
+  Consumer hanging{Queue{queue}};
+  auto claim = hanging.try_take();
+  if (!claim) detail::throw_errno(ENOENT, "take from", path);
+  claim->extend();
+  detail::Observations seen;
+  seen.seen_for(only(*queue, State::claimed).file, queue->since_boot() - hours{1});
+  detail::reap(*queue, {}, &seen);
+  try {
+    claim->ack();
+    fates[kOne] = Fate::gone;
+  } catch (const Error& error) {
+    if (error.code() != errc::claim_lost) {
+      fates[kOne] = Fate::either;
+      throw;
+    }
+  }
+}
+
+/// Files in a folder of somebody else's, one of which is taken and worked off.
+Story with_foreign_folder(std::string name, FolderKind kind, Mounts mounts) {
+  return {std::move(name),
+          [kind](Sys& sys, const std::string& path, Fates& fates) {
+            make_foreign_folder(sys, path, kind, kOne);
+            fates[kOne] = Fate::there;
+          },
+          [kind, mounts](Sys& sys, const std::string& path, Fates& fates) {
+            TwoMounts two{sys};
+            if (mounts == Mounts::two) two.put_away(foreign_folder(path, kind));
+            take_foreign_folder(*open(two, path), path, kind);
+            take_and(two, path, [&](Claim& claim) {
+              fates[kOne] = Fate::either;
+              claim.ack();
+              fates[kOne] = Fate::gone;
+            });
+          }};
+}
+
 std::vector<Story> make_stories() {
   return {
       {"put", [](Sys&, const std::string&, Fates&) {},
@@ -230,6 +312,31 @@ std::vector<Story> make_stories() {
        [](Sys& sys, const std::string& path, Fates&) {
          take_and(sys, path, [](Claim& claim) { claim.release(hours{1}); });
        }},
+      {"retry later", one_ready,
+       [](Sys& sys, const std::string& path, Fates&) {
+         take_and(sys, path, [](Claim& claim) {
+           Reason reason;
+           reason.text = "exit code 3";
+           RetryPolicy policy;
+           policy.backoff = Backoff{hours{1}, hours{2}};
+           claim.retry_later(reason, policy);
+         });
+       }},
+      {"extend and ack", one_ready,
+       [](Sys& sys, const std::string& path, Fates& fates) {
+         take_and(sys, path, [&](Claim& claim) {
+           claim.extend();
+           fates[kOne] = Fate::either;
+           claim.ack();
+           fates[kOne] = Fate::gone;
+         });
+       }},
+      {"reap a claim whose lease is over",
+       [](Sys& sys, const std::string& path, Fates& fates) {
+         put(sys, path, fates, kOne);
+         open(sys, path)->configure({{"lease", "10m"}});
+       },
+       end_a_lease},
       {"fail", one_ready,
        [](Sys& sys, const std::string& path, Fates&) {
          take_and(sys, path, [](Claim& claim) {
@@ -303,12 +410,35 @@ std::vector<Story> make_stories() {
                         move_one(State::failed, Mounts::two)),
       with_second_queue("move a delayed message by copy", one_delayed,
                         move_one(State::delayed, Mounts::two)),
+      with_second_queue("hand over", one_ready, hand_over_one(Mounts::one)),
+      with_second_queue("hand over by copy", one_ready, hand_over_one(Mounts::two)),
+      with_foreign_folder("adopt", FolderKind::plain, Mounts::one),
+      with_foreign_folder("adopt by copy", FolderKind::plain, Mounts::two),
+      with_foreign_folder("adopt and keep", FolderKind::kept, Mounts::one),
+      with_foreign_folder("adopt beside a marker", FolderKind::marked, Mounts::one),
       {"pause and resume", one_ready,
        [](Sys& sys, const std::string& path, Fates&) {
          Queue queue{open(sys, path)};
          queue.pause();
          queue.resume();
        }},
+      {"init with an inbox",
+       [](Sys& sys, const std::string& path, Fates& fates) {
+         one_delayed(sys, path, fates);
+         fill_inbox(sys, path, kTwo);
+         fates[kTwo] = Fate::either;  // Not in the queue yet.
+       },
+       [](Sys& sys, const std::string& path, Fates& fates) {
+         detail::init_queue(sys, path, {}, story_inbox(path));
+         fates[kTwo] = Fate::there;
+       }},
+      {"take from an inbox", one_in_inbox, ack_one},
+      {"release into an inbox", one_in_inbox,
+       [](Sys& sys, const std::string& path, Fates&) {
+         take_and(sys, path, [](Claim& claim) { claim.release(); });
+       }},
+      {"put into an inbox", one_in_inbox,
+       [](Sys& sys, const std::string& path, Fates& fates) { put(sys, path, fates, kTwo); }},
       {"init again", one_ready,
        [](Sys& sys, const std::string& path, Fates&) {
          detail::init_queue(sys, path, {{"max_attempts", "9"}});
