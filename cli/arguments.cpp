@@ -215,6 +215,14 @@ ListArguments parse_list(const Parsed& parsed) {
   return list;
 }
 
+WaitArguments parse_wait(const Parsed& parsed) {
+  WaitArguments wait{parsed.queue(), parsed.rest(), parsed.duration("timeout")};
+  const bool empty = parsed.flag("empty");
+  if (empty && !wait.ids.empty()) parsed.wrong_use("ids and --empty exclude each other");
+  if (!empty && wait.ids.empty()) parsed.wrong_use("what for? Ids, or --empty", true);
+  return wait;
+}
+
 RetryArguments parse_retry(const Parsed& parsed) {
   RetryArguments retry{parsed.queue(), parsed.rest(), parse_selection(parsed, {State::failed})};
   retry.selection.count = parsed.number("n", kCountMax).value_or(0);
@@ -300,6 +308,7 @@ Command parse_command(const Parsed& parsed) {
   if (verb == "config") return parse_config(parsed);
   if (verb == "put") return parse_put(parsed);
   if (verb == "take") return parse_take(parsed);
+  if (verb == "work") return parse_work(parsed);
   if (verb == "ack") return AckArguments{parsed.queue(), parsed.rest()};
   if (verb == "release") {
     return ReleaseArguments{parsed.queue(), parsed.rest(),
@@ -320,6 +329,8 @@ Command parse_command(const Parsed& parsed) {
     return PeekArguments{parsed.queue(), parsed.number("n", kCountMax).value_or(1)};
   }
   if (verb == "stats") return StatsArguments{parsed.arguments(), parsed.flag("json")};
+  if (verb == "watch") return WatchArguments{parsed.queue(), parsed.flag("json")};
+  if (verb == "wait") return parse_wait(parsed);
   if (verb == "retry") return parse_retry(parsed);
   if (verb == "mv") return parse_move(parsed);
   if (verb == "purge") return parse_purge(parsed);

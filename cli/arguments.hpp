@@ -10,6 +10,7 @@
 #include "cli/print.hpp"
 #include "cli/selection.hpp"
 #include "cli/verbs.hpp"
+#include "cli/worker/arguments.hpp"
 #include "spoolq/message.hpp"
 #include "spoolq/queue.hpp"
 
@@ -116,6 +117,17 @@ struct StatsArguments {
   bool json = false;
 };
 
+struct WatchArguments {
+  std::string queue;
+  bool json = false;
+};
+
+struct WaitArguments {
+  std::string queue;
+  std::vector<std::string> ids;     ///< Empty: until the queue is empty.
+  std::optional<Duration> timeout;  ///< Empty: for ever.
+};
+
 struct RetryArguments {
   std::string queue;
   std::vector<std::string> ids;  ///< Empty: all that are selected.
@@ -168,9 +180,9 @@ struct HelpArguments {
 using Command =
     std::variant<InitArguments, ConfigArguments, PutArguments, TakeArguments, AckArguments,
                  ReleaseArguments, ExtendArguments, FailArguments, ListArguments, ShowArguments,
-                 CatArguments, PeekArguments, StatsArguments, RetryArguments, MoveArguments,
-                 RemoveArguments, PurgeArguments, PauseArguments, ResumeArguments, ReapArguments,
-                 VersionArguments, HelpArguments>;
+                 CatArguments, PeekArguments, StatsArguments, WatchArguments, WaitArguments,
+                 RetryArguments, MoveArguments, RemoveArguments, PurgeArguments, PauseArguments,
+                 ResumeArguments, ReapArguments, VersionArguments, HelpArguments, WorkArguments>;
 
 struct Arguments {
   Command command;

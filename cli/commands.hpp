@@ -10,6 +10,7 @@ namespace spoolq::cli {
 int run(const PutArguments& arguments, Console& console);
 // Taking.
 int run(const TakeArguments& arguments, Console& console);
+int run(const WorkArguments& arguments, Console& console);
 // Held claims.
 int run(const AckArguments& arguments, Console& console);
 int run(const ReleaseArguments& arguments, Console& console);
@@ -21,6 +22,8 @@ int run(const ShowArguments& arguments, Console& console);
 int run(const CatArguments& arguments, Console& console);
 int run(const PeekArguments& arguments, Console& console);
 int run(const StatsArguments& arguments, Console& console);
+int run(const WatchArguments& arguments, Console& console);
+int run(const WaitArguments& arguments, Console& console);
 // Messages by hand.
 int run(const RetryArguments& arguments, Console& console);
 int run(const MoveArguments& arguments, Console& console);

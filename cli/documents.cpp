@@ -71,6 +71,8 @@ Json reason_or_null(const std::optional<Reason>& reason) {
   json["exit_code"] = value_or_null(reason->exit_code);
   json["signal"] = value_or_null(reason->signal);
   put_text_or_null(json, "stderr", reason->error_output);
+  put_text_or_null(json, "host", reason->host);
+  put_text_or_null(json, "consumer", reason->consumer);
   return json;
 }
 
@@ -119,6 +121,19 @@ std::string stats_document(const Stats& stats, Time at) {
   return line_of(json);
 }
 
+std::string event_document(const Event& event) {
+  Json json;
+  json["schema"] = "spoolq.event/1";
+  json["at"] = format_time(event.at);
+  json["event"] = to_string(event.kind);
+  json["id"] = event.id.to_string();
+  json["state"] = event.state ? Json(to_string(*event.state)) : Json{};
+  json["attempts"] = event.attempts;
+  put_text_or_null(json, "key", event.key);
+  put_text_or_null(json, "name", event.name);
+  return line_of(json);
+}
+
 std::string settings_document(const std::string& queue,
                               const std::vector<SettingChange>& settings) {
   Json json;
@@ -138,6 +153,24 @@ std::string reap_document(const std::string& queue, const ReapCounts& counts) {
   json["due"] = counts.due;
   json["swept"] = counts.swept;
   json["pruned"] = counts.pruned;
+  return line_of(json);
+}
+
+std::string work_event_document(const WorkEvent& event, Time at) {
+  Json json;
+  json["schema"] = "spoolq.log/1";
+  json["at"] = format_time(at);
+  json["level"] = event.level == LogLevel::warning ? "warning" : "notice";
+  json["event"] = event.event;
+  const MessageInfo* message = event.message;
+  json["id"] = message != nullptr ? Json(message->id.to_string()) : Json{};
+  put_text_or_null(json, "name", message != nullptr ? message->name : std::string{});
+  json["attempt"] = message != nullptr ? Json(message->attempts) : Json{};
+  json["seconds"] = event.runtime ? Json(to_seconds(*event.runtime)) : Json{};
+  json["exit_code"] = value_or_null(event.exit_code);
+  json["signal"] = value_or_null(event.signal);
+  json["due_at"] = time_or_null(event.due);
+  put_text_or_null(json, "text", event.text);
   return line_of(json);
 }
 

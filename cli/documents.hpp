@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "cli/worker/event.hpp"
 #include "spoolq/message.hpp"
+#include "spoolq/monitor.hpp"
 #include "spoolq/queue.hpp"
 
 namespace spoolq::cli {
@@ -15,10 +17,14 @@ namespace spoolq::cli {
 std::string message_document(const MessageDetails& message, Time at);
 /// spoolq.stats/1
 std::string stats_document(const Stats& stats, Time at);
+/// spoolq.event/1
+std::string event_document(const Event& event);
 /// spoolq.settings/1
 std::string settings_document(const std::string& queue, const std::vector<SettingChange>& settings);
 /// spoolq.reap/1
 std::string reap_document(const std::string& queue, const ReapCounts& counts);
+/// spoolq.log/1
+std::string work_event_document(const WorkEvent& event, Time at);
 /// spoolq.version/1
 std::string version_document(const std::string& version);
 

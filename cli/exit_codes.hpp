@@ -11,20 +11,23 @@ namespace spoolq::cli {
 /// The codes of sysexits.h where they fit; every verb uses them in the same sense.
 enum ExitCode : int {
   kExitDone = 0,
-  kExitNo = 1,              ///< Queue empty, nothing matched.
-  kExitUsage = 64,          ///< Unknown verb or option, an argument is missing.
-  kExitBadValue = 65,       ///< A value that cannot be, a damaged message, a payload too large.
-  kExitNotFound = 66,       ///< No such queue, file or message.
-  kExitPaused = 69,         ///< The queue is paused.
-  kExitBug = 70,            ///< Something that cannot happen.
-  kExitIndeterminate = 71,  ///< Visible, but perhaps not durable.
-  kExitClaimLost = 72,      ///< The claim is not, or no longer, ours.
-  kExitCannotCreate = 73,   ///< A queue or an output file cannot be made.
-  kExitInputOutput = 74,    ///< Reading, writing or syncing failed.
-  kExitRefusedForNow = 75,  ///< Nothing was written; the same may succeed later.
-  kExitPermission = 77,     ///< Not allowed.
-  kExitSettings = 78,       ///< A setting that cannot be, a format that is not known.
-  kExitSignal = 128,        ///< Plus the signal's number.
+  kExitNo = 1,               ///< Queue empty, nothing matched.
+  kExitUsage = 64,           ///< Unknown verb or option, an argument is missing.
+  kExitBadValue = 65,        ///< A value that cannot be, a damaged message, a payload too large.
+  kExitNotFound = 66,        ///< No such queue, file or message.
+  kExitPaused = 69,          ///< The queue is paused.
+  kExitBug = 70,             ///< Something that cannot happen.
+  kExitIndeterminate = 71,   ///< Visible, but perhaps not durable.
+  kExitClaimLost = 72,       ///< The claim is not, or no longer, ours.
+  kExitCannotCreate = 73,    ///< A queue or an output file cannot be made.
+  kExitInputOutput = 74,     ///< Reading, writing or syncing failed.
+  kExitRefusedForNow = 75,   ///< Nothing was written; the same may succeed later.
+  kExitPermission = 77,      ///< Not allowed.
+  kExitSettings = 78,        ///< A setting that cannot be, a format that is not known.
+  kExitTimedOut = 124,       ///< A time limit ran out.
+  kExitNotExecutable = 126,  ///< The command of `work` cannot be executed.
+  kExitNoCommand = 127,      ///< The command of `work` was not found.
+  kExitSignal = 128,         ///< Plus the signal's number.
 };
 
 /// The exit code for an error of the libraries or of the system.

@@ -92,10 +92,14 @@ Exit codes
    75  refused for now: there is no room
    77  not permitted
    78  a setting that cannot be
+  124  the time of --timeout is over
+  126  the command of work cannot be executed; 127: it was not found
   128  plus the number of the signal that ended it
 
 Environment
   SPOOLQ_ROOT, SPOOLQ_QUEUE     where queues are, see above
+  SPOOLQ_POLL                   1: look at the folders every 500 ms instead of being told by
+                                inotify, for file systems where that does not tell all
   NO_COLOR, CLICOLOR_FORCE      no colour; colour everywhere
 )";
 

@@ -10,6 +10,7 @@
 #include "cli/documents.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/message_argument.hpp"
+#include "cli/message_text.hpp"
 #include "cli/queue_argument.hpp"
 #include "cli/units.hpp"
 
@@ -18,24 +19,10 @@ namespace {
 
 constexpr std::size_t kTerminalRows = 50;
 
-/// Ids made in one minute share their first characters, so tables show the last ones.
-std::string short_id(const MessageId& id) {
-  const std::string text = id.to_string();
-  return text.substr(text.size() - 8);
-}
-
 std::string colored(const Console& console, State state) {
   std::string text{to_string(state)};
   if (!console.color) return text;
   return state == State::failed ? fmt::format("\x1b[31m{}\x1b[0m", text) : text;
-}
-
-std::string reason_text(const Reason& reason) {
-  std::string text = escape(reason.text);
-  if (reason.exit_code)
-    text += fmt::format("{}exit {}", text.empty() ? "" : ", ", *reason.exit_code);
-  if (reason.signal) text += fmt::format("{}signal {}", text.empty() ? "" : ", ", *reason.signal);
-  return text;
 }
 
 /// The last column of `ls -l`.
@@ -250,7 +237,11 @@ int run(const ShowArguments& arguments, Console& console) {
   if (message.reason) {
     const std::string reason = reason_text(*message.reason);
     if (!reason.empty()) line("reason", reason);
+    if (message.reason->exit_code) line("exit_code", fmt::format("{}", *message.reason->exit_code));
+    if (message.reason->signal) line("signal", fmt::format("{}", *message.reason->signal));
     text("stderr", message.reason->error_output);
+    text("failed_on", message.reason->host);
+    text("failed_by", message.reason->consumer);
   }
   text("path", info.path);
   return kExitDone;

@@ -80,13 +80,37 @@ std::string as_spelled(const std::string& text) {
 
 }  // namespace
 
+std::string id_text(const std::string& text) { return id_in_path(text).value_or(as_spelled(text)); }
+
+bool may_be_id(const std::string& text) {
+  // x: a hex digit; v: a version, 7 or 8; n: the variant, 8 to b.
+  constexpr std::string_view kPattern = "xxxxxxxx-xxxx-vxxx-nxxx-xxxxxxxxxxxx";
+  const auto fits = [](char c, char kind) {
+    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    switch (kind) {
+      case 'x':
+        return hex;
+      case 'v':
+        return c == '7' || c == '8';
+      case 'n':
+        return c == '8' || c == '9' || c == 'a' || c == 'b';
+      default:
+        return c == kind;
+    }
+  };
+  constexpr std::size_t kAbbreviationMin = 4;
+  if (text.size() < kAbbreviationMin || text.size() > kPattern.size()) return false;
+  return std::ranges::equal(text, kPattern.substr(0, text.size()), fits) ||
+         std::ranges::equal(text, kPattern.substr(kPattern.size() - text.size()), fits);
+}
+
 MessageInfo find_message(const Queue& queue, const std::string& text,
                          const std::vector<State>& states) {
   std::vector<State> considered = states;
   // The oldest of what is still to be done, whatever the verb.
   if (text.starts_with('@')) std::erase(considered, State::done);
   try {
-    return queue.find(id_in_path(text).value_or(as_spelled(text)), considered);
+    return queue.find(id_text(text), considered);
   } catch (const Error& error) {
     if (error.code() == errc::no_such_message) {
       if (const auto words = wrong_state(queue, text, states)) throw Failure{kExitNotFound, *words};

@@ -15,6 +15,12 @@ namespace spoolq::cli {
 MessageInfo find_message(const Queue& queue, const std::string& text,
                          const std::vector<State>& states);
 
+/// What is looked for when an argument names a message: the id in a path, or the text as ids are
+/// spelled.
+std::string id_text(const std::string& text);
+/// Whether a message could have an id that is `text`, or begins or ends with it.
+bool may_be_id(const std::string& text);
+
 /// The held claim that `text` names: a path that `take --hold` printed, or an id. Throws as
 /// find_message(), and the errors of Queue::held_claim().
 HeldClaim find_held_claim(const Queue& queue, const std::string& text);

@@ -41,22 +41,6 @@ std::string as_file_name(std::string_view field) {
   return result;
 }
 
-class File {
- public:
-  explicit File(int fd) : fd_{fd} {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  /// Closes it; false with errno when that failed.
-  bool close() { return ::close(std::exchange(fd_, -1)) == 0 || errno == EINTR; }
-
- private:
-  int fd_;
-};
-
 bool write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::write(fd, bytes.data(), bytes.size());
@@ -109,34 +93,45 @@ OutputDirectory::~OutputDirectory() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-std::string OutputDirectory::save(Claim& claim) {
-  const std::string temporary = fmt::format(".spoolq-{}.tmp", claim.id().to_string());
-  const auto create = [&] {
-    return ::openat(fd_, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+OutputDirectory::Draft OutputDirectory::create(const MessageInfo& message) const {
+  Draft draft;
+  draft.name = fmt::format(".spoolq-{}.tmp", message.id.to_string());
+  const auto open_new = [&] {
+    return ::openat(fd_, draft.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                     0666);
   };
-  int fd = create();
+  int fd = open_new();
   if (fd < 0 && errno == EEXIST) {
-    if (::unlinkat(fd_, temporary.c_str(), 0) != 0) throw cannot_write(errno, shown(temporary));
-    fd = create();
+    if (::unlinkat(fd_, draft.name.c_str(), 0) != 0) throw cannot_write(errno, shown(draft.name));
+    fd = open_new();
   }
-  if (fd < 0) throw cannot_write(errno, shown(temporary));
-  File file{fd};
-  try {
-    std::vector<std::byte> buffer(kBufferSize);
-    while (const std::size_t count = claim.read(buffer)) {
-      if (!write_all(file.get(), {reinterpret_cast<const char*>(buffer.data()), count})) {
-        throw cannot_write(errno, shown(temporary));
-      }
-    }
-    if (::fsync(file.get()) != 0 || !file.close()) throw cannot_write(errno, shown(temporary));
+  if (fd < 0) throw cannot_write(errno, shown(draft.name));
+  draft.file = File{fd};
+  struct stat status{};
+  if (::fstat(fd, &status) != 0) throw cannot_write(errno, shown(draft.name));
+  draft.device = status.st_dev;
+  draft.inode = status.st_ino;
+  return draft;
+}
 
-    const std::string wanted = file_name(claim.info());
+void OutputDirectory::discard(const Draft& draft) const {
+  if (is_there(draft)) ::unlinkat(fd_, draft.name.c_str(), 0);
+}
+
+std::string OutputDirectory::publish(Draft& draft, const MessageInfo& message) const {
+  try {
+    const std::string& temporary = draft.name;
+    // Whoever has got the claim in the meantime has a draft of the same name.
+    if (!is_there(draft)) throw cannot_write(ENOENT, shown(temporary));
+    if (::fsync(draft.file.get()) != 0 || !draft.file.close()) {
+      throw cannot_write(errno, shown(temporary));
+    }
+    const std::string wanted = file_name(message);
     // A name made of fields only may well be meant for two messages with one content.
     const bool may_be_again =
-        name_template_.find("{id}") != std::string::npos || claim.info().attempts > 1;
+        name_template_.find("{id}") != std::string::npos || message.attempts > 1;
     std::string name = wanted;
-    for (int number = 1; !publish(temporary, name); ++number) {
+    for (int number = 1; !rename(temporary, name); ++number) {
       if (may_be_again && holds_same(name, temporary)) {
         if (::unlinkat(fd_, temporary.c_str(), 0) != 0) throw cannot_write(errno, shown(temporary));
         break;
@@ -147,9 +142,25 @@ std::string OutputDirectory::save(Claim& claim) {
     if (::fsync(fd_) != 0) throw cannot_write(errno, path_);
     return shown(name);
   } catch (...) {
-    ::unlinkat(fd_, temporary.c_str(), 0);
+    discard(draft);
     throw;
   }
+}
+
+std::string OutputDirectory::save(Claim& claim) const {
+  Draft draft = create(claim.info());
+  try {
+    std::vector<std::byte> buffer(kBufferSize);
+    while (const std::size_t count = claim.read(buffer)) {
+      if (!write_all(draft.file.get(), {reinterpret_cast<const char*>(buffer.data()), count})) {
+        throw cannot_write(errno, shown(draft.name));
+      }
+    }
+  } catch (...) {
+    discard(draft);
+    throw;
+  }
+  return publish(draft, claim.info());
 }
 
 std::string OutputDirectory::file_name(const MessageInfo& message) const {
@@ -203,7 +214,13 @@ bool OutputDirectory::holds_same(const std::string& name, const std::string& oth
   return ::fsync(there.get()) == 0;
 }
 
-bool OutputDirectory::publish(const std::string& temporary, const std::string& name) const {
+bool OutputDirectory::is_there(const Draft& draft) const {
+  struct stat there{};
+  return ::fstatat(fd_, draft.name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+         there.st_dev == draft.device && there.st_ino == draft.inode;
+}
+
+bool OutputDirectory::rename(const std::string& temporary, const std::string& name) const {
   if (::renameat2(fd_, temporary.c_str(), fd_, name.c_str(), RENAME_NOREPLACE) == 0) return true;
   if (errno == EINVAL || errno == ENOSYS) {
     // No such rename on this file system; a link does not overwrite either.

@@ -121,6 +121,7 @@ Parsed::Parsed(const VerbText& verb, const Words& words) : verb_{verb} {
     if (word.size() > 1 && word.front() == '-') unknown_option(verb, word);
   }
   if (end_of_options != words.end()) {
+    after_dashes_ = words.end() - end_of_options - 1;
     arguments_.insert(arguments_.end(), end_of_options + 1, words.end());
   }
 }
@@ -154,11 +155,14 @@ std::optional<Duration> Parsed::duration(const std::string& key) const {
   return result;
 }
 
-std::optional<std::size_t> Parsed::number(const std::string& key, std::size_t maximum) const {
+std::optional<std::size_t> Parsed::number(const std::string& key, std::size_t maximum,
+                                          std::size_t minimum) const {
   const auto text = value(key);
   if (!text) return std::nullopt;
   const auto result = parse_number(*text, maximum);
-  if (!result) bad_value(key, *text, fmt::format("not a number from 0 to {}", maximum));
+  if (!result || *result < minimum) {
+    bad_value(key, *text, fmt::format("not a number from {} to {}", minimum, maximum));
+  }
   return static_cast<std::size_t>(*result);
 }
 

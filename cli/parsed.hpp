@@ -33,6 +33,10 @@ class Parsed {
   [[nodiscard]] const Words& arguments() const { return arguments_; }
   /// The first argument.
   [[nodiscard]] const std::string& queue() const { return arguments_.front(); }
+  /// Those of them that stand behind `--`.
+  [[nodiscard]] Words after_dashes() const {
+    return {arguments_.end() - after_dashes_, arguments_.end()};
+  }
   /// The arguments after the first.
   [[nodiscard]] Words rest() const { return {arguments_.begin() + 1, arguments_.end()}; }
 
@@ -46,8 +50,8 @@ class Parsed {
   // These throw Failure (65) for a value that cannot be.
 
   [[nodiscard]] std::optional<Duration> duration(const std::string& key) const;
-  [[nodiscard]] std::optional<std::size_t> number(const std::string& key,
-                                                  std::size_t maximum) const;
+  [[nodiscard]] std::optional<std::size_t> number(const std::string& key, std::size_t maximum,
+                                                  std::size_t minimum = 0) const;
   /// Which of `names` was given, as its place in the list; the first where none was.
   [[nodiscard]] std::size_t choice(const std::string& key,
                                    const std::vector<std::string_view>& names) const;
@@ -60,6 +64,7 @@ class Parsed {
  private:
   const VerbText& verb_;
   Words arguments_;
+  Words::difference_type after_dashes_ = 0;  ///< How many of them stand behind `--`.
   std::map<std::string, Words> given_;
 };
 

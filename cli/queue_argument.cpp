@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
+#include <utility>
 
-#include "cli/exit_codes.hpp"
 #include "spoolq/units.hpp"
 
 namespace spoolq::cli {
@@ -63,9 +63,13 @@ std::string queue_path(const std::string& argument, bool to_make) {
 }
 
 Queue open_queue(const std::string& argument, const Console& console) {
+  return open_queue(argument, log_handler(console));
+}
+
+Queue open_queue(const std::string& argument, LogHandler log) {
   const std::string path = queue_path(argument);
   try {
-    return Queue::open(path, log_handler(console));
+    return Queue::open(path, std::move(log));
   } catch (const Error& error) {
     const bool missing = error.code() == errc::not_a_queue ||
                          error.code() == std::errc::no_such_file_or_directory ||
@@ -80,6 +84,18 @@ Queue open_queue(const std::string& argument, const Console& console) {
     throw Failure{kExitNotFound, fmt::format("no queue at {}. Make one: spoolq init {}",
                                              escape(path), as_typed(argument))};
   }
+}
+
+void require_takeable(const Queue& queue) {
+  if (!queue.is_maildir()) return;
+  throw Failure{kExitNotFound,
+                fmt::format("{} is a Maildir. To take from it, make it a queue: spoolq init {}",
+                            escape(queue.path()), shell_quote(queue.path()))};
+}
+
+Failure queue_is_paused(const Queue& queue) {
+  return Failure{kExitPaused, fmt::format("{} is paused. To go on: spoolq resume {}",
+                                          escape(queue.path()), shell_quote(queue.path()))};
 }
 
 Duration detached_lease(const Queue& queue) {

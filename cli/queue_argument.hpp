@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "cli/exit_codes.hpp"
 #include "cli/print.hpp"
 #include "spoolq/queue.hpp"
 
@@ -15,6 +16,13 @@ std::string queue_path(const std::string& argument, bool to_make = false);
 
 /// Opens the queue. A missing one is a Failure that names the command that makes it.
 Queue open_queue(const std::string& argument, const Console& console);
+/// The same; `log` is given what the queue has to say from then on.
+Queue open_queue(const std::string& argument, LogHandler log);
+
+/// Throws Failure for a Maildir, from which nothing can be taken.
+void require_takeable(const Queue& queue);
+/// The failure of who takes from a queue that is paused.
+Failure queue_is_paused(const Queue& queue);
 
 /// The setting detached_lease: how long a held claim lasts that does not say.
 Duration detached_lease(const Queue& queue);

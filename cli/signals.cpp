@@ -9,21 +9,23 @@
 #include <ctime>
 
 #include "cli/print.hpp"
-#include "spoolq/consumer.hpp"
 
 namespace spoolq::cli {
 namespace {
 
-// A signal handler gets no argument of ours, so these two are the program's only variables at
+// A signal handler gets no argument of ours, so these are the program's only variables at
 // namespace scope.
 std::atomic<int> received{0};
-std::atomic<Consumer*> stopped{nullptr};
+std::atomic<void*> stoppable{nullptr};
+std::atomic<void (*)(void*)> stop_it{nullptr};
 static_assert(std::atomic<int>::is_always_lock_free);
-static_assert(std::atomic<Consumer*>::is_always_lock_free);
+static_assert(std::atomic<void*>::is_always_lock_free);
+static_assert(std::atomic<void (*)(void*)>::is_always_lock_free);
 
 void handle(int signal) {
   received.store(signal);
-  if (Consumer* consumer = stopped.load()) consumer->stop();
+  void* const object = stoppable.load();
+  if (object != nullptr) stop_it.load()(object);
 }
 
 void install(int signal) {
@@ -62,12 +64,18 @@ bool wait_for_input(int fd, int milliseconds) {
   return count > 0;
 }
 
-StopOnSignals::StopOnSignals(Consumer* consumer) {
-  stopped.store(consumer);
+StopOnSignals::StopOnSignals() {
   install(SIGINT);
   install(SIGTERM);
 }
 
-StopOnSignals::~StopOnSignals() { stopped.store(nullptr); }
+StopOnSignals::StopOnSignals(void* object, void (*stop)(void*)) {
+  stop_it.store(stop);
+  stoppable.store(object);
+  install(SIGINT);
+  install(SIGTERM);
+}
+
+StopOnSignals::~StopOnSignals() { stoppable.store(nullptr); }
 
 }  // namespace spoolq::cli

@@ -2,10 +2,6 @@
 // ends.
 #pragma once
 
-namespace spoolq {
-class Consumer;
-}
-
 namespace spoolq::cli {
 
 /// The number of the stop signal that was received, or 0.
@@ -15,14 +11,23 @@ int stop_signal();
 /// over. Throws Interrupted for a stop signal, also for one that came just before.
 bool wait_for_input(int fd, int milliseconds);
 
-/// While it lives, the first INT or TERM is noted, and stops `consumer`, instead of killing the
-/// process; a second one kills. One at a time; `consumer` outlives it and does not move.
+/// While it lives, the first INT or TERM is noted instead of killing the process, and stops
+/// somebody; a second one kills. One at a time.
 class StopOnSignals {
  public:
-  explicit StopOnSignals(Consumer* consumer = nullptr);
+  /// Stops nobody.
+  StopOnSignals();
+  /// Calls stop() of a consumer, a monitor or the like, which outlives this and does not move. That
+  /// is called from the signal handler.
+  template <typename Stoppable>
+  explicit StopOnSignals(Stoppable& object)
+      : StopOnSignals{&object, [](void* it) { static_cast<Stoppable*>(it)->stop(); }} {}
   StopOnSignals(const StopOnSignals&) = delete;
   StopOnSignals& operator=(const StopOnSignals&) = delete;
   ~StopOnSignals();
+
+ private:
+  StopOnSignals(void* object, void (*stop)(void*));
 };
 
 }  // namespace spoolq::cli

@@ -24,11 +24,7 @@ constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
 
 Consumer open_consumer(const TakeArguments& arguments, const Console& console) {
   const Queue queue = open_queue(arguments.queue, console);
-  if (queue.is_maildir()) {
-    throw Failure{kExitNotFound,
-                  fmt::format("{} is a Maildir. To take from it, make it a queue: spoolq init {}",
-                              escape(queue.path()), shell_quote(queue.path()))};
-  }
+  require_takeable(queue);
   return Consumer{queue};
 }
 
@@ -39,7 +35,7 @@ class Taking {
       : arguments_{arguments},
         console_{console},
         consumer_{open_consumer(arguments, console)},
-        stop_on_signals_{&consumer_} {
+        stop_on_signals_{consumer_} {
     if (arguments.directory) directory_.emplace(*arguments.directory, arguments.name_template);
     if (arguments.hold) {
       lease_ = arguments.lease ? *arguments.lease : detached_lease(consumer_.queue());
@@ -81,11 +77,7 @@ class Taking {
   }
 
  private:
-  [[nodiscard]] Failure paused() const {
-    const std::string& path = consumer_.queue().path();
-    return Failure{kExitPaused, fmt::format("{} is paused. To go on: spoolq resume {}",
-                                            escape(path), shell_quote(path))};
-  }
+  [[nodiscard]] Failure paused() const { return queue_is_paused(consumer_.queue()); }
 
   std::optional<Claim> next() {
     if (!arguments_.wait.waits) return consumer_.try_take();

@@ -82,7 +82,8 @@ std::string hold(const std::string& q) { return run_well({"take", q, "--hold"}).
 
 TEST_CASE("every verb that prints JSON is one whose documents are checked here",
           "[cli][documents]") {
-  const std::set<std::string> checked = {"config", "ls", "show", "stats", "reap", "version"};
+  const std::set<std::string> checked = {"config", "ls",    "show",   "stats",
+                                         "reap",   "watch", "version"};
   std::set<std::string> printing;
   for (const std::string& verb : verb_names()) {
     for (const OptionHelp& option : options_of(verb)) {
@@ -94,8 +95,9 @@ TEST_CASE("every verb that prints JSON is one whose documents are checked here",
 
 TEST_CASE("every field of a schema is described", "[cli][documents]") {
   const std::vector<std::string> names = schema_names();
-  CHECK(names == std::vector<std::string>{"spoolq.message.1", "spoolq.reap.1", "spoolq.settings.1",
-                                          "spoolq.stats.1", "spoolq.version.1"});
+  CHECK(names == std::vector<std::string>{"spoolq.event.1", "spoolq.log.1", "spoolq.message.1",
+                                          "spoolq.reap.1", "spoolq.settings.1", "spoolq.stats.1",
+                                          "spoolq.version.1"});
   for (const std::string& name : names) {
     CAPTURE(name);
     CHECK(schema(name).without_description() == std::vector<std::string>{});
@@ -224,7 +226,9 @@ TEST_CASE("what others wrote into names and attributes is documented all the sam
   CHECK(reasons[2] == Json{{"text", "t"},
                            {"exit_code", 3},
                            {"signal", 9},
-                           {"stderr", std::string{"last words\0\n", 12}}});
+                           {"stderr", std::string{"last words\0\n", 12}},
+                           {"host", nullptr},
+                           {"consumer", nullptr}});
   CHECK(reasons[3].at("text").is_null());
   CHECK(reasons[3].at("exit_code").is_null());
   CHECK(reasons[3].at("signal").is_null());
@@ -264,6 +268,45 @@ TEST_CASE("counts, settings, reap and the version are documented", "[cli][docume
             .at("settings")
             .at("max_attempts") == "3");
   CHECK(documents("spoolq.version.1", {"version", "--json"}).size() == 1);
+}
+
+TEST_CASE("each thing that happens is documented", "[cli][documents]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  Running watch{Invocation{.arguments = {"watch", q, "--json"}}};
+  REQUIRE(eventually([&] { return watch.watches(); }));
+  run_well({"put", q, "--key=" + kOddBytes, "--name=" + kOddBytes}, "x");
+  const std::string first = hold(q);
+  run_well({"release", q, first, "--delay=1ms"});
+  run_well({"take", q, "--wait", "--hold"});
+  run_well({"fail", q, names_in(q + "/cur").at(0).substr(2, 36)});
+  run_well({"rm", q, "@oldest"});
+  std::vector<Json> events;
+  for (int i = 0; i < 7; ++i) {
+    const std::string line = watch.read_line();
+    CHECK(schema("spoolq.event.1").problems(line) == std::vector<std::string>{});
+    events.push_back(Json::parse(line));
+  }
+  std::vector<std::string> kinds;
+  for (const Json& event : events) {
+    kinds.push_back(event.at("event"));
+    CHECK(bytes_of(event.at("key_b64")) == kOddBytes);
+    CHECK(bytes_of(event.at("name_b64")) == kOddBytes);
+    for (const auto& [field, value] : event.items()) {
+      CAPTURE(field);
+      Json bad = event;
+      bad[field] = Json::array({value});
+      CHECK_FALSE(schema("spoolq.event.1").problems(bad.dump()).empty());
+      if (field.ends_with("_b64")) continue;
+      bad.erase(field);
+      CHECK_FALSE(schema("spoolq.event.1").problems(bad.dump()).empty());
+    }
+  }
+  CHECK(kinds == std::vector<std::string>{"put", "claimed", "delayed", "returned", "claimed",
+                                          "failed", "gone"});
+  CHECK(events[0].at("state") == "ready");
+  CHECK(events[6].at("state").is_null());
+  CHECK(events[6].at("attempts") == 2);
 }
 
 TEST_CASE("a document that is broken is caught", "[cli][documents]") {

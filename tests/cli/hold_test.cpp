@@ -145,7 +145,8 @@ TEST_CASE("a failed message tells its reason", "[cli][hold]") {
   CHECK(has(run_well({"show", q, held.id}), R"(reason: no such user\x0a)"));
   CHECK(has(run_well({"ls", q, "-l"}), "no such user"));
   CHECK(has(run_well({"show", q, held.id, "--json"}),
-            R"("reason":{"text":"no such user\n","exit_code":null,"signal":null,"stderr":null})"));
+            R"("reason":{"text":"no such user\n","exit_code":null,"signal":null,"stderr":null,)"));
+  CHECK(has(run_well({"show", q, held.id, "--json"}), R"("consumer":"detached.)"));
 }
 
 TEST_CASE("extend prolongs a claim, whose path stays its receipt", "[cli][hold]") {

@@ -2,6 +2,7 @@
 // cut the power of a program from outside, so strace tells.
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <regex>
 #include <string>
 #include <vector>
@@ -50,7 +51,7 @@ class Place {
                                            .program = kStrace});
     CHECK(outcome.exit == exit);
     Steps steps;
-    for (const std::string& line : lines_of(read_file(trace))) {
+    for (const std::string& line : whole_calls(lines_of(read_file(trace)))) {
       const std::string step = step_of(line);
       if (!step.empty() && (steps.empty() || steps.back() != step)) steps.push_back(step);
     }
@@ -73,6 +74,25 @@ class Place {
     const std::string rest = match[4];
     std::smatch to;
     return std::regex_match(rest, to, target) ? "rename " + path + " " + inside(to[1]) : line;
+  }
+  /// One line for each call, where it ended: of a call that another process's interrupts in the
+  /// trace there are two, one for its begin and one for its end.
+  static std::vector<std::string> whole_calls(const std::vector<std::string>& lines) {
+    static const std::string unfinished = " <unfinished ...>";
+    static const std::regex resumed{R"((\d+)\s+<\.\.\. \w+ resumed>(.*))"};
+    std::map<std::string, std::string> begun;  // By process.
+    std::vector<std::string> calls;
+    for (const std::string& line : lines) {
+      std::smatch match;
+      if (line.ends_with(unfinished)) {
+        begun[line.substr(0, line.find(' '))] = line.substr(0, line.size() - unfinished.size());
+      } else if (std::regex_match(line, match, resumed)) {
+        calls.push_back(begun[match[1]] + match[2].str());
+      } else {
+        calls.push_back(line);
+      }
+    }
+    return calls;
   }
   /// The path below the folder; empty for others.
   [[nodiscard]] std::string inside(const std::string& path) const {
@@ -106,6 +126,16 @@ TEST_CASE("take acknowledges what it has written", "[cli][sync]") {
   static_cast<void>(place.put());
   CHECK(place.steps({"take", place.q}) ==
         Steps{"rename q/new q/cur", "print", "unlink q/cur", "sync q"});
+}
+
+TEST_CASE("work --output-dir acknowledges when the output and its folder are on disk",
+          "[cli][sync][work]") {
+  require_strace();
+  const Place place;
+  static_cast<void>(place.put());
+  CHECK(place.steps({"work", place.q, "--drain", "--output-dir", place.out, "--", "echo",
+                     "done"}) == Steps{"rename q/new q/cur", "print", "sync out/.*",
+                                       "rename out out", "sync out", "unlink q/cur", "sync q"});
 }
 
 TEST_CASE("take -o acknowledges when file and folder are on disk", "[cli][sync]") {

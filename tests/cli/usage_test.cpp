@@ -1,6 +1,7 @@
 // What the program says and answers when it is used wrongly, and its help.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <sstream>
@@ -19,8 +20,11 @@ std::vector<std::string> required_words(const std::string& usage) {
   std::vector<std::string> words;
   std::istringstream stream{usage};
   for (std::string word; stream >> word;) {
-    if (word.starts_with('[') || word.starts_with('-')) continue;
+    if (word == "--from=PROGRAM") word = "--from=nq";
+    const bool is_given = word == "--" || word.starts_with("--from=");
+    if (word.starts_with('[') || (word.starts_with('-') && !is_given)) continue;
     if (has(word, "|--all")) word = "--all";
+    if (has(word, "|--empty")) word = "--empty";
     words.push_back(word);
   }
   words.erase(words.begin(), words.begin() + 2);
@@ -31,18 +35,20 @@ std::vector<std::string> required_words(const std::string& usage) {
 std::vector<std::string> complete(const std::string& verb, const std::string& path) {
   std::vector<std::string> arguments = {verb};
   for (const std::string& word : required_words(usage_of(verb))) {
-    if (word == "--all") {
+    if (word.starts_with("--")) {
       arguments.push_back(word);
     } else {
-      arguments.push_back(arguments.size() == 1 ? path : "abcdefgh");
+      const bool is_queue = word == "Q" || (arguments.size() == 1 && word != "DIR");
+      arguments.push_back(is_queue ? path : "abcdefgh");
     }
   }
   return arguments;
 }
 
+/// With more options: at the end, or where they end.
 std::vector<std::string> with(std::vector<std::string> arguments,
                               const std::vector<std::string>& more) {
-  arguments.insert(arguments.end(), more.begin(), more.end());
+  arguments.insert(std::ranges::find(arguments, "--"), more.begin(), more.end());
   return arguments;
 }
 
@@ -152,9 +158,13 @@ TEST_CASE("an option of any verb refuses a value that cannot be, and says what c
           "[cli][usage]") {
   // By what the help calls the value. What is not here takes any text.
   const std::map<std::string, std::string> expected = {
-      {"D", "not a duration such as 250ms"}, {"N", "not a number from 0 to "},
+      {"D", "not a duration such as 250ms"}, {"N", "not a number from "},
       {"T", "not a time such as 2026-"},     {"HOW", "not one of durable, "},
-      {"S", "not of ready, claimed, "},      {"K=V", "not NAME=VALUE"}};
+      {"S", "not of ready, claimed, "},      {"K=V", "not NAME=VALUE"},
+      {"RANGE", "not a range such as 1s.."}, {"RATE", "not a rate such as 10/s"},
+      {"WHAT", "not delete, keep or mv:"},   {"FORMAT", "not one of text, json"},
+      {"KIND", "not one of tar, "},          {"RULE", "not one of auto, "},
+      {"PROGRAM", "not one of dirq, "}};
   const Scratch scratch;
   run_well({"init", scratch / "q"});
   std::size_t refused = 0;

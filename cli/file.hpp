@@ -1,0 +1,36 @@
+// A file descriptor that closes itself.
+#pragma once
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace spoolq::cli {
+
+/// Owns a descriptor. Move-only; empty when moved from.
+class File {
+ public:
+  File() = default;
+  explicit File(int fd) : fd_{fd} {}
+  File(File&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
+  File& operator=(File&& other) noexcept {
+    if (this != &other) {
+      close();
+      fd_ = std::exchange(other.fd_, -1);
+    }
+    return *this;
+  }
+  ~File() { close(); }
+
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] explicit operator bool() const { return fd_ >= 0; }
+  /// Closes it now; false with errno when that failed.
+  // NOLINTNEXTLINE(modernize-use-nodiscard): who only read has nothing to lose
+  bool close() { return fd_ < 0 || ::close(std::exchange(fd_, -1)) == 0 || errno == EINTR; }
+
+ private:
+  int fd_ = -1;
+};
+
+}  // namespace spoolq::cli

@@ -1,0 +1,51 @@
+// One job from its start to its end.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "cli/worker/command.hpp"
+#include "cli/worker/error_output.hpp"
+#include "spoolq/message.hpp"
+
+namespace spoolq::cli {
+
+/// How a job is run.
+struct JobSetup {
+  const PreparedCommand& command;
+  int input = -1;                     ///< The payload.
+  int proof_of_life = -1;             ///< Claim::proof_of_life().
+  int output = -1;                    ///< What its standard output is.
+  std::optional<Duration> timeout{};  ///< SIGTERM after this …
+  Duration grace{0};                  ///< … and SIGKILL after this again.
+  int abort = -1;                     ///< A descriptor; readable: kill the job at once.
+  std::optional<Duration> renewal{};  ///< How often `renew` is called while the job runs.
+  /// Keeps the claim; false when it is lost: then the job is killed.
+  std::function<bool()> renew{};
+};
+
+/// How a job ended.
+struct JobEnd {
+  enum class Kind {
+    exited,        ///< `value` is the exit code.
+    killed,        ///< `value` is the signal.
+    timed_out,     ///< It ran longer than its timeout, however it ended then.
+    aborted,       ///< Killed because `abort` became readable.
+    claim_lost,    ///< Killed because `renew` said so.
+    not_started,   ///< The program cannot be executed; `value` is the errno.
+    unsupervised,  ///< Its supervisor was killed, and the job with it.
+  };
+  Kind kind = Kind::exited;
+  int value = 0;
+  Duration runtime{0};
+};
+
+/// Runs a job, and waits until nothing of it is left; call error_output.finish() then. Throws
+/// std::system_error when no process can be made: nothing has been run then.
+JobEnd run_job(const JobSetup& setup, ErrorOutput& error_output);
+
+/// How a failed job ended, in words: "exit code 3", "killed by signal 9 (KILL)".
+std::string describe(const JobEnd& end, const std::optional<Duration>& timeout);
+
+}  // namespace spoolq::cli

@@ -1,0 +1,123 @@
+// What a worker says on standard error.
+#include "cli/worker/log.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "cli/documents.hpp"
+#include "cli/print.hpp"
+#include "cli/units.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+/// The characters that tell ids apart stand at their end.
+constexpr std::size_t kShortIdLength = 8;
+
+std::string_view color_of(const WorkEvent& event) {
+  if (event.level == LogLevel::warning) return "\x1b[31m";
+  if (event.event == "retry") return "\x1b[33m";
+  if (event.event == "done") return "\x1b[32m";
+  return "";
+}
+
+/// "2026-11-23T03:16:21.402Z done 97d0a11c cat.jpg, attempt 1, 0.123s: TEXT; due TIME"
+std::string text_line(const WorkEvent& event, bool color) {
+  const std::string_view code = color ? color_of(event) : "";
+  std::string line = fmt::format("{} {}{}{}", format_time(now()), code, event.event,
+                                 code.empty() ? "" : "\x1b[0m");
+  if (const MessageInfo* message = event.message) {
+    const std::string id = message->id.to_string();
+    line += fmt::format(" {}", id.substr(id.size() - kShortIdLength));
+    if (!message->name.empty()) line += fmt::format(" {}", escape(message->name));
+    line += fmt::format(", attempt {}", message->attempts);
+  }
+  if (event.runtime) line += fmt::format(", {:.3f}s", to_seconds(*event.runtime));
+  if (!event.text.empty()) line += fmt::format(": {}", escape(event.text));
+  if (event.due) line += fmt::format("; due {}", format_time(*event.due));
+  return line + "\n";
+}
+
+}  // namespace
+
+void WorkLog::tell(const WorkEvent& event) {
+  if (style_.quiet && event.level != LogLevel::warning && event.event != "stderr") return;
+  if (event.event == "start" && !style_.verbose) return;
+  write_line(style_.json ? work_event_document(event, now()) : text_line(event, style_.color));
+}
+
+void WorkLog::note(LogLevel level, std::string_view text) {
+  tell({.level = level,
+        .event = level == LogLevel::warning ? "warning" : "note",
+        .text = std::string{text}});
+}
+
+void WorkLog::library(LogLevel level, std::string_view text) {
+  if (level == LogLevel::warning || style_.verbose) note(level, text);
+}
+
+void WorkLog::write_line(std::string line) {
+  const std::lock_guard lock{mutex_};
+  hide_bar();
+  if (std::exchange(line_begun_, false)) line.insert(0, "\n");
+  write_bytes(line);
+  if (!bar_.empty()) {
+    write_bytes(bar_);
+    bar_shown_ = true;
+  }
+}
+
+bool WorkLog::pass_on(std::string_view bytes) {
+  const std::unique_lock lock{mutex_, std::try_to_lock};
+  if (!lock) return false;
+  // There is room for PIPE_BUF bytes then, and nobody of us writes more at once.
+  struct pollfd writable = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  if (::poll(&writable, 1, 0) == 0) return false;
+  hide_bar();
+  write_bytes(bytes);
+  if (!bytes.empty()) line_begun_ = bytes.back() != '\n';
+  return true;
+}
+
+void WorkLog::pass_on_all(std::string_view bytes) {
+  if (bytes.empty()) return;
+  const std::lock_guard lock{mutex_};
+  hide_bar();
+  write_bytes(bytes);
+  line_begun_ = bytes.back() != '\n';
+}
+
+void WorkLog::show_bar(std::string line) {
+  const std::lock_guard lock{mutex_};
+  if (line_begun_ && !line.empty()) return;  // It would stand in the middle of somebody's line.
+  hide_bar();
+  bar_ = std::move(line);
+  if (bar_.empty()) return;
+  write_bytes(bar_);
+  bar_shown_ = true;
+}
+
+void WorkLog::hide_bar() {
+  if (std::exchange(bar_shown_, false)) write_bytes("\r\x1b[K");
+}
+
+/// Nothing can be done when standard error fails.
+void WorkLog::write_bytes(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(STDERR_FILENO, bytes.data(), bytes.size());
+    if (count > 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    } else if (count < 0 && errno == EAGAIN) {
+      struct pollfd writable = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+      static_cast<void>(::poll(&writable, 1, -1));
+    } else if (errno != EINTR) {
+      return;
+    }
+  }
+}
+
+}  // namespace spoolq::cli

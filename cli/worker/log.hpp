@@ -1,0 +1,55 @@
+// What a worker says on standard error, from several threads: events, its jobs' own words, a bar.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "cli/worker/event.hpp"
+
+namespace spoolq::cli {
+
+/// Standard error of a worker. All members may be called from several threads at once; each line is
+/// written as a whole.
+class WorkLog {
+ public:
+  struct Style {
+    bool json = false;
+    bool quiet = false;    ///< Warnings only.
+    bool verbose = false;  ///< Also what is not needed every day.
+    bool color = false;
+  };
+  explicit WorkLog(Style style) : style_{style} {}
+  WorkLog(const WorkLog&) = delete;
+  WorkLog& operator=(const WorkLog&) = delete;
+
+  [[nodiscard]] bool json() const { return style_.json; }
+
+  void tell(const WorkEvent& event);
+  /// A line that is about no message.
+  void note(LogLevel level, std::string_view text);
+  /// What the library has to say: its notices only when verbose.
+  void library(LogLevel level, std::string_view text);
+
+  /// Passes on what a job wrote on its standard error, as it is. False: standard error takes
+  /// nothing now, and nothing was written.
+  bool pass_on(std::string_view bytes);
+  /// The same, waiting as long as it takes.
+  void pass_on_all(std::string_view bytes);
+
+  /// The line that stays below all others; empty: none.
+  void show_bar(std::string line);
+
+ private:
+  void write_line(std::string line);
+  void write_bytes(std::string_view bytes);
+  void hide_bar();
+
+  Style style_;
+  std::mutex mutex_;
+  std::string bar_;
+  bool bar_shown_ = false;
+  bool line_begun_ = false;  ///< The last that was passed on did not end in a newline.
+};
+
+}  // namespace spoolq::cli

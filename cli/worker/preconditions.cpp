@@ -1,0 +1,69 @@
+// Looks before a job is started.
+#include "cli/worker/preconditions.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "cli/exit_codes.hpp"
+#include "cli/print.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+/// As `take` does. Larger ones would be read twice for it.
+constexpr std::uint64_t kVerifiedMax = std::uint64_t{16} * 1024 * 1024;
+constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
+
+bool same_file(const struct stat& one, const struct stat& other) {
+  return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+}  // namespace
+
+bool reader_has_gone(int fd) {
+  struct pollfd output = {.fd = fd, .events = 0, .revents = 0};
+  return ::poll(&output, 1, 0) > 0 && (output.revents & POLLERR) != 0;
+}
+
+void require_reader() {
+  if (reader_has_gone(STDOUT_FILENO)) throw OutputError{EPIPE};
+}
+
+void require_path(const Claim& claim, int file) {
+  struct stat opened{};
+  struct stat named{};
+  const std::string path = claim.path();
+  if (::fstat(file, &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
+      same_file(opened, named)) {
+    return;
+  }
+  throw Failure{
+      kExitNotFound,
+      fmt::format("{}: the message is not there any more. If the queue was renamed, start "
+                  "the worker again with its new path",
+                  escape(path))};
+}
+
+void verify_payload(Claim& claim) {
+  if (!claim.info().size || *claim.info().size > kVerifiedMax) return;
+  std::vector<std::byte> buffer(kBufferSize);
+  while (claim.read(buffer) > 0) {
+  }
+}
+
+void require_two_queues(const Queue& one, const Queue& other) {
+  struct stat first{};
+  struct stat second{};
+  if (::stat(one.path().c_str(), &first) != 0 || ::stat(other.path().c_str(), &second) != 0) return;
+  if (!same_file(first, second)) return;
+  throw Failure{kExitBadValue,
+                fmt::format("--on-success mv:{}: it is the queue that is worked on; choose another",
+                            escape(other.path()))};
+}
+
+}  // namespace spoolq::cli

@@ -1,0 +1,290 @@
+// The process between the worker and a job.
+//
+// A worker may be killed at any time, and a job may leave processes behind, in other process groups
+// and sessions too. So each job has a supervisor, forked by the worker:
+//
+// 1. It begins a session of its own: no Ctrl-C and no hangup of the worker's terminal reaches it or
+//    the job, and a job that asks a terminal gets an error instead of waiting for ever.
+// 2. It keeps nothing open but one end of a socket, whose other end is the worker's alone, so the
+//    end of the file there means that the worker is gone, however it died; and the proof that the
+//    claim's owner lives, so that nobody else gets the message as long as anything of the job runs.
+// 3. It becomes the reaper of whatever the job's processes leave behind, and starts the job in a
+//    process group of its own, with the signals as at the start of any program.
+// 4. It waits for the job, for orders and for the end of the worker.
+// 5. It kills what is left until it has no child any more, tells the job's wait status and ends.
+//
+// Process groups alone would not do: a process may leave its group. A parent-death signal alone
+// would not either: it reaches one process only, and comes at the end of a thread.
+//
+// The worker has threads, so between the forks and the exec there are only async-signal-safe calls.
+#include "cli/worker/supervisor.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+#include <utility>
+
+namespace spoolq::cli {
+namespace {
+
+constexpr char kTerminate = 't';
+constexpr char kKill = 'k';
+/// Where the supervisor has its socket, and the proof of life.
+constexpr int kSocket = 3;
+constexpr int kProofOfLife = 4;
+/// Processes that cannot be killed (another user's) are waited for at most this many times 1 ms.
+constexpr int kPatienceMax = 500;
+
+// ---- In the supervisor and in the job: only async-signal-safe calls.
+
+void send_report(Report::Kind kind, int value) {
+  const Report report{.kind = kind, .value = value};
+  static_cast<void>(::send(kSocket, &report, sizeof report, MSG_NOSIGNAL));
+}
+
+void close_from(unsigned first) {
+  if (::close_range(first, ~0U, 0) == 0) return;
+  // Before Linux 5.9, or forbidden by a filter.
+  constexpr rlim_t kDescriptorsMax = rlim_t{1} << 20U;
+  struct rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const auto end = static_cast<int>(std::min(limit.rlim_cur, kDescriptorsMax));
+  for (int fd = static_cast<int>(first); fd < end; ++fd) ::close(fd);
+}
+
+/// Puts the job's descriptors at 0 to 2, the socket behind them, and closes all others.
+void keep_only(const Launch& launch, int socket) {
+  // The worker's own 0 to 2 are always open, so what it opened is beyond them, and only the
+  // worker's standard output may stand at its place already.
+  ::dup2(launch.input, STDIN_FILENO);
+  if (launch.output != STDOUT_FILENO) ::dup2(launch.output, STDOUT_FILENO);
+  ::dup2(launch.error, STDERR_FILENO);
+  // First out of the way: each of the two may stand where the other is to go.
+  const int proof = ::fcntl(launch.proof_of_life, F_DUPFD_CLOEXEC, kProofOfLife + 1);
+  if (socket != kSocket) ::dup3(socket, kSocket, O_CLOEXEC);
+  if (proof >= 0) ::dup3(proof, kProofOfLife, O_CLOEXEC);
+  close_from(proof >= 0 ? kProofOfLife + 1 : kSocket + 1);
+}
+
+/// What a program finds that is started by hand: nothing ignored, nothing blocked.
+void reset_signals() {
+  struct sigaction standard{};
+  standard.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; ++number) ::sigaction(number, &standard, nullptr);
+  sigset_t none{};
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+/// Tries the paths as execvp(3) does, but a file without `#!` is not handed to a shell.
+int execute(const Launch& launch) {
+  int error = ENOENT;
+  for (const char* const* path = launch.paths; *path != nullptr; ++path) {
+    ::execve(*path, launch.arguments, launch.environment);
+    if (errno == ENOENT || errno == ENOTDIR) continue;
+    if (errno != EACCES) return errno;
+    error = EACCES;
+  }
+  return error;
+}
+
+[[noreturn]] void become_job(const Launch& launch, pid_t supervisor) {
+  ::setpgid(0, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != supervisor) ::_exit(1);  // It died before it would have been noticed.
+  reset_signals();
+  send_report(Report::Kind::not_executable, execute(launch));
+  ::_exit(127);
+}
+
+void signal_job(pid_t job, int number) {
+  ::kill(-job, number);
+  if (::getpgid(job) != job) ::kill(job, number);  // It left its group.
+}
+
+/// Sends SIGKILL to every child of ours; false when there is none that it reached.
+bool kill_children() {
+  const int fd = ::open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  bool killed = false;
+  pid_t child = 0;
+  std::array<char, 4096> buffer{};
+  ssize_t count = 0;
+  while ((count = ::read(fd, buffer.data(), buffer.size())) > 0) {
+    for (ssize_t i = 0; i < count; ++i) {
+      const char c = buffer[static_cast<std::size_t>(i)];
+      if (c >= '0' && c <= '9') {
+        child = child * 10 + (c - '0');
+      } else if (child > 0) {
+        killed = ::kill(child, SIGKILL) == 0 || killed;
+        child = 0;
+      }
+    }
+  }
+  ::close(fd);
+  return killed;
+}
+
+/// Ends all that the job left behind. When a process dies its children become ours, so what is
+/// ours is killed until there is nothing more.
+void kill_leftovers() {
+  int patience = kPatienceMax;
+  while (patience > 0) {
+    const bool killed = kill_children();
+    const pid_t ended = ::waitpid(-1, nullptr, killed ? 0 : WNOHANG);
+    if (ended < 0 && errno == ECHILD) return;
+    if (ended != 0) continue;
+    // There is somebody whom we did not see, or may not kill.
+    static_cast<void>(::poll(nullptr, 0, 1));
+    --patience;
+  }
+}
+
+/// Reaps what has ended. True when the job is among it: then its group has been killed, and
+/// `status` is set.
+bool reap(pid_t job, int& status) {
+  for (;;) {
+    siginfo_t ended{};
+    if (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == 0) {
+      return false;
+    }
+    // As long as it is not reaped, nobody else can have its number, nor that of its group.
+    if (ended.si_pid == job) ::kill(-job, SIGKILL);
+    int ended_status = 0;
+    ::waitpid(ended.si_pid, &ended_status, 0);
+    if (ended.si_pid != job) continue;
+    status = ended_status;
+    return true;
+  }
+}
+
+[[noreturn]] void supervise(const Launch& launch, int socket) {
+  // Step 1. All signals are blocked: the worker blocks them around the fork.
+  ::setsid();
+  ::prctl(PR_SET_NAME, "spoolq-job");  // So that `killall spoolq` means the workers.
+  // Should somebody have stopped us when the worker dies, we are to notice.
+  ::prctl(PR_SET_PDEATHSIG, SIGCONT);
+  struct sigaction standard{};
+  standard.sa_handler = SIG_DFL;
+  ::sigaction(SIGCHLD, &standard, nullptr);
+  // Step 2.
+  keep_only(launch, socket);
+  // Step 3.
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  sigset_t child_ended{};
+  ::sigemptyset(&child_ended);
+  ::sigaddset(&child_ended, SIGCHLD);
+  const int signals = ::signalfd(-1, &child_ended, SFD_CLOEXEC | SFD_NONBLOCK);
+  const pid_t self = ::getpid();
+  const pid_t job = signals < 0 ? -1 : ::_Fork();
+  if (job == 0) become_job(launch, self);
+  if (job < 0) {
+    send_report(Report::Kind::no_process, errno);
+    ::_exit(1);
+  }
+  ::setpgid(job, job);  // Both do it: neither may come too late.
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::close(fd);
+  send_report(Report::Kind::started, job);
+
+  // Step 4.
+  int status = 0;
+  bool orphaned = false;
+  while (!reap(job, status)) {
+    std::array<struct pollfd, 2> ready = {
+        {{.fd = signals, .events = POLLIN, .revents = 0},
+         {.fd = orphaned ? -1 : kSocket, .events = POLLIN, .revents = 0}}};
+    if (::poll(ready.data(), ready.size(), -1) < 0) continue;
+    if (ready[0].revents != 0) {
+      struct signalfd_siginfo ignored{};
+      static_cast<void>(::read(signals, &ignored, sizeof ignored));
+    }
+    if (ready[1].revents == 0) continue;
+    char order = kKill;
+    const ssize_t count = ::recv(kSocket, &order, 1, MSG_DONTWAIT);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    orphaned = count <= 0;
+    if (!orphaned && order == kTerminate) {
+      signal_job(job, SIGTERM);
+      signal_job(job, SIGCONT);  // A stopped process does not see the other signal.
+    } else {
+      signal_job(job, SIGKILL);
+    }
+  }
+  // Step 5.
+  kill_leftovers();
+  send_report(Report::Kind::ended, status);
+  ::_exit(0);
+}
+
+}  // namespace
+
+// ---- In the worker.
+
+Supervisor::Supervisor(const Launch& launch) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    throw std::system_error{errno, std::generic_category(), "socketpair"};
+  }
+  sigset_t all{};
+  sigset_t before{};
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  process_ = ::fork();
+  if (process_ == 0) supervise(launch, ends[1]);
+  const int error = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  ::close(ends[1]);
+  socket_ = ends[0];
+  if (process_ > 0) return;
+  ::close(socket_);
+  throw std::system_error{error, std::generic_category(), "fork"};
+}
+
+Supervisor::~Supervisor() {
+  ::close(socket_);  // As if we had died.
+  wake();
+  while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+std::optional<Report> Supervisor::report() {
+  Report report;
+  ssize_t count = -1;
+  do {
+    count = ::recv(socket_, &report, sizeof report, 0);
+  } while (count < 0 && errno == EINTR);
+  if (count != static_cast<ssize_t>(sizeof report)) {
+    // Killed, by hand or for want of memory. The job's first process went with it; its group
+    // cannot be asked any more whose it is, but just now it was the job's.
+    if (job_ > 0) ::kill(-std::exchange(job_, -1), SIGKILL);
+    return std::nullopt;
+  }
+  if (report.kind == Report::Kind::started) job_ = report.value;
+  if (report.kind == Report::Kind::ended) job_ = -1;
+  return report;
+}
+
+void Supervisor::wake() const { ::kill(process_, SIGCONT); }
+
+void Supervisor::terminate() const {
+  wake();
+  static_cast<void>(::send(socket_, &kTerminate, 1, MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+void Supervisor::kill() const {
+  wake();
+  static_cast<void>(::send(socket_, &kKill, 1, MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+}  // namespace spoolq::cli

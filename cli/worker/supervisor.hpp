@@ -1,0 +1,64 @@
+// The process between the worker and a job: nothing of a job outlives the job, or the worker.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+
+namespace spoolq::cli {
+
+/// What a job is made of. All of it was prepared before: behind the fork nothing is allocated.
+struct Launch {
+  const char* const* paths = nullptr;  ///< The program, where it may be; NULL ends the list.
+  char* const* arguments = nullptr;
+  char* const* environment = nullptr;
+  int input = -1;  ///< The job's descriptors 0 to 2.
+  int output = -1;
+  int error = -1;
+  /// Proves that the claim's owner lives, as long as the supervisor has it: the message is nobody
+  /// else's before all of the job is gone. -1: none.
+  int proof_of_life = -1;
+};
+
+/// A message from the supervisor.
+struct Report {
+  enum class Kind : int {
+    started,         ///< `value` is the job's process.
+    not_executable,  ///< `value` is the errno of the exec; `ended` follows.
+    no_process,      ///< `value` is the errno of the fork. The last report.
+    ended,           ///< `value` is the wait status, and nothing of the job is left. The last one.
+  };
+  Kind kind = Kind::ended;
+  int value = 0;
+};
+
+/// A supervising process and the job in its care. One thread at a time.
+class Supervisor {
+ public:
+  /// Starts both. Any thread. Throws std::system_error when there is no room for a process or its
+  /// descriptors.
+  explicit Supervisor(const Launch& launch);
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+  /// Kills what still runs, and waits for its end.
+  ~Supervisor();
+
+  /// Readable when report() has something.
+  [[nodiscard]] int fd() const { return socket_; }
+  /// The next report; empty: the supervisor is gone. Blocks until there is one.
+  std::optional<Report> report();
+
+  /// SIGTERM to the job's process group.
+  /// Lets it go on, if somebody has stopped it.
+  void wake() const;
+  void terminate() const;
+  /// SIGKILL to all that belongs to the job.
+  void kill() const;
+
+ private:
+  int socket_ = -1;
+  pid_t process_ = -1;
+  pid_t job_ = -1;  ///< Once it is known.
+};
+
+}  // namespace spoolq::cli

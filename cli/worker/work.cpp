@@ -1,0 +1,235 @@
+// work: a command for each message.
+#include <fmt/format.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <optional>
+
+#include "cli/commands.hpp"
+#include "cli/exit_codes.hpp"
+#include "cli/queue_argument.hpp"
+#include "cli/worker/arguments.hpp"
+#include "cli/worker/bar.hpp"
+#include "cli/worker/log.hpp"
+#include "cli/worker/notify.hpp"
+#include "cli/worker/rate.hpp"
+#include "cli/worker/signals.hpp"
+#include "cli/worker/worker.hpp"
+#include "spoolq/consumer.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Nothing is taken before wake() is called.
+constexpr Duration kUntilWoken = std::chrono::hours{1};
+/// How often a worker looks whether it can still come to an end, and draws its bar.
+constexpr Duration kTick{500};
+/// How often the service manager is told what has been done.
+constexpr Duration kStatusInterval = std::chrono::seconds{5};
+/// So long after one message was allowed its job has begun, or there was none.
+constexpr Duration kBegins{5};
+
+/// One run of the verb.
+class Work {
+ public:
+  Work(const WorkArguments& arguments, WorkLog& log)
+      : arguments_{arguments},
+        log_{log},
+        consumer_{open(arguments, log)},
+        worker_{arguments, consumer_.queue(), log, [this] { stop(); }},
+        bar_{consumer_.queue()} {
+    if (arguments.interval) rate_.emplace(*arguments.interval);
+    show_bar_ = arguments.bar && ::isatty(STDERR_FILENO) == 1;
+  }
+
+  int run() {
+    if (ends_by_itself() && consumer_.queue().paused()) throw paused();
+    signals_.start({.stop = [this](int signal) { stop_on(signal); },
+                    .abort = [this](int signal) { abort_on(signal); },
+                    .pause = [this] { pause(); },
+                    .resume = [this] { resume(); },
+                    .time_over = [this] { stop_because("--max-time is over"); }},
+                   arguments_.time_max);
+    consumer_.run([this](Claim& claim) { worker_.handle(claim); }, options());
+    log_.show_bar({});
+    notify_.stopping();
+    const ExitCode code = worker_.exit_code();
+    if (const int signal = aborted_by_; signal != 0) return kExitSignal + signal;
+    if (code == kExitDone && (found_paused_ || left_by_pause())) throw paused();
+    return code;
+  }
+
+  Work(const Work&) = delete;
+  Work& operator=(const Work&) = delete;
+  ~Work() { signals_.end(); }  // It calls what ends after this.
+
+ private:
+  static Consumer open(const WorkArguments& arguments, WorkLog& log) {
+    const Queue queue = open_queue(arguments.queue, [&log](LogLevel level, std::string_view text) {
+      log.library(level, text);
+    });
+    require_takeable(queue);
+    return Consumer{queue};
+  }
+
+  RunOptions options() {
+    RunOptions options;
+    options.concurrency = arguments_.jobs;
+    options.ack = arguments_.ack;
+    if (arguments_.drain == Drain::ready) options.until = RunOptions::Until::ready_empty;
+    if (arguments_.drain == Drain::all) options.until = RunOptions::Until::empty;
+    options.pace = [this] { return pace(); };
+    options.tick = tick();
+    options.on_tick = [this] { on_tick(); };
+    return options;
+  }
+
+  [[nodiscard]] bool ends_by_itself() const {
+    return arguments_.drain != Drain::no || arguments_.once;
+  }
+
+  [[nodiscard]] Failure paused() const { return queue_is_paused(consumer_.queue()); }
+
+  /// Whether there is something left to do, but the queue gives out nothing.
+  [[nodiscard]] bool left_by_pause() const {
+    if (arguments_.drain == Drain::no || stopped_) return false;
+    const Queue queue = consumer_.queue();
+    if (!queue.paused()) return false;
+    return !queue.list(State::ready, 1).empty() ||
+           (arguments_.drain == Drain::all && !queue.list(State::delayed, 1).empty());
+  }
+
+  /// Zero: nothing is to be done by the clock.
+  [[nodiscard]] Duration tick() const {
+    Duration tick{0};
+    const auto at_least_every = [&](Duration interval) {
+      tick = tick == Duration{0} ? interval : std::min(tick, interval);
+    };
+    if (show_bar_ || ends_by_itself()) at_least_every(kTick);
+    if (notify_) at_least_every(kStatusInterval);
+    if (notify_.watchdog()) at_least_every(*notify_.watchdog());
+    return tick;
+  }
+
+  /// Called before each message is taken.
+  Duration pace() {
+    if (!ready_told_) {
+      ready_told_ = true;
+      notify_.ready();
+    }
+    if (holding_ || worker_.has_enough()) return kUntilWoken;
+    if (!rate_) return Duration{0};
+    const auto now = Clock::now();
+    // The rate counts jobs that have begun. One that was allowed just now is about to.
+    if (const std::uint64_t begun = worker_.begun(); begun != begun_) {
+      begun_ = begun;
+      rate_->start(allowed_at_);
+    } else if (now < allowed_at_ + kBegins) {
+      return std::chrono::ceil<Duration>(allowed_at_ + kBegins - now);
+    }
+    const Duration wait = rate_->wait(now);
+    if (wait == Duration{0}) allowed_at_ = now;
+    return wait;
+  }
+
+  void on_tick() {
+    if (notify_.watchdog()) notify_.alive();
+    if (ends_by_itself() && worker_.counts().running == 0 && consumer_.queue().paused()) {
+      found_paused_ = true;
+      consumer_.stop();
+    }
+    const WorkCounts& counts = worker_.counts();
+    if (show_bar_) log_.show_bar(bar_.line(counts, terminal_columns()));
+    if (notify_ && Clock::now() >= next_status_) {
+      next_status_ = Clock::now() + kStatusInterval;
+      notify_.status(fmt::format("{} running, {} done, {} retried, {} failed",
+                                 counts.running.load(), counts.done.load(), counts.retried.load(),
+                                 counts.failed.load()));
+    }
+  }
+
+  void stop() {
+    stopped_ = true;
+    worker_.hurry();
+    consumer_.stop();
+  }
+
+  void stop_because(std::string_view why) {
+    log_.tell({.event = "stop", .text = fmt::format("{}; finishing what runs", why)});
+    notify_.stopping();
+    stop();
+  }
+
+  void stop_on(int signal) { stop_because(fmt::format("SIG{}", ::sigabbrev_np(signal))); }
+
+  void abort_on(int signal) {
+    log_.tell({.level = LogLevel::warning,
+               .event = "stop",
+               .text = fmt::format("SIG{} again; killing what runs", ::sigabbrev_np(signal))});
+    aborted_by_ = signal;
+    worker_.abort();
+    stop();
+  }
+
+  void pause() {
+    holding_ = true;
+    log_.tell({.event = "pause", .text = "taking nothing new until SIGCONT"});
+  }
+
+  void resume() {
+    if (!holding_.exchange(false)) return;
+    log_.tell({.event = "resume", .text = "taking messages again"});
+    consumer_.wake();
+  }
+
+  const WorkArguments& arguments_;
+  WorkLog& log_;
+  // First of all: threads and processes that begin later inherit what it blocks.
+  WorkSignals signals_;
+  Notify notify_;
+  Consumer consumer_;
+  Worker worker_;
+  Bar bar_;
+  std::optional<Rate> rate_;
+  bool show_bar_ = false;
+  // Of run()'s thread.
+  bool ready_told_ = false;
+  bool found_paused_ = false;
+  std::uint64_t begun_ = 0;
+  Clock::time_point allowed_at_{};
+  Clock::time_point next_status_{};
+  std::atomic<bool> stopped_{false};
+  std::atomic<bool> holding_{false};
+  std::atomic<int> aborted_by_{0};
+};
+
+}  // namespace
+
+int run(const WorkArguments& arguments, Console& console) {
+  if (::getauxval(AT_SECURE) != 0) {
+    throw Failure{kExitPermission, "work runs nobody's commands with somebody else's rights"};
+  }
+  if (!arguments.output_directory) console.out.check();
+  WorkLog log{{.json = arguments.json,
+               .quiet = arguments.quiet,
+               .verbose = console.verbose,
+               .color = console.error_color}};
+  try {
+    return Work{arguments, log}.run();
+  } catch (const Failure& failure) {
+    if (!arguments.json) throw;
+    log.note(LogLevel::warning, failure.what());
+    return failure.code();
+  } catch (const Error& error) {
+    if (!arguments.json) throw;
+    log.note(LogLevel::warning, describe(error));
+    return exit_code_of(error.code());
+  }
+}
+
+}  // namespace spoolq::cli

@@ -1,0 +1,371 @@
+// What is done with one message.
+//
+// | the job ended with          | the message                                                     |
+// |-----------------------------|-----------------------------------------------------------------|
+// | 0, 99                       | is done; after 99 the worker stops                              |
+// | 65, 100                     | is failed at once                                               |
+// | 126, 127, or cannot start   | is given back uncounted, the worker stops with that code        |
+// | another code, a signal, the | is tried again after the backoff, or failed at the maximum of   |
+// | timeout                     | attempts                                                        |
+// | killed by our second signal | is given back uncounted                                         |
+#include "cli/worker/worker.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <initializer_list>
+#include <system_error>
+#include <utility>
+
+#include "cli/print.hpp"
+#include "cli/queue_argument.hpp"
+#include "cli/units.hpp"
+#include "cli/worker/preconditions.hpp"
+#include "spoolq/units.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+constexpr int kDoneAndStop = 99;
+constexpr int kBadMessage = 65;    // EX_DATAERR of sysexits.h.
+constexpr int kFailForGood = 100;  // As for qmail.
+/// A finished message waits so long, in milliseconds and so many times, for a place in the next
+/// queue.
+constexpr int kHandOverPause = 500;
+constexpr int kHandOversMax = 120;
+/// A claim is renewed this many times in its lease.
+constexpr int kRenewalsPerLease = 3;
+
+std::string setting(const Queue& queue, std::string_view wanted) {
+  for (const auto& [name, value] : queue.settings()) {
+    if (name == wanted) return value;
+  }
+  return {};
+}
+
+bool is_exit(const JobEnd& end, std::initializer_list<int> codes) {
+  return end.kind == JobEnd::Kind::exited && std::ranges::count(codes, end.value) > 0;
+}
+
+}  // namespace
+
+/// What one run of a job has besides its claim.
+struct Worker::Run {
+  explicit Run(WorkLog& log, const MessageInfo& message) : error_output{log, message} {}
+  ErrorOutput error_output;
+  std::optional<OutputDirectory::Draft> output;
+  std::vector<std::string> command;
+  Time started = now();
+};
+
+Worker::Worker(const WorkArguments& arguments, Queue queue, WorkLog& log,
+               std::function<void()> stop)
+    : arguments_{arguments},
+      queue_{std::move(queue)},
+      log_{log},
+      stop_{std::move(stop)},
+      command_{arguments.command},
+      abort_event_{::eventfd(0, EFD_CLOEXEC)},
+      hurry_event_{::eventfd(0, EFD_CLOEXEC)} {
+  if (!abort_event_ || !hurry_event_) throw system_failure(errno, "eventfd", "");
+  command_.check();
+  const LogHandler to_log = [&log](LogLevel level, std::string_view text) {
+    log.library(level, text);
+  };
+  if (arguments.target) {
+    target_ = open_queue(*arguments.target, to_log);
+    require_two_queues(queue_, *target_);
+  }
+  if (arguments.output_directory) output_.emplace(*arguments.output_directory, "{id}");
+  if (arguments.job_log) job_log_.emplace(*arguments.job_log);
+}
+
+bool Worker::has_enough() const {
+  return arguments_.messages_max > 0 && begun_ >= arguments_.messages_max;
+}
+
+void Worker::abort() {
+  aborted_ = true;
+  ::eventfd_write(abort_event_.get(), 1);
+}
+
+void Worker::hurry() { ::eventfd_write(hurry_event_.get(), 1); }
+
+ExitCode Worker::exit_code() {
+  const std::lock_guard lock{mutex_};
+  if (error_) std::rethrow_exception(error_);
+  return exit_code_;
+}
+
+/// Whether one more message may be begun.
+bool Worker::begin() {
+  if (aborted_) return false;
+  const std::uint64_t number = ++begun_;
+  if (arguments_.messages_max == 0) return true;
+  if (number >= arguments_.messages_max) stop_();
+  return number <= arguments_.messages_max;
+}
+
+void Worker::handle(Claim& claim) {
+  ++counts_.running;
+  try {
+    if (begin()) {
+      work_on(claim);
+    } else {
+      claim.undo();
+    }
+  } catch (const Error& error) {
+    if (error.code() == errc::claim_lost || error.code() == errc::no_such_message) {
+      log_.tell({.level = LogLevel::warning,
+                 .event = "lost",
+                 .message = &claim.info(),
+                 .text = "the claim was lost: the message was taken back, removed or moved"});
+    } else if (error.code() == errc::damaged) {
+      log_.tell({.level = LogLevel::warning,
+                 .event = "damaged",
+                 .message = &claim.info(),
+                 .text = error.detail()});
+    } else {
+      // The queue's disk fails.
+      stop_with(std::current_exception());
+    }
+  } catch (...) {
+    // Not the message's fault, so it was not tried.
+    stop_with(std::current_exception());
+    try {
+      if (claim.held()) claim.undo();
+    } catch (const Error& error) {
+      log_.note(LogLevel::warning, describe(error));
+    }
+  }
+  --counts_.running;
+}
+
+void Worker::work_on(Claim& claim) {
+  if (!output_) require_reader();
+  verify_payload(claim);
+  Run run{log_, claim.info()};
+  if (output_) run.output = output_->create(claim.info());
+  try {
+    const JobEnd end = run_job_of(claim, run);
+    note_job(claim, run, end);
+    const WorkEvent event = finish(claim, run, end);
+    // The message comes first: standard error may have nobody who reads.
+    run.error_output.finish();
+    log_.tell(event);
+  } catch (...) {
+    if (run.output) output_->discard(*run.output);
+    run.error_output.finish();
+    throw;
+  }
+}
+
+JobEnd Worker::run_job_of(Claim& claim, Run& run) {
+  const File input{queue_.open_payload(claim.info())};
+  require_path(claim, input.get());
+  const File proof_of_life{claim.proof_of_life()};
+  const Headers headers = claim.headers();
+  const PreparedCommand command = command_.prepare({.info = claim.info(),
+                                                    .headers = headers,
+                                                    .file = claim.path(),
+                                                    .queue = queue_.path(),
+                                                    .attempts_max = attempts_max()});
+  run.command = command.words();
+  log_.tell({.event = "start", .message = &claim.info()});
+  return run_job({.command = command,
+                  .input = input.get(),
+                  .proof_of_life = proof_of_life.get(),
+                  .output = run.output ? run.output->file.get() : STDOUT_FILENO,
+                  .timeout = arguments_.timeout,
+                  .grace = arguments_.grace,
+                  .abort = abort_event_.get(),
+                  .renewal = renewal(),
+                  .renew = [&] { return renew(claim); }},
+                 run.error_output);
+}
+
+unsigned Worker::attempts_max() const {
+  if (arguments_.policy.max_attempts) return *arguments_.policy.max_attempts;
+  return static_cast<unsigned>(parse_number(setting(queue_, "max_attempts"), 9999).value_or(0));
+}
+
+std::optional<Duration> Worker::renewal() const {
+  const auto lease = parse_duration(setting(queue_, "lease"));
+  if (!lease || *lease <= Duration{0}) return std::nullopt;  // off
+  return std::max(*lease / kRenewalsPerLease, Duration{1});
+}
+
+bool Worker::renew(Claim& claim) {
+  try {
+    claim.extend();
+  } catch (const Error& error) {
+    if (error.code() == errc::claim_lost) return false;
+    // It may work the next time, and still in time.
+    log_.note(LogLevel::warning, describe(error));
+  }
+  return true;
+}
+
+void Worker::note_job(const Claim& claim, const Run& run, const JobEnd& end) {
+  if (!job_log_) return;
+  struct stat output{};
+  const bool is_file = run.output && ::fstat(run.output->file.get(), &output) == 0;
+  const auto received = is_file ? static_cast<std::uint64_t>(output.st_size) : 0;
+  if (job_log_->add(run.started, end, claim.info().size.value_or(0), received, run.command)) return;
+  const std::error_code code{errno, std::generic_category()};
+  if (job_log_failed_.exchange(true)) return;
+  log_.note(LogLevel::warning, fmt::format("{}: {}; the job log has a gap",
+                                           shown_path(*arguments_.job_log), code.message()));
+}
+
+WorkEvent Worker::finish(Claim& claim, Run& run, const JobEnd& end) {
+  if (is_exit(end, {0, kDoneAndStop})) return succeed(claim, run, end);
+  if (run.output) output_->discard(*std::exchange(run.output, std::nullopt));
+  if (!output_ && end.kind != JobEnd::Kind::claim_lost && reader_has_gone(STDOUT_FILENO)) {
+    stop_with(std::make_exception_ptr(OutputError{EPIPE}));
+    return give_back(claim, end, "nobody reads the standard output any more");
+  }
+  switch (end.kind) {
+    case JobEnd::Kind::claim_lost:
+      // Somebody else's message by now, and the claim is over.
+      break;
+    case JobEnd::Kind::aborted:
+      return give_back(claim, end, describe(end, {}));
+    case JobEnd::Kind::not_started:
+      stop_with(static_cast<ExitCode>(start_failure_code(end.value)));
+      return give_back(claim, end, start_failure(run.command.front(), end.value));
+    case JobEnd::Kind::exited:
+      if (is_exit(end, {kExitNotExecutable, kExitNoCommand})) {
+        stop_with(static_cast<ExitCode>(end.value));
+        return give_back(
+            claim, end,
+            fmt::format("exit code {}: what {} runs {}", end.value,
+                        shell_quote(run.command.front()),
+                        end.value == kExitNoCommand ? "was not found" : "cannot be executed"));
+      }
+      return fail(claim, run, end, is_exit(end, {kBadMessage, kFailForGood}));
+    case JobEnd::Kind::killed:
+    case JobEnd::Kind::timed_out:
+    case JobEnd::Kind::unsupervised:
+      return fail(claim, run, end, /*for_good=*/false);
+  }
+  return event_of("lost", claim, end, LogLevel::warning, describe(end, {}));
+}
+
+/// Into the other queue. The job is not to run again because that is full for a while: then it is
+/// tried again, unless the worker is to end.
+void Worker::hand_over(Claim& claim) {
+  for (int i = 0;; ++i) {
+    try {
+      claim.move(*target_);
+      return;
+    } catch (const Error& error) {
+      const bool may_become_possible = claim.held() && error.code() == condition::temporary;
+      if (!may_become_possible || i == kHandOversMax) throw;
+      if (i == 0) log_.note(LogLevel::warning, describe(error) + "; trying again");
+      if (!pause_before_again()) throw;
+    }
+  }
+}
+
+/// False when the worker is to end.
+bool Worker::pause_before_again() {
+  std::array<struct pollfd, 2> ends = {
+      {{.fd = abort_event_.get(), .events = POLLIN, .revents = 0},
+       {.fd = hurry_event_.get(), .events = POLLIN, .revents = 0}}};
+  return ::poll(ends.data(), ends.size(), kHandOverPause) <= 0;
+}
+
+WorkEvent Worker::succeed(Claim& claim, Run& run, const JobEnd& end) {
+  if (is_exit(end, {kDoneAndStop})) stop_();
+  if (run.output) {
+    static_cast<void>(output_->publish(*run.output, claim.info()));
+    run.output.reset();
+  }
+  if (target_) {
+    try {
+      hand_over(claim);
+    } catch (const Error& error) {
+      if (!claim.held()) throw;
+      return retry(claim,
+                   {.text = fmt::format("the job succeeded, but its message could not be moved: {}",
+                                        describe(error))},
+                   end);
+    }
+  } else {
+    claim.ack(arguments_.ack, arguments_.finished);
+  }
+  ++counts_.done;
+  return event_of("done", claim, end, LogLevel::notice, {});
+}
+
+WorkEvent Worker::fail(Claim& claim, const Run& run, const JobEnd& end, bool for_good) {
+  Reason reason;
+  reason.text = describe(end, arguments_.timeout);
+  reason.error_output = run.error_output.end();
+  if (end.kind == JobEnd::Kind::exited) reason.exit_code = end.value;
+  if (end.kind == JobEnd::Kind::timed_out) reason.exit_code = kExitTimedOut;
+  if (end.kind == JobEnd::Kind::killed) reason.signal = end.value;
+  if (end.kind == JobEnd::Kind::unsupervised) reason.signal = SIGKILL;
+  if (!for_good) return retry(claim, reason, end);
+  claim.fail(reason);
+  ++counts_.failed;
+  return event_of("failed", claim, end, LogLevel::warning, reason.text);
+}
+
+WorkEvent Worker::retry(Claim& claim, const Reason& reason, const JobEnd& end) {
+  if (claim.retry_later(reason, arguments_.policy) == State::failed) {
+    ++counts_.failed;
+    return event_of("failed", claim, end, LogLevel::warning, reason.text);
+  }
+  ++counts_.retried;
+  WorkEvent event = event_of("retry", claim, end, LogLevel::notice, reason.text);
+  event.due = claim.info().due;
+  return event;
+}
+
+WorkEvent Worker::give_back(Claim& claim, const JobEnd& end, const std::string& why) {
+  claim.undo();
+  return event_of("returned", claim, end, LogLevel::warning, why);
+}
+
+WorkEvent Worker::event_of(std::string_view event, const Claim& claim, const JobEnd& end,
+                           LogLevel level, const std::string& text) {
+  WorkEvent told{.level = level,
+                 .event = event,
+                 .message = &claim.info(),
+                 .runtime = end.runtime,
+                 .exit_code = {},
+                 .signal = {},
+                 .due = {},
+                 .text = text};
+  if (end.kind == JobEnd::Kind::exited) told.exit_code = end.value;
+  if (end.kind == JobEnd::Kind::timed_out) told.exit_code = kExitTimedOut;
+  if (end.kind == JobEnd::Kind::killed) told.signal = end.value;
+  return told;
+}
+
+void Worker::stop_with(ExitCode code) {
+  {
+    const std::lock_guard lock{mutex_};
+    if (exit_code_ == kExitDone) exit_code_ = code;
+  }
+  stop_();
+}
+
+void Worker::stop_with(std::exception_ptr error) {
+  {
+    const std::lock_guard lock{mutex_};
+    if (!error_) error_ = std::move(error);
+  }
+  stop_();
+}
+
+}  // namespace spoolq::cli

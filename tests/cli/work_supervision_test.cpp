@@ -1,0 +1,165 @@
+// work: nothing of a job outlives the job or its worker, however either of them ends.
+#include <signal.h>
+#include <sys/types.h>
+
+#include <algorithm>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/cli/working.hpp"
+#include "tests/support/catch.hpp"
+
+namespace spoolq::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A job with a family: a child, a grandchild whose parent is gone, one in a session of its own,
+/// one in a session of its own with children that ignores what can be ignored, and itself. Each
+/// writes its number into the folder pids.
+const std::string kFamily =
+    "mkdir -p pids; note() { echo $1 > pids/$2.tmp && mv pids/$2.tmp pids/$2; };"
+    "sleep 1000 & note $! child;"
+    "(sleep 1000 & note $! orphan);"
+    "setsid sh -c 'echo $$ > pids/s.tmp; mv pids/s.tmp pids/session; exec sleep 1000' &"
+    "setsid sh -c 'trap \"\" TERM HUP INT; setsid sleep 1000 & echo $! > pids/d.tmp;"
+    " mv pids/d.tmp pids/deep; echo $$ > pids/i.tmp; mv pids/i.tmp pids/ignoring;"
+    " while :; do sleep 1; done' &"
+    "note $$ job;";
+constexpr std::size_t kFamilySize = 6;
+
+bool all_there(const Workplace& place) {
+  return fs::exists(place / "pids") && numbers_in(place / "pids").size() == kFamilySize;
+}
+
+bool all_gone(const Workplace& place) {
+  return std::ranges::none_of(numbers_in(place / "pids"), is_alive);
+}
+
+TEST_CASE("a job that ends takes with it all that it left running", "[cli][work][supervision]") {
+  const Workplace place;
+  place.put();
+  // It waits until all have begun, then ends.
+  place.drain(kFamily + "while [ $(ls pids | grep -vc tmp) -lt 6 ]; do sleep 0.01; done");
+  CHECK(numbers_in(place / "pids").size() == kFamilySize);
+  CHECK(all_gone(place));
+  CHECK(place.count("ready,claimed,delayed,failed") == 0);
+}
+
+TEST_CASE("a timeout ends a job with all that belongs to it", "[cli][work][supervision]") {
+  const Workplace place{{"max_attempts=1"}};
+  place.put();
+  place.drain(kFamily + "while :; do sleep 1; done", {"--timeout=1500ms", "--grace=100ms"});
+  CHECK(all_there(place));
+  CHECK(all_gone(place));
+}
+
+TEST_CASE("when a worker is killed, nothing of its jobs is left, and the message comes again",
+          "[cli][work][supervision]") {
+  const Workplace place;
+  const std::string id = place.put();
+  {
+    const Running worker{place.script({}, kFamily + "trap '' TERM; while :; do sleep 1; done")};
+    REQUIRE(eventually([&] { return all_there(place); }));
+    worker.signal(SIGKILL);
+    CHECK(eventually([&] { return all_gone(place); }));
+  }
+  CHECK(place.drain("echo attempt $SPOOLQ_ATTEMPT").out == "attempt 2\n");
+}
+
+TEST_CASE("a worker that dies with several jobs takes all of them along",
+          "[cli][work][supervision]") {
+  // Each supervisor must notice, though the others were made while its pipe was open.
+  const Workplace place;
+  fs::create_directory(place / "pids");
+  place.put_many(5);
+  const Running worker{
+      place.script({"-j5"}, "sleep 1000 & echo $! $$ | tr ' ' '\\n' > pids/$$; wait")};
+  REQUIRE(eventually([&] { return numbers_in(place / "pids").size() == 10; }));
+  worker.signal(SIGKILL);
+  CHECK(eventually([&] { return all_gone(place); }));
+}
+
+/// The parent of a process.
+long parent_of(long process) {
+  const std::string stat = read_file("/proc/" + std::to_string(process) + "/stat");
+  return std::stol(stat.substr(stat.rfind(')') + 4));
+}
+
+TEST_CASE("a job whose supervisor is killed ends, and is tried again", "[cli][work][supervision]") {
+  const Workplace place{{"max_attempts=2"}};
+  const std::string id = place.put();
+  Running worker{place.script({"--drain"}, "echo $$ > pid; exec sleep 1000")};
+  for (int attempt = 1; attempt <= 2; ++attempt) {
+    REQUIRE(eventually([&] { return read_file(place / "pid").ends_with('\n'); }));
+    const long job = std::stol(read_file(place / "pid"));
+    fs::remove(place / "pid");
+    REQUIRE(::kill(static_cast<pid_t>(parent_of(job)), SIGKILL) == 0);
+    CHECK(eventually([&] { return !is_alive(job); }));
+  }
+  CHECK(worker.wait().exit == 0);
+  CHECK(place.show(id).at("state") == "failed");
+  CHECK(has(place.show(id).at("reason").at("text"), "supervising process"));
+}
+
+TEST_CASE("a job ends with its supervisor even if the worker can do nothing",
+          "[cli][work][supervision]") {
+  const Workplace place;
+  place.put();
+  Running worker{place.script({"--once"}, "echo $$ > pid; exec sleep 1000")};
+  REQUIRE(eventually([&] { return read_file(place / "pid").ends_with('\n'); }));
+  const long job = std::stol(read_file(place / "pid"));
+  worker.signal(SIGSTOP);
+  REQUIRE(::kill(static_cast<pid_t>(parent_of(job)), SIGKILL) == 0);
+  CHECK(eventually([&] { return !is_alive(job); }));
+  worker.signal(SIGCONT);
+  CHECK(worker.wait().exit == 0);
+}
+
+TEST_CASE("a message is nobody else's before the last process of its job is gone",
+          "[cli][work][supervision]") {
+  for (int i = 0; i < 10; ++i) {
+    const Workplace place;
+    place.put();
+    const Running worker{place.script({}, "sleep 1000 & echo $$ $! > pid; wait")};
+    REQUIRE(eventually([&] { return read_file(place / "pid").ends_with('\n'); }));
+    // Somebody waits for the message already.
+    Running next{{.arguments = {"take", place.queue(), "--wait=10s"}}};
+    REQUIRE(eventually(
+        [&] { return has(run_well({"stats", place.queue(), "--json"}), R"("consumers":2)"); }));
+    worker.signal(SIGKILL);
+    CHECK(next.wait().exit == 0);
+    std::istringstream processes{read_file(place / "pid")};
+    for (long process = 0; processes >> process;) CHECK_FALSE(is_alive(process));
+  }
+}
+
+TEST_CASE("a supervisor keeps nothing open that others wait for", "[cli][work][supervision]") {
+  const Workplace place;
+  place.put();
+  Running worker{place.script({"--once"}, "echo $$ > pid; exec sleep 1000")};
+  REQUIRE(eventually([&] { return read_file(place / "pid").ends_with('\n'); }));
+  const long job = std::stol(read_file(place / "pid"));
+  const std::string fds = "/proc/" + std::to_string(parent_of(job)) + "/fd";
+  // The socket to the worker, the proof that the message has an owner, and the descriptor that
+  // tells of children.
+  CHECK(eventually([&] { return names_in(fds).size() == 3; }));
+  for (const std::string& fd : names_in(fds)) {
+    const std::string file = fs::read_symlink(fds + "/" + fd);
+    CAPTURE(fd, file);
+    CHECK((has(file, "socket:") || has(file, "signalfd") || has(file, "/consumers/")));
+  }
+}
+
+TEST_CASE("a worker leaves no process behind when it has ended", "[cli][work][supervision]") {
+  const Workplace place;
+  place.put_many(20);
+  place.drain("echo $PPID >> supervisors", {"-j4"});
+  const std::vector<std::string> supervisors = lines_of(read_file(place / "supervisors"));
+  CHECK(supervisors.size() == 20);
+  for (const std::string& process : supervisors) CHECK_FALSE(is_alive(std::stol(process)));
+}
+
+}  // namespace
+}  // namespace spoolq::test
