@@ -41,7 +41,7 @@ void require_queue(const Parsed& parsed) {
 
 InitArguments parse_init(const Parsed& parsed) {
   require_queue(parsed);
-  InitArguments init{parsed.queue(), {}};
+  InitArguments init{parsed.queue(), parsed.value("inbox"), {}};
   for (const std::string& word : parsed.rest()) {
     init.settings.push_back(parse_setting(parsed, word));
   }
@@ -215,6 +215,43 @@ ListArguments parse_list(const Parsed& parsed) {
   return list;
 }
 
+AdoptArguments parse_adopt(const Parsed& parsed) {
+  AdoptArguments adopt{.directory = parsed.queue(), .queue = parsed.arguments()[1]};
+  constexpr std::array kCompletions{Completion::automatic, Completion::rename, Completion::close,
+                                    Completion::stable,    Completion::marker, Completion::lease};
+  std::vector<std::string_view> names;
+  names.reserve(kCompletions.size());
+  for (const Completion each : kCompletions) names.push_back(to_string(each));
+  adopt.options.done = kCompletions.at(parsed.choice("done", names));
+  adopt.options.settle = parsed.duration("settle");
+  adopt.options.keep = parsed.flag("keep");
+  adopt.follow = parsed.flag("follow");
+  adopt.dry_run = parsed.flag("dry-run");
+  adopt.json = parsed.flag("json");
+  if (adopt.follow && adopt.dry_run) parsed.wrong_use("--follow and --dry-run exclude each other");
+  const bool timed =
+      adopt.options.done != Completion::rename && adopt.options.done != Completion::marker;
+  if (adopt.options.settle && !timed) {
+    parsed.wrong_use(
+        fmt::format("--settle has no meaning with --done={}", to_string(adopt.options.done)));
+  }
+  return adopt;
+}
+
+ImportArguments parse_import(const Parsed& parsed) {
+  if (!parsed.flag("from")) parsed.wrong_use("whose queue is it? --from=dirq, maildir or nq", true);
+  constexpr std::array kFormats{ImportFormat::dirq, ImportFormat::maildir, ImportFormat::nq};
+  std::vector<std::string_view> names;
+  names.reserve(kFormats.size());
+  for (const ImportFormat each : kFormats) names.push_back(to_string(each));
+  return {.directory = parsed.queue(),
+          .queue = parsed.arguments()[1],
+          .format = kFormats.at(parsed.choice("from", names)),
+          .options = {.keep = parsed.flag("keep")},
+          .dry_run = parsed.flag("dry-run"),
+          .json = parsed.flag("json")};
+}
+
 WaitArguments parse_wait(const Parsed& parsed) {
   WaitArguments wait{parsed.queue(), parsed.rest(), parsed.duration("timeout")};
   const bool empty = parsed.flag("empty");
@@ -246,6 +283,27 @@ MoveArguments parse_move(const Parsed& parsed) {
   }
   require_ids_or_all(parsed, move.ids, move.selection);
   return move;
+}
+
+ExportArguments parse_export(const Parsed& parsed) {
+  ExportArguments made;
+  made.queue = parsed.queue();
+  made.format =
+      std::array{ExportFormat::tar, ExportFormat::maildir}[parsed.choice("to", {"tar", "maildir"})];
+  const bool is_maildir = made.format == ExportFormat::maildir;
+  if (!parsed.rest().empty()) made.directory = parsed.rest().front();
+  if (is_maildir && !made.directory) parsed.wrong_use("--to=maildir needs DIR", true);
+  if (!is_maildir && made.directory)
+    parsed.wrong_use("DIR is for --to=maildir; an archive: -o FILE");
+  made.output = parsed.value("output");
+  if (is_maildir && made.output) parsed.wrong_use("-o is for --to=tar");
+  made.selection =
+      parse_selection(parsed, parse_states(parsed, {State::ready, State::delayed, State::failed}));
+  if (made.selection.has(State::claimed)) {
+    parsed.bad_value("state", "claimed", "claimed messages are not exported");
+  }
+  made.move = parsed.flag("move");
+  return made;
 }
 
 PurgeArguments parse_purge(const Parsed& parsed) {
@@ -308,6 +366,8 @@ Command parse_command(const Parsed& parsed) {
   if (verb == "config") return parse_config(parsed);
   if (verb == "put") return parse_put(parsed);
   if (verb == "take") return parse_take(parsed);
+  if (verb == "adopt") return parse_adopt(parsed);
+  if (verb == "import") return parse_import(parsed);
   if (verb == "work") return parse_work(parsed);
   if (verb == "ack") return AckArguments{parsed.queue(), parsed.rest()};
   if (verb == "release") {
@@ -333,6 +393,7 @@ Command parse_command(const Parsed& parsed) {
   if (verb == "wait") return parse_wait(parsed);
   if (verb == "retry") return parse_retry(parsed);
   if (verb == "mv") return parse_move(parsed);
+  if (verb == "export") return parse_export(parsed);
   if (verb == "purge") return parse_purge(parsed);
   if (verb == "rm") return RemoveArguments{parsed.queue(), parsed.rest(), parsed.flag("force")};
   if (verb == "pause") return PauseArguments{parsed.queue()};

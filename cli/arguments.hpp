@@ -11,6 +11,8 @@
 #include "cli/selection.hpp"
 #include "cli/verbs.hpp"
 #include "cli/worker/arguments.hpp"
+#include "spoolq/adopter.hpp"
+#include "spoolq/importer.hpp"
 #include "spoolq/message.hpp"
 #include "spoolq/queue.hpp"
 
@@ -18,6 +20,7 @@ namespace spoolq::cli {
 
 struct InitArguments {
   std::string queue;
+  std::optional<std::string> inbox;  ///< The folder that is to be new/.
   std::vector<SettingChange> settings;
 };
 
@@ -44,6 +47,24 @@ struct PutArguments {
 struct Wait {
   bool waits = false;
   std::optional<Duration> limit;  ///< Empty: for ever.
+};
+
+struct AdoptArguments {
+  std::string directory;
+  std::string queue;
+  AdoptOptions options{};
+  bool follow = false;
+  bool dry_run = false;
+  bool json = false;
+};
+
+struct ImportArguments {
+  std::string directory;
+  std::string queue;
+  ImportFormat format = ImportFormat::dirq;
+  ImportOptions options{};
+  bool dry_run = false;
+  bool json = false;
 };
 
 struct TakeArguments {
@@ -142,6 +163,17 @@ struct MoveArguments {
   bool dry_run = false;
 };
 
+enum class ExportFormat { tar, maildir };
+
+struct ExportArguments {
+  std::string queue;
+  ExportFormat format = ExportFormat::tar;
+  std::optional<std::string> directory;  ///< The Maildir.
+  std::optional<std::string> output;     ///< The archive; empty: standard output.
+  Selection selection;
+  bool move = false;
+};
+
 struct PurgeArguments {
   std::string queue;
   Selection selection;
@@ -181,8 +213,9 @@ using Command =
     std::variant<InitArguments, ConfigArguments, PutArguments, TakeArguments, AckArguments,
                  ReleaseArguments, ExtendArguments, FailArguments, ListArguments, ShowArguments,
                  CatArguments, PeekArguments, StatsArguments, WatchArguments, WaitArguments,
-                 RetryArguments, MoveArguments, RemoveArguments, PurgeArguments, PauseArguments,
-                 ResumeArguments, ReapArguments, VersionArguments, HelpArguments, WorkArguments>;
+                 RetryArguments, MoveArguments, ExportArguments, RemoveArguments, PurgeArguments,
+                 PauseArguments, ResumeArguments, ReapArguments, VersionArguments, HelpArguments,
+                 WorkArguments, AdoptArguments, ImportArguments>;
 
 struct Arguments {
   Command command;

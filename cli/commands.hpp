@@ -8,6 +8,8 @@ namespace spoolq::cli {
 
 // Sending.
 int run(const PutArguments& arguments, Console& console);
+int run(const AdoptArguments& arguments, Console& console);
+int run(const ImportArguments& arguments, Console& console);
 // Taking.
 int run(const TakeArguments& arguments, Console& console);
 int run(const WorkArguments& arguments, Console& console);
@@ -27,6 +29,7 @@ int run(const WaitArguments& arguments, Console& console);
 // Messages by hand.
 int run(const RetryArguments& arguments, Console& console);
 int run(const MoveArguments& arguments, Console& console);
+int run(const ExportArguments& arguments, Console& console);
 int run(const RemoveArguments& arguments, Console& console);
 int run(const PurgeArguments& arguments, Console& console);
 // Keeping.

@@ -134,6 +134,17 @@ std::string event_document(const Event& event) {
   return line_of(json);
 }
 
+std::string appraisal_document(const Appraisal& appraisal) {
+  Json json;
+  json["schema"] = "spoolq.appraisal/1";
+  put_text(json, "file", appraisal.file);
+  json["verdict"] = to_string(appraisal.verdict);
+  put_text_or_null(json, "reason", appraisal.reason);
+  json["id"] = appraisal.id == MessageId{} ? Json{} : Json(appraisal.id.to_string());
+  put_text_or_null(json, "error", appraisal.error ? appraisal.error.message() : std::string{});
+  return line_of(json);
+}
+
 std::string settings_document(const std::string& queue,
                               const std::vector<SettingChange>& settings) {
   Json json;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/worker/event.hpp"
+#include "spoolq/adopter.hpp"
 #include "spoolq/message.hpp"
 #include "spoolq/monitor.hpp"
 #include "spoolq/queue.hpp"
@@ -19,6 +20,8 @@ std::string message_document(const MessageDetails& message, Time at);
 std::string stats_document(const Stats& stats, Time at);
 /// spoolq.event/1
 std::string event_document(const Event& event);
+/// spoolq.appraisal/1
+std::string appraisal_document(const Appraisal& appraisal);
 /// spoolq.settings/1
 std::string settings_document(const std::string& queue, const std::vector<SettingChange>& settings);
 /// spoolq.reap/1

@@ -70,8 +70,9 @@ std::string verb_lines() {
 }
 
 constexpr std::string_view kProgramDetails =
-    R"(The queue comes first after the verb: a path; a bare word that is no path here and stands under
-$SPOOLQ_ROOT is that one; @ is $SPOOLQ_QUEUE. Options stand in any order; -- ends them.
+    R"(The queue comes first after the verb (with adopt and import, after the folder): a path; a bare word
+that is no path here and stands under $SPOOLQ_ROOT is that one; @ is $SPOOLQ_QUEUE. Options stand in
+any order; -- ends them.
 
 A message is named by its id, by four or more of the id's first or last characters, or by @oldest
 or @newest. Durations are written 250ms 10s 5m 1h 7d (a bare number is seconds), sizes 64K 64M 1G,

@@ -1,7 +1,10 @@
 // init, config, pause, resume, reap, and what tells about the program: version, help.
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <string>
 
 #include "cli/commands.hpp"
 #include "cli/documents.hpp"
@@ -10,16 +13,34 @@
 #include "cli/queue_argument.hpp"
 
 namespace spoolq::cli {
+namespace {
+
+/// Throws Failure where no folder is.
+void require_folder(const std::string& inbox) {
+  struct stat status{};
+  if (::stat(inbox.c_str(), &status) == 0 || errno != ENOENT) return;
+  throw Failure{kExitNotFound, fmt::format("init: no folder at {}. Make it: mkdir {}",
+                                           escape(inbox), shell_quote(inbox))};
+}
+
+}  // namespace
+
 int run(const InitArguments& arguments, Console& console) {
   const std::string path = queue_path(arguments.queue, true);
+  if (arguments.inbox) require_folder(*arguments.inbox);
   try {
-    Queue::init(path, arguments.settings, log_handler(console));
+    if (arguments.inbox) {
+      Queue::init_with_inbox(path, *arguments.inbox, arguments.settings, log_handler(console));
+    } else {
+      Queue::init(path, arguments.settings, log_handler(console));
+    }
   } catch (const Error& error) {
     ExitCode code = exit_code_of(error.code());
     const bool impossible = error.code() == std::errc::not_a_directory ||
                             error.code() == std::errc::file_exists ||
                             error.code() == std::errc::directory_not_empty ||
                             error.code() == std::errc::no_such_file_or_directory ||
+                            error.code() == std::errc::cross_device_link ||
                             error.code() == std::errc::filename_too_long ||
                             error.code() == std::errc::too_many_symbolic_link_levels ||
                             error.code() == errc::not_a_queue || error.code() == errc::bad_value;

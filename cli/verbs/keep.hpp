@@ -43,6 +43,29 @@ inline constexpr Example kMoveExamples[] = {
     {"spoolq mv jobs mail --all --key user/7", "all with that key"},
 };
 
+inline constexpr OptionText kExportOptions[] = {
+    {.name = "to", .value = "KIND", .help = "tar (default), or maildir: into the Maildir DIR"},
+    {.letter = 'o',
+     .name = "output",
+     .value = "FILE",
+     .help = "the archive, a new file; default: standard output"},
+    {.name = "state",
+     .value = "S",
+     .help = "only those that are ready, delayed, failed or done; a list, or again",
+     .repeatable = true},
+    kKeyOption,
+    kTypeOption,
+    kNameOption,
+    kOlderOption,
+    {.name = "move", .help = "remove each message once its copy is safe on disk"},
+};
+
+inline constexpr Example kExportExamples[] = {
+    {"spoolq export jobs -o jobs.tar", "all that is ready, delayed or failed, as a tar archive"},
+    {"spoolq export jobs --state failed --to=maildir dead", "dead letters, for a mail reader"},
+    {"spoolq export jobs | tar -t", "and what is in it"},
+};
+
 inline constexpr OptionText kPurgeOptions[] = {
     {.name = "state",
      .value = "S",
@@ -100,6 +123,22 @@ inline constexpr std::string_view kMoveDetails =
     "the middle may leave a message in both queues, so that it is delivered twice; none is lost.\n"
     "Claimed messages are not moved. What does not fit the limits of the target stays (65, 75).\n"
     "Dead letters stay dead: `spoolq retry TARGET --all` makes them ready there.";
+
+inline constexpr std::string_view kExportDetails =
+    "The queue stays as it is, unless --move is given: then a message is removed once its copy is\n"
+    "safe on disk, so not when the archive goes into a pipe (64). What is claimed meanwhile is "
+    "left\n"
+    "out and reported; in an archive, which cannot be taken back, its copy stays. Claimed "
+    "messages\n"
+    "are not exported.\n"
+    "In the archive (pax format) a message is FOLDER/NAME, as in the queue, with its headers and "
+    "its\n"
+    "reason as extended attributes. `tar -x --xattrs -f FILE -C Q` brings all of it back into a "
+    "queue\n"
+    "that is paused meanwhile (`spoolq pause`). FILE must not exist yet.\n"
+    "In the Maildir, which is made where it is missing, a message has a name made from its id: "
+    "doing\n"
+    "it again doubles nothing. Its time is that of the put; headers and reason stay behind.";
 
 inline constexpr std::string_view kPurgeDetails =
     "Asks on a terminal; elsewhere --force is needed (64). Claimed messages are removed only with\n"

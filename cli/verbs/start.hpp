@@ -7,9 +7,16 @@
 
 namespace spoolq::cli {
 
+inline constexpr OptionText kInitOptions[] = {
+    {.name = "inbox",
+     .value = "DIR",
+     .help = "the folder DIR, into which other programs drop files, is new/ of the queue"},
+};
+
 inline constexpr Example kInitExamples[] = {
     {"spoolq init jobs", "make a queue in the folder jobs"},
     {"spoolq init jobs max_attempts=3 keep_done=7d", "and set two of its settings"},
+    {"spoolq init jobs --inbox inbox", "a queue of the files that are dropped into inbox"},
 };
 
 inline constexpr OptionText kConfigOptions[] = {kJson};
@@ -25,7 +32,18 @@ inline constexpr std::string_view kInitDetails =
     "Maildir\n"
     "becomes a queue this way; nothing in it is touched. With SPOOLQ_ROOT set, a bare word that "
     "is\n"
-    "no path here is made under it. `spoolq config Q` lists the settings.";
+    "no path here is made under it. `spoolq config Q` lists the settings.\n"
+    "\n"
+    "With --inbox the programs that drop files into DIR go on as they are: Q/new is a link to it.\n"
+    "Each file there is a message once it is complete: at once when it came by rename or link, "
+    "else\n"
+    "when nobody writes to it and it was left alone for `settle`. Names that begin with a dot or "
+    "end\n"
+    "in .tmp, .part, .crdownload or ~ are left alone, folders too. What is given back appears in "
+    "DIR\n"
+    "under a name of spoolq's. DIR must exist, be on the file system of Q (Q may be DIR/.spoolq), "
+    "and\n"
+    "keeps its owner and mode.";
 
 inline constexpr std::string_view kConfigDetails =
     "All of them are set or none; running consumers notice at once.\n"

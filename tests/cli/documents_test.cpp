@@ -82,8 +82,8 @@ std::string hold(const std::string& q) { return run_well({"take", q, "--hold"}).
 
 TEST_CASE("every verb that prints JSON is one whose documents are checked here",
           "[cli][documents]") {
-  const std::set<std::string> checked = {"config", "ls",    "show",   "stats",
-                                         "reap",   "watch", "version"};
+  const std::set<std::string> checked = {"adopt", "config", "import", "ls",     "show",
+                                         "stats", "reap",   "watch",  "version"};
   std::set<std::string> printing;
   for (const std::string& verb : verb_names()) {
     for (const OptionHelp& option : options_of(verb)) {
@@ -95,9 +95,9 @@ TEST_CASE("every verb that prints JSON is one whose documents are checked here",
 
 TEST_CASE("every field of a schema is described", "[cli][documents]") {
   const std::vector<std::string> names = schema_names();
-  CHECK(names == std::vector<std::string>{"spoolq.event.1", "spoolq.log.1", "spoolq.message.1",
-                                          "spoolq.reap.1", "spoolq.settings.1", "spoolq.stats.1",
-                                          "spoolq.version.1"});
+  CHECK(names == std::vector<std::string>{"spoolq.appraisal.1", "spoolq.event.1", "spoolq.log.1",
+                                          "spoolq.message.1", "spoolq.reap.1", "spoolq.settings.1",
+                                          "spoolq.stats.1", "spoolq.version.1"});
   for (const std::string& name : names) {
     CAPTURE(name);
     CHECK(schema(name).without_description() == std::vector<std::string>{});

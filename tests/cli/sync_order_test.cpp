@@ -164,6 +164,19 @@ TEST_CASE("mv syncs the target before the source, and says what it moved after t
         Steps{"rename q/new r/new", "sync r", "sync q", "print"});
 }
 
+TEST_CASE("export --move removes a message when its copy is on disk", "[cli][sync][export]") {
+  require_strace();
+  const Place place;
+  static_cast<void>(place.put());
+  CHECK(place.steps({"export", place.q, "--move", "-o", place.out + "/q.tar"}) ==
+        Steps{"sync out/.*", "rename out out", "sync out", "unlink q/new", "sync q", "print"});
+  static_cast<void>(place.put());
+  // The folders of the Maildir first; then the copy, its name, and what has the name in it.
+  CHECK(place.steps({"export", place.q, "--move", "--to=maildir", place.out}) ==
+        Steps{"sync out", "sync out/*", "rename out/tmp out/new", "sync out/*", "sync out",
+              "unlink q/new", "sync q", "print"});
+}
+
 TEST_CASE("rm, purge and retry are on disk when they end", "[cli][sync]") {
   require_strace();
   const Place place;

@@ -33,9 +33,11 @@ case $1 in
     use "$program"
     ;;
   shared)
-    "$CXX" -o "$scratch/spoolq" "$SPOOLQ_BUILD_DIR"/cli/CMakeFiles/spoolq.dir/*.o \
+    # Those of this build: others may be left over from an older one.
+    read -ra objects <<<"$SPOOLQ_OBJECTS"
+    "$CXX" -o "$scratch/spoolq" "${objects[@]}" \
       -L"$WORK/shared/lib" -Wl,-rpath,"$WORK/shared/lib" \
-      -lspoolq-producer -lspoolq-consumer -lspoolq-queue -lfmt
+      -lspoolq-producer -lspoolq-consumer -lspoolq-queue -lfmt -larchive
     use "$scratch/spoolq"
     ;;
   border)

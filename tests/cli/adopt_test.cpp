@@ -1,0 +1,521 @@
+// adopt: which files become messages, when, and what is said of the others.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/program.hpp"
+
+namespace spoolq::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+using Messages = std::map<std::string, std::string>;
+
+/// A queue, and a folder on the same file system.
+class Inbox {
+ public:
+  Inbox() {
+    run_well({"init", queue()});
+    fs::create_directory(folder());
+  }
+
+  [[nodiscard]] std::string queue() const { return scratch_ / "q"; }
+  [[nodiscard]] std::string folder() const { return scratch_ / "in"; }
+  [[nodiscard]] std::string operator/(const std::string& name) const {
+    return folder() + "/" + name;
+  }
+  [[nodiscard]] std::string outside(const std::string& name) const { return scratch_ / name; }
+  /// A file that nobody has touched for long.
+  void drop_old(const std::string& name, const std::string& content) const {
+    write_file(*this / name, content);
+  }
+  void drop_by_rename(const std::string& name, const std::string& content) const {
+    write_file(outside(name), content);
+    fs::rename(outside(name), *this / name);
+  }
+  [[nodiscard]] std::vector<std::string> left() const { return names_in(folder()); }
+
+  [[nodiscard]] std::vector<std::string> arguments(const std::vector<std::string>& options) const {
+    std::vector<std::string> all = {"adopt", folder(), queue()};
+    all.insert(all.end(), options.begin(), options.end());
+    return all;
+  }
+  [[nodiscard]] Outcome adopt(const std::vector<std::string>& options = {}) const {
+    return run(arguments(options));
+  }
+  /// The verdict on each file, with its reason.
+  [[nodiscard]] Messages verdicts(std::vector<std::string> options = {}) const {
+    options.emplace_back("--dry-run");
+    Messages verdicts;
+    for (const std::string& line : lines_of(run_well(arguments(options)))) {
+      const std::size_t first = line.find('\t');
+      const std::size_t second = line.find('\t', first + 1);
+      verdicts[line.substr(first + 1, second - first - 1)] =
+          line.substr(0, first) + ": " + line.substr(second + 1);
+    }
+    return verdicts;
+  }
+  /// Takes all messages: payloads by name.
+  [[nodiscard]] Messages drain() const {
+    const std::string target = outside("out");
+    fs::create_directory(target);
+    run({"take", queue(), "-n0", "-o", target, "--name-as={name}"});
+    Messages messages;
+    for (const std::string& name : names_in(target))
+      messages[name] = read_file(target + "/" + name);
+    fs::remove_all(target);
+    return messages;
+  }
+  [[nodiscard]] std::size_t ready() const { return names_in(queue() + "/new").size(); }
+
+ private:
+  Scratch scratch_;
+};
+
+/// A file that is open for writing, as its writer has it.
+class Writer {
+ public:
+  explicit Writer(const std::string& path)
+      : fd_{::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)} {
+    REQUIRE(fd_ >= 0);
+  }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+  ~Writer() { close(); }
+  void write(const std::string& bytes) const {
+    REQUIRE(::write(fd_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
+  }
+  void close() {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  }
+
+ private:
+  int fd_;
+};
+
+/// `adopt --follow`, which has begun to watch.
+class Follower {
+ public:
+  Follower(const Inbox& inbox, std::vector<std::string> options, bool polls = false)
+      : running_{Invocation{.arguments = inbox.arguments(with_follow(std::move(options))),
+                            .environment = environment(polls)}} {
+    if (!polls) REQUIRE(eventually([this] { return running_.sleeps(); }));
+  }
+  /// The name of the next file that it has taken.
+  std::string next() {
+    const std::string line = running_.read_line();
+    const std::size_t tab = line.find('\t');
+    return tab == std::string::npos ? line : line.substr(tab + 1, line.size() - tab - 2);
+  }
+  Outcome stop(int signal = SIGTERM) {
+    running_.signal(signal);
+    return running_.wait();
+  }
+  Outcome wait() { return running_.wait(); }
+
+ private:
+  static std::vector<std::string> with_follow(std::vector<std::string> options) {
+    options.emplace_back("--follow");
+    return options;
+  }
+  static std::map<std::string, std::string> environment(bool polls) {
+    if (!polls) return {};
+    return {{"SPOOLQ_POLL", "1"}};
+  }
+
+  Running running_;
+};
+
+}  // namespace
+
+TEST_CASE("adopt makes a message of each file and prints its id and name", "[cli][adopt]") {
+  const Inbox inbox;
+  inbox.drop_old("a.txt", "first");
+  inbox.drop_old("b c\n.txt", "second");
+  const Outcome outcome = inbox.adopt();
+  CHECK(outcome.exit == 0);
+  CHECK(outcome.err.empty());
+  const auto lines = lines_of(outcome.out);
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0].substr(36) == "\ta.txt");
+  CHECK(lines[1].substr(36) == "\tb c\\x0a.txt");
+  CHECK(has(run_well({"ls", inbox.queue(), "-q"}), lines[0].substr(0, 36)));
+  CHECK(inbox.left().empty());
+  CHECK(inbox.drain() == Messages{{"a.txt", "first"}, {"b c\n.txt", "second"}});
+  CHECK(inbox.adopt().out.empty());
+}
+
+TEST_CASE("a dry run says what would become of each file and changes nothing", "[cli][adopt]") {
+  const Inbox inbox;
+  run_well({"config", inbox.queue(), "max_size=10"});
+  inbox.drop_old("whole", "whole");
+  inbox.drop_old("large", "more than ten bytes");
+  inbox.drop_old("empty", "");
+  inbox.drop_old(".hidden", "x");
+  inbox.drop_old("x.part", "x");
+  fs::create_directory(inbox / "folder");
+  fs::create_symlink("/etc/passwd", inbox / "link");
+  REQUIRE(::mkfifo((inbox / "fifo").c_str(), 0600) == 0);
+  Writer writer{inbox / "written"};
+  writer.write("some");
+  const auto before =
+      run(Invocation{.arguments = {"-lRA", "--time-style=full-iso", inbox.folder(), inbox.queue()},
+                     .program = "/bin/ls"});
+  const Messages verdicts = inbox.verdicts({"--settle=0"});
+  CHECK(verdicts == Messages{{"whole", "take: no process has it open for writing"},
+                             {"large", "reject: larger than max_size"},
+                             {"empty", "wait: empty: it may be filled later"},
+                             {".hidden", "ignore: a temporary name"},
+                             {"x.part", "ignore: a temporary name"},
+                             {"folder", "ignore: a folder"},
+                             {"link", "reject: not a regular file: a symbolic link"},
+                             {"fifo", "reject: not a regular file: a FIFO"},
+                             {"written", "wait: a process has it open for writing"}});
+  const auto after =
+      run(Invocation{.arguments = {"-lRA", "--time-style=full-iso", inbox.folder(), inbox.queue()},
+                     .program = "/bin/ls"});
+  CHECK(after.out == before.out);
+}
+
+TEST_CASE("a dry run over a folder that is kept tells what was taken", "[cli][adopt]") {
+  const Inbox inbox;
+  inbox.drop_old("a", "first");
+  CHECK(inbox.adopt({"--keep"}).exit == 0);
+  inbox.drop_old("b", "second");
+  const Messages verdicts = inbox.verdicts({"--keep", "--settle=0"});
+  CHECK(verdicts.at("a") == "ignore: taken before");
+  CHECK(verdicts.at("b") == "take: no process has it open for writing");
+}
+
+TEST_CASE("what will never be a message goes to .rejected with its reason", "[cli][adopt]") {
+  const Inbox inbox;
+  run_well({"config", inbox.queue(), "max_size=10"});
+  const std::string longest(255, 'n');
+  for (int round = 0; round < 2; ++round) {
+    inbox.drop_old(longest, "more than ten bytes");
+    fs::create_symlink("/etc/passwd", inbox / "link");
+    inbox.drop_old("good", "good");
+    const Outcome outcome = inbox.adopt({"--settle=0"});
+    CHECK(outcome.exit == 65);
+    CHECK(has(outcome.err, "rejected link: not a regular file: a symbolic link"));
+    CHECK(has(outcome.out, "\tgood\n"));
+    CHECK(inbox.left().empty());
+  }
+  const auto rejected = names_in(inbox / ".rejected");
+  CHECK(rejected.size() == 8);  // Two of each, none overwritten, each with its reason.
+  CHECK(fs::is_symlink(inbox / ".rejected/link"));
+  CHECK(has(read_file(inbox / ".rejected/link.reason"), "symbolic link"));
+  const std::string cut = longest.substr(0, 248);
+  CHECK(read_file(inbox / (".rejected/" + cut)) == "more than ten bytes");
+  CHECK(has(read_file(inbox / (".rejected/" + cut + ".reason")), "max_size"));
+}
+
+TEST_CASE("a link in the place of .rejected is not followed", "[cli][adopt]") {
+  const Inbox inbox;
+  fs::create_directory(inbox.outside("elsewhere"));
+  fs::create_symlink(inbox.outside("elsewhere"), inbox / ".rejected");
+  fs::create_symlink("/etc/passwd", inbox / "link");
+  const Outcome outcome = inbox.adopt();
+  CHECK(outcome.exit != 0);
+  CHECK(has(outcome.err, "cannot be moved to .rejected/"));
+  CHECK(names_in(inbox.outside("elsewhere")).empty());
+  CHECK(fs::is_symlink(inbox / "link"));
+}
+
+TEST_CASE("a file that is kept is taken once, and again when it was changed", "[cli][adopt]") {
+  const Inbox inbox;
+  inbox.drop_old("a", "first");
+  CHECK(lines_of(inbox.adopt({"--keep"}).out).size() == 1);
+  CHECK(inbox.adopt({"--keep"}).out.empty());
+  CHECK(inbox.drain() == Messages{{"a", "first"}});
+  CHECK(inbox.adopt({"--keep"}).out.empty());
+  CHECK(inbox.left() == std::vector<std::string>{"a"});
+  inbox.drop_old("a", "changed");
+  CHECK(lines_of(inbox.adopt({"--keep"}).out).size() == 1);
+  CHECK(inbox.drain() == Messages{{"a", "changed"}});
+}
+
+TEST_CASE("each rule takes what it says, and leaves a file that is being written", "[cli][adopt]") {
+  struct Row {
+    std::string rule;
+    bool takes_old;
+    bool takes_written;
+  };
+  for (const Row& row : std::vector<Row>{{"auto", true, false},
+                                         {"rename", true, false},
+                                         {"close", true, false},
+                                         {"stable", true, true},
+                                         {"marker", false, false},
+                                         {"lease", true, false}}) {
+    CAPTURE(row.rule);
+    const Inbox inbox;
+    const Writer writer{inbox / "written"};
+    writer.write("the beginning");
+    inbox.drop_old("old", "old");
+    std::vector<std::string> options = {"--done=" + row.rule};
+    if (row.rule == "stable") options.emplace_back("--settle=10ms");
+    const Outcome outcome = inbox.adopt(options);
+    CHECK(outcome.exit == 0);
+    CHECK(has(outcome.out, "\told\n") == row.takes_old);
+    CHECK(has(outcome.out, "\twritten\n") == row.takes_written);
+    CHECK(has(outcome.err, "left written: ") == !row.takes_written);
+  }
+}
+
+TEST_CASE("a marker vouches for its file and goes with it", "[cli][adopt]") {
+  const Inbox inbox;
+  Writer writer{inbox / "a"};  // It says so itself when it is complete.
+  writer.write("whole");
+  CHECK(inbox.verdicts({"--done=marker"}).at("a") == "wait: no marker: a.done or a.ok");
+  const std::string marker = GENERATE("a.done", "a.ok");
+  inbox.drop_old(marker, "");
+  inbox.drop_old("b.done", "");
+  CHECK(has(inbox.adopt({"--done=marker"}).out, "\ta\n"));
+  CHECK(inbox.left() == std::vector<std::string>{"b.done"});
+  inbox.drop_old("a", "the next one, and only its beg");
+  CHECK(inbox.adopt({"--done=marker"}).out.empty());
+  CHECK(inbox.drain() == Messages{{"a", "whole"}});
+}
+
+TEST_CASE("a marker that is kept does not vouch for a later version", "[cli][adopt]") {
+  const Inbox inbox;
+  inbox.drop_old("a", "whole");
+  inbox.drop_old("a.done", "");
+  CHECK(has(inbox.adopt({"--done=marker", "--keep"}).out, "\ta\n"));
+  REQUIRE(eventually([&] {
+    // Another time than the marker's, however coarse the clock of the file system is.
+    inbox.drop_old("a", "the next ver");
+    return fs::last_write_time(inbox / "a") > fs::last_write_time(inbox / "a.done");
+  }));
+  CHECK(inbox.adopt({"--done=marker", "--keep"}).out.empty());
+  inbox.drop_old("a", "the next version");
+  inbox.drop_old("a.done", "");
+  CHECK(has(inbox.adopt({"--done=marker", "--keep"}).out, "\ta\n"));
+}
+
+TEST_CASE("no marker outlives its file, whatever became of that", "[cli][adopt]") {
+  const Inbox inbox;
+  run_well({"config", inbox.queue(), "max_size=10"});
+  for (const std::string name : {"a", "large"}) {
+    inbox.drop_old(name, name == "a" ? "whole" : "more than ten bytes");
+    inbox.drop_old(name + ".done", "");
+    inbox.drop_old(name + ".ok", "");
+  }
+  CHECK(inbox.adopt({"--done=marker", "--keep"}).exit == 65);
+  CHECK(inbox.left().size() == 6);
+  // Taken before: nothing is left to do but to remove.
+  CHECK(inbox.adopt({"--done=marker"}).exit == 65);
+  CHECK(inbox.left().empty());
+  CHECK(inbox.drain() == Messages{{"a", "whole"}});
+}
+
+TEST_CASE("what has a marker is a file, also when it is called as one", "[cli][adopt]") {
+  const Inbox inbox;
+  inbox.drop_old("a", "A");
+  inbox.drop_old("a.done", "B");
+  inbox.drop_old("a.done.done", "");
+  CHECK(inbox.adopt({"--done=marker"}).exit == 0);
+  CHECK(inbox.left() == std::vector<std::string>{"a"});
+  CHECK(inbox.drain() == Messages{{"a.done", "B"}});
+}
+
+TEST_CASE("a single pass takes what settles while it works, and does not wait for what will not",
+          "[cli][adopt]") {
+  const Inbox inbox;
+  constexpr int kMany = 200;
+  for (int i = 0; i < kMany; ++i) inbox.drop_old("f" + std::to_string(i), "x");
+  CHECK(inbox.adopt({"--settle=1h"}).out.empty());
+  CHECK(inbox.left().size() == kMany);
+  CHECK(lines_of(inbox.adopt({"--settle=100ms"}).out).size() == kMany);
+}
+
+TEST_CASE("a file that has another name keeps its mode", "[cli][adopt]") {
+  const Inbox inbox;
+  write_file(inbox.outside("archive"), "x");
+  fs::permissions(inbox.outside("archive"), fs::perms{0664});
+  fs::create_hard_link(inbox.outside("archive"), inbox / "linked");
+  CHECK(inbox.adopt().exit == 0);
+  CHECK(fs::status(inbox.outside("archive")).permissions() == fs::perms{0664});
+}
+
+TEST_CASE("what is renamed or linked into the folder is taken at once", "[cli][adopt][follow]") {
+  const Inbox inbox;
+  Follower follower{inbox, {"--settle=1h"}};
+  inbox.drop_old("in place", "x");
+  inbox.drop_by_rename("renamed", "whole");
+  CHECK(follower.next() == "renamed");
+  inbox.drop_by_rename("empty", "");
+  CHECK(follower.next() == "empty");
+  write_file(inbox.outside("tmp"), "whole");
+  fs::create_hard_link(inbox.outside("tmp"), inbox / "linked");
+  CHECK(follower.next() == "linked");
+  const std::string delivered = "1795403749.M999038P6595.vm";
+  inbox.drop_old(delivered, "mail");
+  CHECK(follower.next() == delivered);
+  const Outcome outcome = follower.stop();
+  CHECK(outcome.exit == 0);
+  CHECK(inbox.left() == std::vector<std::string>{"in place"});
+}
+
+TEST_CASE("a file that is written while one follows is taken whole, when its writer has closed it",
+          "[cli][adopt][follow]") {
+  const std::string rule = GENERATE("auto", "close", "lease");
+  const bool polls = GENERATE(false, true);
+  CAPTURE(rule, polls);
+  const Inbox inbox;
+  Follower follower{inbox, {"--done=" + rule, "--settle=30ms"}, polls};
+  Writer writer{inbox / "slow"};
+  writer.write("the beginning");
+  // Longer than it would settle: another file came and went meanwhile.
+  inbox.drop_old("quick", "quick");
+  CHECK(follower.next() == "quick");
+  writer.write(" and the end");
+  inbox.drop_old("quick 2", "quick");
+  CHECK(follower.next() == "quick 2");
+  writer.close();
+  CHECK(follower.next() == "slow");
+  CHECK(follower.stop().exit == 0);
+  CHECK(inbox.drain() ==
+        Messages{{"quick", "quick"}, {"quick 2", "quick"}, {"slow", "the beginning and the end"}});
+}
+
+TEST_CASE("with --done=rename what is written in place is left while one follows",
+          "[cli][adopt][follow]") {
+  const Inbox inbox;
+  Follower follower{inbox, {"--done=rename"}};
+  inbox.drop_old("in place", "x");
+  inbox.drop_by_rename("renamed", "x");
+  CHECK(follower.next() == "renamed");
+  fs::rename(inbox / "in place", inbox / "renamed too");
+  CHECK(follower.next() == "renamed too");
+  write_file(inbox.outside("tmp"), "x");
+  fs::create_hard_link(inbox.outside("tmp"), inbox / "linked");
+  CHECK(follower.next() == "linked");
+  const std::string delivered = "1795403749.M999038P6595.vm";
+  write_file(inbox.outside("tmp"), "x");
+  fs::create_hard_link(inbox.outside("tmp"), inbox / delivered);
+  fs::remove(inbox.outside("tmp"));
+  CHECK(follower.next() == delivered);
+  CHECK(follower.stop(SIGINT).exit == 0);
+}
+
+TEST_CASE("an empty file is taken when it was filled", "[cli][adopt][follow]") {
+  const Inbox inbox;
+  inbox.drop_old("placeholder", "");
+  Follower follower{inbox, {"--settle=20ms"}};
+  inbox.drop_old("other", "x");
+  CHECK(follower.next() == "other");
+  inbox.drop_old("placeholder", "filled");
+  CHECK(follower.next() == "placeholder");
+  CHECK(follower.stop().exit == 0);
+}
+
+TEST_CASE("a full queue is waited for, or refused with 75 by a single pass",
+          "[cli][adopt][follow]") {
+  const Inbox inbox;
+  run_well({"config", inbox.queue(), "max_messages=1"});
+  inbox.drop_old("a", "first");
+  inbox.drop_old("b", "second");
+  const Outcome outcome = inbox.adopt({"--settle=0"});
+  CHECK(outcome.exit == 75);
+  CHECK(has(outcome.out, "\ta\n"));
+  CHECK(inbox.left() == std::vector<std::string>{"b"});
+  Follower follower{inbox, {}};
+  CHECK(run_well({"take", inbox.queue()}) == "first");
+  CHECK(follower.next() == "b");
+  CHECK(follower.stop().exit == 0);
+}
+
+TEST_CASE("a folder that is removed or renamed while one follows ends it with 66",
+          "[cli][adopt][follow]") {
+  const Inbox inbox;
+  Follower follower{inbox, {}};
+  const bool removed = GENERATE(true, false);
+  if (removed) {
+    fs::remove(inbox.folder());
+  } else {
+    // As logs are rotated: what is dropped from now on is dropped elsewhere.
+    fs::rename(inbox.folder(), inbox.outside("old"));
+    fs::create_directory(inbox.folder());
+  }
+  const Outcome outcome = follower.wait();
+  CHECK(outcome.exit == 66);
+  CHECK(has(outcome.err, "the folder was removed or renamed"));
+}
+
+TEST_CASE("wrong use of adopt is named", "[cli][adopt]") {
+  const Inbox inbox;
+  inbox.drop_old("file", "x");
+  struct Row {
+    std::vector<std::string> arguments;
+    int exit;
+    std::string text;
+  };
+  for (const Row& row : std::vector<Row>{
+           {{"adopt", inbox.outside("none"), inbox.queue()}, 66, "no folder at "},
+           {{"adopt", inbox / "file", inbox.queue()}, 66, "is no folder; `spoolq put` takes files"},
+           {{"adopt", inbox.folder(), inbox.outside("none")}, 66, "spoolq init"},
+           {{"adopt", inbox.queue(), inbox.queue()}, 65, "it is a queue; 'spoolq mv'"},
+           {{"adopt", inbox.queue() + "/new", inbox.queue()}, 65, "it is new/ of this queue"},
+           {{"adopt", inbox.folder(), inbox.queue(), "--follow", "--dry-run"}, 64, "exclude"},
+           {{"adopt", inbox.folder(), inbox.queue(), "--done=marker", "--settle=1s"},
+            64,
+            "no meaning with --done=marker"}}) {
+    CAPTURE(row.arguments);
+    const Outcome outcome = run(row.arguments);
+    CHECK(outcome.exit == row.exit);
+    CHECK(has(outcome.err, row.text));
+    CHECK(outcome.out.empty());
+  }
+  CHECK(inbox.left() == std::vector<std::string>{"file"});
+  CHECK(inbox.ready() == 0);
+}
+
+TEST_CASE("another process that copies from the folder is not joined", "[cli][adopt]") {
+  const Inbox inbox;
+  Follower follower{inbox, {"--keep"}};
+  const Outcome outcome = inbox.adopt({"--keep"});
+  CHECK(outcome.exit == 75);
+  CHECK(has(outcome.err, "another process copies files from there"));
+  CHECK(follower.stop().exit == 0);
+}
+
+TEST_CASE("a file that may not be read is left, reported once, and taken when it may",
+          "[cli][adopt][users]") {
+  if (::geteuid() != 0) FAIL("needs root: it makes files of two users");
+  const Inbox inbox;
+  constexpr uid_t kNobody = 65534;
+  fs::permissions(fs::path{inbox.folder()}.parent_path(), fs::perms{0755});
+  REQUIRE(::chown(inbox.folder().c_str(), kNobody, kNobody) == 0);
+  inbox.drop_old("secret", "secret");
+  fs::permissions(inbox / "secret", fs::perms{0600});
+  inbox.drop_old("open", "open");
+  REQUIRE(::chown((inbox / "open").c_str(), kNobody, kNobody) == 0);
+  const std::string queue = inbox.outside("nobody/q");
+  fs::create_directory(inbox.outside("nobody"));
+  REQUIRE(::chown(inbox.outside("nobody").c_str(), kNobody, kNobody) == 0);
+  const auto as_nobody = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(),
+                     {"--reuid=65534", "--regid=65534", "--clear-groups", program_path()});
+    return run(Invocation{.arguments = std::move(arguments), .program = "/usr/bin/setpriv"});
+  };
+  REQUIRE(as_nobody({"init", queue}).exit == 0);
+  const Outcome outcome = as_nobody({"adopt", inbox.folder(), queue, "--settle=0"});
+  CAPTURE(outcome.err);
+  CHECK(outcome.exit == 77);
+  CHECK(has(outcome.out, "\topen\n"));
+  CHECK(has(outcome.err, "left secret: "));
+  CHECK(inbox.left() == std::vector<std::string>{"secret"});
+  fs::permissions(inbox / "secret", fs::perms{0644});
+  CHECK(has(as_nobody({"adopt", inbox.folder(), queue, "--settle=0"}).out, "\tsecret\n"));
+}
+
+}  // namespace spoolq::test
