@@ -36,6 +36,8 @@ constexpr Duration kRescan{4000};
 constexpr Duration kPollInterval{500};
 /// What waits for more than time is looked at again after this, with or without an event.
 constexpr Duration kWaitingRetry{2000};
+/// What is not meant is looked at again after this, in case that was not told.
+constexpr Duration kIgnoredRetry{30'000};
 /// The kernel tells that a file is closed just before it has no writer any more.
 constexpr Duration kWriterRetry{100};
 /// After an error that is about one file, and while the queue is full.
@@ -146,6 +148,15 @@ void Adopter::Impl::require_foreign_folder() const {
                        fmt::format("it is {}/ of this queue, whose consumers take what is there",
                                    detail::folder_name(folder)));
   }
+  const std::size_t slash = path_.rfind('/');
+  const std::string parent = slash == 0 ? "/" : path_.substr(0, slash);
+  if (detail::is_folder_name(path_.substr(slash + 1)) &&
+      sys.fstatat(detail::open_directory(sys, parent).get(), detail::kSettingsFile, status).ok()) {
+    detail::throw_errc(errc::bad_value, "adopt", path_,
+                       fmt::format("it is a folder of the queue {}; 'spoolq mv' moves messages "
+                                   "from queue to queue",
+                                   parent));
+  }
 }
 
 /// What is dropped is dropped at the path.
@@ -206,16 +217,22 @@ bool Adopter::Impl::look(Files::iterator file, const detail::Intake& intake) {
   } else if (!S_ISREG(status.st_mode)) {
     known.judgement = {Verdict::reject, "not a regular file: " + kind_of(status.st_mode)};
   } else {
-    known.judgement = completeness_.judge(name, known.sighting, now, open().now());
     const Arrival arrival = arrival_of(name, known);
     if (intake.has_taken(arrival)) {
-      known.judgement = {options_.keep ? Verdict::ignore : Verdict::take, "taken before"};
-    } else if (known.judgement.verdict == Verdict::wait && intake.has_begun(arrival)) {
-      known.judgement = {Verdict::take, "its marker was there"};
+      known.judgement = options_.keep
+                            ? Judgement{Verdict::ignore, "taken before"}
+                            : Judgement{Verdict::take, "taken before: it is only removed"};
+    } else {
+      known.judgement = completeness_.judge(name, known.sighting, now, open().now());
+      if (known.judgement.verdict == Verdict::wait && intake.has_begun(arrival)) {
+        known.judgement = {Verdict::take, "its marker was there"};
+      }
     }
   }
   const auto settles_in = known.judgement.settles_in;
-  const Duration retry = known.judgement.written ? kWriterRetry : kWaitingRetry;
+  const Duration retry = known.judgement.verdict == Verdict::ignore ? kIgnoredRetry
+                         : known.judgement.written                  ? kWriterRetry
+                                                                    : kWaitingRetry;
   known.next_look = now + (settles_in ? *settles_in + kMargin : retry);
   return true;
 }
@@ -372,6 +389,7 @@ void Adopter::Impl::settle_outcome(Files::iterator file, const Intaken& outcome,
   // A kept file is known to the journal from now on.
   if (options_.keep) {
     known.judgement = {Verdict::ignore, "taken before"};
+    known.next_look = Clock::now() + kIgnoredRetry;
   } else {
     files_.erase(file);
   }
@@ -407,8 +425,9 @@ void Adopter::Impl::put_off(Files::iterator file, const Appraisal& why, Duration
   Known& known = file->second;
   known.judgement = {Verdict::wait, why.reason};
   known.next_look = Clock::now() + retry;
-  if (known.reported == why.reason) return;
-  known.reported = why.reason;
+  // The text of one and the same error may have numbers that change.
+  const std::string reported = why.error ? why.error.message() : why.reason;
+  if (std::exchange(known.reported, reported) == reported) return;
   report(why);
 }
 

@@ -137,8 +137,6 @@ Judgement Completeness::judge(const std::string& file, const Sighting& sighting,
       }
       break;
     case Completion::close:
-      if (sighting.closed) return settled(sighting, age, settle_, "closed by its writer");
-      break;
     case Completion::automatic:
     case Completion::lease:
       break;
@@ -155,6 +153,9 @@ Judgement Completeness::judge_by_writers(const std::string& file, const Sighting
     judgement.written = true;
     return judgement;
   }
+  if (done_ == Completion::close && sighting.closed) {
+    return settled(sighting, age, settle_, "closed by its writer");
+  }
   if (sighting.renamed && done_ != Completion::lease) return take("renamed here");
   if (done_ == Completion::lease) {
     if (!writer) return wait("cannot ask whether it is open for writing: another user's file");
@@ -164,6 +165,13 @@ Judgement Completeness::judge_by_writers(const std::string& file, const Sighting
   const bool has_links = sighting.status.st_nlink > 1;
   const bool linked = has_links || (writer == false && is_linked(file, sighting.status));
   if (linked && (done_ == Completion::automatic || done_ == Completion::rename)) {
+    // A placeholder may happen to have such a name.
+    const Duration doubt = settle_ * kBlindFactor;
+    if (!has_links && sighting.status.st_size == 0 && age < doubt) {
+      Judgement judgement = wait("empty: it may be filled later");
+      judgement.settles_in = doubt - age;
+      return judgement;
+    }
     return take(has_links ? "it has a second link" : "it has the name of a delivery agent");
   }
   // Who may not ask waits longer.

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -14,9 +15,9 @@
 #include <set>
 
 #include "queue/attributes.hpp"
+#include "queue/checksum.hpp"
 #include "queue/limits.hpp"
 #include "queue/rename.hpp"
-#include "queue/strangers.hpp"
 #include "queue/throw_error.hpp"
 
 namespace spoolq::detail {
@@ -71,6 +72,7 @@ struct Intake::Item {
   UniqueFd fd{};
   std::unique_ptr<PendingMessage> copy{};
   std::string staged{};  ///< The copy's name in the journal's folder.
+  bool stays = false;    ///< Its source cannot be removed.
 };
 
 Intake::Intake(OpenQueue& queue, const std::string& directory, IntakeOptions options)
@@ -127,7 +129,7 @@ std::vector<Intaken> Intake::take(const std::vector<Arrival>& arrivals) {
     Item item{.arrival = arrivals[i], .result = results[i]};
     item.name = name_of(item.arrival);
     item.result.id = item.name.id;
-    if (has_taken(item.arrival)) {
+    if (has_taken(item.arrival) && (options_.keep || is_what_was_taken(item.arrival))) {
       item.result.outcome = Outcome::forgotten;
       items.push_back(std::move(item));
     } else if (open(item)) {
@@ -140,6 +142,26 @@ std::vector<Intaken> Intake::take(const std::vector<Arrival>& arrivals) {
   return results;
 }
 
+/// Whether the content is that of the copy: another file may have the same inode number, size, time
+/// and name by now, and what is removed has to be in the queue.
+bool Intake::is_what_was_taken(const Arrival& arrival) const {
+  const auto copy = journal_->copy_of(arrival.key());
+  if (!copy || !copy->checksum) return true;
+  const SysResult opened =
+      queue_.sys().openat(directory_of(arrival), arrival.file.c_str(), kReadFlags);
+  if (!opened.ok()) return true;  // It is looked at again before it is removed.
+  const UniqueFd fd{queue_.sys(), opened.fd()};
+  Checksum checksum;
+  std::array<char, kBufferSize> buffer;
+  for (;;) {
+    const SysResult got = queue_.sys().read(fd.get(), buffer.data(), buffer.size());
+    if (!got.ok()) throw_errno(got.error(), "read", path_of(arrival));
+    if (got.value() == 0) break;
+    checksum.update({buffer.data(), static_cast<std::size_t>(got.value())});
+  }
+  return checksum.value() == *copy->checksum;
+}
+
 /// False, with the outcome, when it is not as it was, or not ours to read.
 bool Intake::open(Item& item) {
   const Arrival& arrival = item.arrival;
@@ -147,6 +169,9 @@ bool Intake::open(Item& item) {
       queue_.sys().openat(directory_of(arrival), arrival.file.c_str(), kReadFlags);
   if (opened.error() == ENOENT || opened.error() == ELOOP || opened.error() == ENXIO) return false;
   try {
+    if (opened.error() == EWOULDBLOCK) {
+      throw_errno(EBUSY, "open", path_of(arrival), "somebody has a lease on it, to write");
+    }
     if (!opened.ok()) throw_errno(opened.error(), "open", path_of(arrival));
     item.fd = UniqueFd{queue_.sys(), opened.fd()};
     struct stat status = {};
@@ -215,19 +240,23 @@ void Intake::rename_one(Item& item) {
     throw_errno(synced.error(), "fsync", path_of(arrival));
   }
   try {
+    // Until it has its new name, or the old one again, who wants to write to it waits.
+    WriterHold writers{sys, item.fd.get()};
+    if (!is_left_alone(item.arrival, item.fd.get(), writers)) return;
     const auto file = rename_into(sys, directory_of(arrival), path_, arrival.file, queue_,
                                   {Folder::ready, item.name, {}}, Ballast::keep);
     if (!file) return;
-    // Somebody may have put another file under that name since it was opened, or opened it for
-    // writing; from now on nobody finds it there.
+    // Somebody may have put another file under that name since it was opened, or begun to open it
+    // for writing just before the rename; from now on nobody finds it there.
     struct stat status = {};
     const int ready = queue_.fd(Folder::ready);
     const bool is_another =
         sys.fstatat(ready, file->c_str(), status).ok() && status.st_ino != arrival.status.st_ino;
-    if (is_another || (!options_.despite_writers && has_writer(sys, ready, *file) == true)) {
-      static_cast<void>(
-          rename_new(sys, ready, file->c_str(), directory_of(arrival), arrival.file.c_str()));
-      return;
+    if (is_another || !is_left_alone(arrival, item.fd.get(), writers)) {
+      const SysResult back =
+          rename_new(sys, ready, file->c_str(), directory_of(arrival), arrival.file.c_str());
+      // Otherwise a consumer was faster, and it is a message.
+      if (back.error() != ENOENT) return;
     }
   } catch (const Error& error) {
     if (error.code() == std::errc::cross_device_link) {
@@ -240,11 +269,22 @@ void Intake::rename_one(Item& item) {
   }
   allowance->publish();
   item.result.outcome = Outcome::taken;
-  // Those who may read the queue may be others; somebody else's file keeps its mode, and so does
-  // one that has a name elsewhere.
+  // Those who may read the queue may be others; somebody else's file keeps its mode, also when we
+  // could change it, and so does one that has a name elsewhere.
   struct stat now = {};
-  if (!sys.fstat(item.fd.get(), now).ok() || now.st_nlink > 1) return;
+  if (!sys.fstat(item.fd.get(), now).ok()) return;
+  if (now.st_nlink > 1 || now.st_uid != ::geteuid()) return;
   static_cast<void>(sys.fchmod(item.fd.get(), queue_.settings()->file_mode()));
+}
+
+/// Whether the open file is as it was when it was found complete, and nobody writes to it.
+bool Intake::is_left_alone(const Arrival& arrival, int fd, WriterHold& writers) const {
+  if (!options_.despite_writers && writers.has_writer() == true) return false;
+  struct stat status = {};
+  if (const auto result = queue_.sys().fstat(fd, status); !result.ok()) {
+    throw_errno(result.error(), "stat", path_of(arrival));
+  }
+  return is_unchanged(arrival.status, status);
 }
 
 void Intake::copy_all(std::vector<Item>& items) {
@@ -287,11 +327,8 @@ void Intake::copy_one(Item& item) {
       if (size > *item.name.size) return;  // It grows.
       copy->write({buffer.data(), static_cast<std::size_t>(got.value())});
     }
-    struct stat status = {};
-    if (const auto result = sys.fstat(item.fd.get(), status); !result.ok()) {
-      throw_errno(result.error(), "stat", path_of(arrival));
-    }
-    if (size != *item.name.size || !is_unchanged(arrival.status, status)) return;
+    WriterHold writers{sys, item.fd.get()};
+    if (size != *item.name.size || !is_left_alone(arrival, item.fd.get(), writers)) return;
     const std::string& called = arrival.name ? arrival.name->original : arrival.file;
     if (copy->destination().name.original != called) set_whole_name(sys, copy->fd(), called);
     item.staged = copy->stage(journal().fd());
@@ -302,16 +339,26 @@ void Intake::copy_one(Item& item) {
   }
 }
 
-void Intake::remove_companions(const std::vector<Item>& items, Outcome outcome) {
+/// Of those with that outcome; what has one that cannot be removed is not to go on.
+void Intake::remove_companions(std::vector<Item>& items, Outcome outcome) {
   Sys& sys = queue_.sys();
   std::set<int> directories;
-  for (const Item& item : items) {
+  for (Item& item : items) {
     if (item.result.outcome != outcome) continue;
     const int directory = directory_of(item.arrival);
     for (const std::string& companion : item.arrival.companions) {
+      const std::string path = fmt::format("{}/{}{}", path_, item.arrival.below, companion);
       const SysResult removed = sys.unlinkat(directory, companion.c_str());
       if (!removed.ok() && removed.error() != ENOENT) {
-        throw_errno(removed.error(), "unlink", path_ + "/" + item.arrival.below + companion);
+        const std::error_code code{removed.error(), std::generic_category()};
+        const Error error{code, "unlink", path};
+        if (!is_forbidden(code)) throw Error{error};
+        if (outcome == Outcome::changed) {
+          refuse(item.result, error);
+        } else {
+          warn_of_source(item, companion, code);
+        }
+        break;
       }
       directories.insert(directory);
     }
@@ -319,8 +366,17 @@ void Intake::remove_companions(const std::vector<Item>& items, Outcome outcome) 
   for (const int directory : directories) sync_foreign_directory(sys, directory, path_);
 }
 
-/// What has become of copies: their sources go, unless somebody has written to them since; those
-/// are new files then.
+/// It is a message. That its source is also still there, the journal knows.
+void Intake::warn_of_source(Item& item, const std::string& file, const std::error_code& code) {
+  item.stays = true;
+  const std::string path = fmt::format("{}/{}{}", path_, item.arrival.below, file);
+  queue_.warn_once(path, fmt::format("{} was taken and cannot be removed ({}); to leave what is "
+                                     "taken there is --keep",
+                                     escaped(path), code.message()));
+}
+
+/// What has become of copies: their sources go, unless somebody has written to them since, or is
+/// about to; those are new files then.
 void Intake::remove_sources(std::vector<Item>& items) {
   Sys& sys = queue_.sys();
   if (std::none_of(items.begin(), items.end(), [](const Item& item) {
@@ -332,32 +388,37 @@ void Intake::remove_sources(std::vector<Item>& items) {
   remove_companions(items, Outcome::forgotten);
   std::vector<std::string> keys;
   std::set<int> directories;
-  for (const Item& item : items) {
-    if (!item.copy && item.result.outcome != Outcome::forgotten) continue;
-    const Arrival& arrival = item.arrival;
-    const int directory = directory_of(arrival);
-    struct stat status = {};
-    const SysResult found = sys.fstatat(directory, arrival.file.c_str(), status);
-    if (found.ok()) {
-      if (!is_unchanged(arrival.status, status)) continue;
-      const SysResult removed = sys.unlinkat(directory, arrival.file.c_str());
-      if (!removed.ok() && removed.error() != ENOENT) {
-        // It is a message. That it is also still there, the journal knows.
-        queue_.log(LogLevel::warning,
-                   fmt::format("{} was taken and cannot be removed ({}); to leave what is taken "
-                               "there is --keep",
-                               escaped(path_of(arrival)),
-                               std::generic_category().message(removed.error())));
-        continue;
-      }
-    } else if (found.error() != ENOENT) {
-      throw_errno(found.error(), "stat", path_of(arrival));
-    }
-    directories.insert(directory);
-    keys.push_back(arrival.key());
+  for (Item& item : items) {
+    if (item.stays || (!item.copy && item.result.outcome != Outcome::forgotten)) continue;
+    if (!remove_source(item)) continue;
+    directories.insert(directory_of(item.arrival));
+    keys.push_back(item.arrival.key());
   }
   for (const int directory : directories) sync_foreign_directory(sys, directory, path_);
   journal().forget(keys);
+}
+
+/// True when it is gone.
+bool Intake::remove_source(Item& item) {
+  Sys& sys = queue_.sys();
+  const Arrival& arrival = item.arrival;
+  const int directory = directory_of(arrival);
+  const SysResult opened = sys.openat(directory, arrival.file.c_str(), kReadFlags);
+  if (opened.error() == ENOENT) return true;
+  if (!opened.ok()) return false;
+  const UniqueFd fd{sys, opened.fd()};
+  WriterHold writers{sys, fd.get()};
+  if (!is_left_alone(arrival, fd.get(), writers)) return false;
+  const SysResult removed = sys.unlinkat(directory, arrival.file.c_str());
+  if (!removed.ok() && removed.error() != ENOENT) {
+    warn_of_source(item, arrival.file, {removed.error(), std::generic_category()});
+    return false;
+  }
+  if (item.result.outcome == Outcome::forgotten) {
+    queue_.log(LogLevel::notice,
+               fmt::format("{} was taken before; removed", escaped(path_of(arrival))));
+  }
+  return true;
 }
 
 }  // namespace spoolq::detail

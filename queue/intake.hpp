@@ -14,6 +14,7 @@
 #include "queue/message_name.hpp"
 #include "queue/open_queue.hpp"
 #include "queue/put.hpp"
+#include "queue/strangers.hpp"
 #include "queue/unique_fd.hpp"
 
 namespace spoolq::detail {
@@ -90,10 +91,14 @@ class Intake {
   bool open(Item& item);
   void rename_all(std::vector<Item>& items);
   void rename_one(Item& item);
+  bool is_left_alone(const Arrival& arrival, int fd, WriterHold& writers) const;
   void copy_all(std::vector<Item>& items);
   void copy_one(Item& item);
-  void remove_companions(const std::vector<Item>& items, Intaken::Outcome outcome);
+  bool is_what_was_taken(const Arrival& arrival) const;
+  void remove_companions(std::vector<Item>& items, Intaken::Outcome outcome);
+  void warn_of_source(Item& item, const std::string& file, const std::error_code& code);
   void remove_sources(std::vector<Item>& items);
+  bool remove_source(Item& item);
 
   OpenQueue& queue_;
   std::string path_;

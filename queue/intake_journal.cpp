@@ -109,8 +109,13 @@ void IntakeJournal::make_folder(const std::string& name) {
       if (!made.ok() && made.error() != EEXIST) throw_errno(made.error(), "mkdir", path);
       folder = open_below(sys, parent, file, path);
       if (!folder) throw_errno(ENOENT, "open", path);
-      // The mode does not depend on the umask; another's folder keeps its own.
-      if (made.ok()) static_cast<void>(sys.fchmod(folder.get(), queue_.settings()->mode));
+      // The mode does not depend on the umask; another's folder keeps its own. The parent's group
+      // goes on to what is made here where it does so there.
+      struct stat status = {};
+      if (made.ok() && sys.fstat(folder.get(), status).ok()) {
+        const mode_t inherited = status.st_mode & S_ISGID;
+        static_cast<void>(sys.fchmod(folder.get(), queue_.settings()->mode | inherited));
+      }
     }
     // Also when it was there: who made it may have died before its sync.
     if (const auto synced = sys.fsync(parent); !synced.ok()) {
@@ -131,6 +136,8 @@ void IntakeJournal::open_journal(const std::string& source) {
                                         O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
                     }};
   if (journal_.error() != 0) throw_errno(journal_.error(), "open", path);
+  // For all who may use the queue; who has not made it may not change that.
+  static_cast<void>(sys.fchmod(journal_.get(), queue_.settings()->file_mode()));
   const SysResult locked = sys.flock(journal_.get(), LOCK_EX | LOCK_NB);
   if (locked.error() == EWOULDBLOCK) {
     throw_errno(EAGAIN, "take from", source, "another process copies files from there");
@@ -189,6 +196,11 @@ void IntakeJournal::finish_earlier() {
 bool IntakeJournal::has_copied(const std::string& key) const {
   const auto record = records_.find(key);
   return record != records_.end() && record->second != kMarked;
+}
+
+std::optional<MessageName> IntakeJournal::copy_of(const std::string& key) const {
+  const auto record = records_.find(key);
+  return record == records_.end() ? std::nullopt : parse_name(record->second);
 }
 
 bool IntakeJournal::has_marked(const std::string& key) const { return records_.contains(key); }

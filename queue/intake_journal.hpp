@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "queue/fork_guard.hpp"
+#include "queue/message_name.hpp"
 #include "queue/open_queue.hpp"
 #include "queue/unique_fd.hpp"
 
@@ -35,6 +37,8 @@ class IntakeJournal {
 
   /// Whether a copy of this file was published.
   [[nodiscard]] bool has_copied(const std::string& key) const;
+  /// The name of that copy.
+  [[nodiscard]] std::optional<MessageName> copy_of(const std::string& key) const;
   /// Whether this file was found complete by its marker.
   [[nodiscard]] bool has_marked(const std::string& key) const;
 

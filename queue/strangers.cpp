@@ -82,13 +82,24 @@ std::optional<bool> has_writer(OpenQueue& queue, Folder folder, const std::strin
 std::optional<bool> has_writer(Sys& sys, int directory, const std::string& file) {
   const SysResult opened =
       sys.openat(directory, file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  // Somebody has a write lease, as file servers take them for clients that write.
+  if (opened.error() == EWOULDBLOCK) return true;
   if (!opened.ok()) return std::nullopt;
   const UniqueFd fd{sys, opened.fd()};
-  // A read lease is granted only while nobody has the file open for writing (fcntl(2)).
-  const SysResult leased = sys.set_lease(fd.get(), F_RDLCK);
+  return WriterHold{sys, fd.get()}.has_writer();
+}
+
+WriterHold::~WriterHold() {
+  if (leased_) static_cast<void>(sys_.set_lease(fd_, F_UNLCK));
+}
+
+std::optional<bool> WriterHold::has_writer() {
+  // A read lease is granted only while nobody has the file open for writing (fcntl(2)). Who begins
+  // to open it counts at once, and then waits for the lease to end: so a second request tells.
+  const SysResult leased = sys_.set_lease(fd_, F_RDLCK);
   if (leased.error() == EAGAIN) return true;
   if (!leased.ok()) return std::nullopt;
-  static_cast<void>(sys.set_lease(fd.get(), F_UNLCK));
+  leased_ = true;
   return false;
 }
 
@@ -101,13 +112,16 @@ bool is_settled(OpenQueue& queue, const std::string& file) {
   // Looked at after that, for what a writer did that has gone meanwhile.
   const auto status = status_of(queue, file);
   if (!status) return false;
-  if (status->st_nlink > 1 || (writer == false && is_maildir_name(file))) return true;
+  if (status->st_nlink > 1) return true;
+  const bool is_delivered = writer == false && is_maildir_name(file);
+  if (is_delivered && status->st_size > 0) return true;
   Duration wait = queue.settings()->settle;
-  if (!writer) wait *= kBlindFactor;
+  // An empty message, or a placeholder that happens to have such a name.
+  if (!writer || is_delivered) wait *= kBlindFactor;
   // By the time of the last change of the inode, which no writer can set back, as it can the time
   // of modification. A clock that was set back since counts as time gone by.
   const Duration age = queue.now() - time_of(status->st_ctim);
-  return std::chrono::abs(age) >= wait && status->st_size > 0;
+  return std::chrono::abs(age) >= wait && (status->st_size > 0 || is_delivered);
 }
 
 }  // namespace spoolq::detail

@@ -42,9 +42,29 @@ std::optional<bool> has_writer(OpenQueue& queue, Folder folder, const std::strin
 /// The same in any directory.
 std::optional<bool> has_writer(Sys& sys, int directory, const std::string& file);
 
+/// Asks about the writers of a file that is open for reading. As long as it lives after the answer
+/// was that there are none, who opens the file for writing has to wait (but not longer than
+/// /proc/sys/fs/lease-break-time says).
+class WriterHold {
+ public:
+  WriterHold(Sys& sys, int fd) : sys_{sys}, fd_{fd} {}
+  WriterHold(const WriterHold&) = delete;
+  WriterHold& operator=(const WriterHold&) = delete;
+  ~WriterHold();
+
+  /// As the function of this name. Asked again, it tells of those who wait, too.
+  std::optional<bool> has_writer();
+
+ private:
+  Sys& sys_;
+  int fd_;
+  bool leased_ = false;
+};
+
 /// Whether a stranger's file is complete, when nobody saw how it came: nobody writes it, and it has
 /// a second link, a Maildir name, or been left alone for `settle`. Where the kernel does not tell
-/// of writers, only the link counts, or ten times `settle`.
+/// of writers, only the link counts, or ten times `settle`; so it is for an empty file with a
+/// Maildir name. Other empty files are not complete.
 bool is_settled(OpenQueue& queue, const std::string& file);
 
 }  // namespace spoolq::detail

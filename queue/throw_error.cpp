@@ -6,7 +6,8 @@
 namespace spoolq::detail {
 
 bool is_forbidden(const std::error_code& code) {
-  return code == std::errc::operation_not_permitted || code == std::errc::permission_denied;
+  return code == std::errc::operation_not_permitted || code == std::errc::permission_denied ||
+         code == std::errc::device_or_resource_busy;
 }
 
 std::string escaped(std::string_view text) {

@@ -19,7 +19,7 @@ namespace spoolq::detail {
   throw Error{code, std::string{operation}, std::string{path}, std::move(detail)};
 }
 
-/// Not ours to touch: somebody else's file, a sticky folder.
+/// Not ours to touch: somebody else's file, a sticky folder, a file that something is mounted on.
 bool is_forbidden(const std::error_code& code);
 
 /// A name with everything but printable ASCII written as \xNN, so that it cannot forge a line.

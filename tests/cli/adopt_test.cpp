@@ -387,6 +387,73 @@ TEST_CASE("a file that is written while one follows is taken whole, when its wri
         Messages{{"quick", "quick"}, {"quick 2", "quick"}, {"slow", "the beginning and the end"}});
 }
 
+TEST_CASE("a file that was closed and is open again is not complete", "[cli][adopt][follow]") {
+  const Inbox inbox;
+  Follower follower{inbox, {"--done=close", "--settle=200ms"}};
+  Writer first{inbox / "slow"};
+  first.write("the beginning");
+  first.close();
+  Writer second{inbox / "slow"};
+  // For longer than it would settle.
+  for (int i = 0; i < 3; ++i) {
+    const std::string name = "quick " + std::to_string(i);
+    inbox.drop_old(name, "quick");
+    CHECK(follower.next() == name);
+  }
+  second.write(" and the end");
+  second.close();
+  CHECK(follower.next() == "slow");
+  CHECK(follower.stop().exit == 0);
+  CHECK(inbox.drain().at("slow") == "the beginning and the end");
+}
+
+TEST_CASE("a file of another user keeps its mode, also when root takes it", "[cli][adopt]") {
+  if (::geteuid() != 0) FAIL("needs root, to make a file of another user");
+  const Inbox inbox;
+  inbox.drop_old("theirs", "x");
+  REQUIRE(::chmod((inbox / "theirs").c_str(), 0644) == 0);
+  REQUIRE(::chown((inbox / "theirs").c_str(), 2, 2) == 0);
+  inbox.drop_old("ours", "x");
+  CHECK(lines_of(inbox.adopt({"--settle=0"}).out).size() == 2);
+  std::map<std::string, mode_t> modes;
+  for (const std::string& name : names_in(inbox.queue() + "/new")) {
+    struct stat status = {};
+    REQUIRE(::stat((inbox.queue() + "/new/" + name).c_str(), &status) == 0);
+    modes[name.substr(name.rfind('=') + 1)] = status.st_mode & 0777;
+  }
+  CHECK(modes == std::map<std::string, mode_t>{{"ours", 0600}, {"theirs", 0644}});
+}
+
+TEST_CASE("all who may use a queue may copy files into it", "[cli][adopt]") {
+  const Inbox inbox;
+  run_well({"config", inbox.queue(), "mode=2770"});
+  inbox.drop_old("a", "x");
+  CHECK(lines_of(inbox.adopt({"--keep", "--settle=0"}).out).size() == 1);
+  const std::string intake = inbox.queue() + "/intake";
+  const std::string folder = intake + "/" + names_in(intake).at(0);
+  const auto mode_of = [](const std::string& path) {
+    struct stat status = {};
+    REQUIRE(::stat(path.c_str(), &status) == 0);
+    return status.st_mode & 07777;
+  };
+  CHECK(mode_of(intake) == 02770);
+  CHECK(mode_of(folder) == 02770);
+  CHECK(mode_of(folder + "/journal") == 0660);
+}
+
+TEST_CASE("a folder of another queue is not adopted", "[cli][adopt]") {
+  const Inbox inbox;
+  const std::string other = inbox.outside("other");
+  run_well({"init", other});
+  run_well({"put", other}, "x");
+  for (const std::string& folder : {other, other + "/new", other + "/cur"}) {
+    const Outcome outcome = run({"adopt", folder, inbox.queue()});
+    CHECK(outcome.exit == 65);
+    CHECK(has(outcome.err, "spoolq mv"));
+  }
+  CHECK(names_in(other + "/new").size() == 1);
+}
+
 TEST_CASE("with --done=rename what is written in place is left while one follows",
           "[cli][adopt][follow]") {
   const Inbox inbox;

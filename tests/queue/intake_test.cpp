@@ -1,6 +1,8 @@
 // Files taken from another folder: what they are called, what is refused, what is taken once.
 #include "queue/intake.hpp"
 
+#include <fcntl.h>
+
 #include <map>
 #include <string>
 #include <vector>
@@ -69,6 +71,53 @@ class Place {
 };
 
 using Messages = std::map<std::string, std::string>;
+
+/// A program that writes to a file of the folder just before a call: opens it and goes on later, or
+/// has done with it at once.
+class LateWriter final : public ForwardingSys {
+ public:
+  LateWriter(SimulatedSys& disk, Call moment, std::string file = "a.txt", std::string at_once = {})
+      : ForwardingSys{disk},
+        disk_{disk},
+        moment_{moment},
+        file_{std::move(file)},
+        at_once_{std::move(at_once)} {}
+
+  [[nodiscard]] bool has_opened() const { return opened_; }
+  void write_and_close(const std::string& bytes) {
+    CHECK(disk_.write(writer_.get(), bytes.data(), bytes.size()).ok());
+    writer_.reset();
+  }
+  void overwrite(const std::string& file, const std::string& bytes) {
+    writer_ = open(file, O_WRONLY);
+    write_and_close(bytes);
+  }
+
+ protected:
+  std::optional<SysResult> before(const CallInfo& info) override {
+    if (info.call == moment_ && !opened_) {
+      opened_ = true;
+      writer_ = open(file_, O_WRONLY | O_APPEND);
+      if (!at_once_.empty()) write_and_close(at_once_);
+    }
+    return std::nullopt;
+  }
+
+ private:
+  detail::UniqueFd open(const std::string& file, int flags) {
+    const detail::UniqueFd folder = detail::open_directory(disk_, Place::kFolder);
+    const SysResult opened = disk_.openat(folder.get(), file.c_str(), flags | O_CLOEXEC);
+    CHECK(opened.ok());
+    return detail::UniqueFd{disk_, opened.fd()};
+  }
+
+  SimulatedSys& disk_;
+  Call moment_;
+  std::string file_;
+  std::string at_once_;
+  bool opened_ = false;
+  detail::UniqueFd writer_;
+};
 
 }  // namespace
 
@@ -272,6 +321,114 @@ TEST_CASE("a file that took the place of one just before its rename is left", "[
   CHECK(place.drain().empty());
   CHECK(intake.take(arrivals_in(intake, FolderKind::plain))[0].outcome == Outcome::taken);
   CHECK(place.drain() == Messages{{"a.txt", "other"}});
+}
+
+TEST_CASE("a file that somebody opens for writing at the last moment is left until it is closed",
+          "[intake][writers]") {
+  const bool two_mounts = GENERATE(false, true);
+  // While it is copied, while it is synced, just before it goes or its copy is published.
+  const Call moment = GENERATE(Call::read, Call::fsync, Call::renameat2);
+  if (moment == Call::read && !two_mounts) return;
+  CAPTURE(two_mounts, to_string(moment));
+  Place place{two_mounts};
+  place.drop("a.txt", "first");
+  LateWriter writer{place.disk, moment};
+  {
+    TwoMounts two{writer};
+    if (two_mounts) two.put_away(Place::kFolder);
+    detail::OpenQueue queue{two, "/q", {}};
+    Intake intake{queue, Place::kFolder, {}};
+    intake.take(arrivals_in(intake, FolderKind::plain));
+  }
+  REQUIRE(writer.has_opened());
+  CHECK(place.left() == std::vector<std::string>{"a.txt"});
+  const bool was_published = two_mounts && moment == Call::renameat2;
+  CHECK(place.drain() == (was_published ? Messages{{"a.txt", "first"}} : Messages{}));
+  writer.write_and_close(" and the rest");
+  CHECK(place.take()[0].outcome == Outcome::taken);
+  CHECK(place.left().empty());
+  CHECK(place.drain() == Messages{{"a.txt", "first and the rest"}});
+}
+
+TEST_CASE("a file that grows while the one before it is synced is left, and taken whole",
+          "[intake][writers]") {
+  const bool two_mounts = GENERATE(false, true);
+  Place place{two_mounts};
+  place.drop("a.txt", "first");
+  place.drop("b.txt", "second");
+  LateWriter writer{place.disk, Call::fsync, "b.txt", " and the rest"};
+  {
+    TwoMounts two{writer};
+    if (two_mounts) two.put_away(Place::kFolder);
+    detail::OpenQueue queue{two, "/q", {}};
+    Intake intake{queue, Place::kFolder, {}};
+    const auto results = intake.take(arrivals_in(intake, FolderKind::plain));
+    CHECK(results[0].outcome == Outcome::taken);
+    CHECK(results[1].outcome == Outcome::changed);
+  }
+  place.take();
+  CHECK(place.drain() == Messages{{"a.txt", "first"}, {"b.txt", "second and the rest"}});
+}
+
+TEST_CASE("a file is not removed as taken because it looks like one that was", "[intake]") {
+  Place place;
+  place.drop("a.txt", "first");
+  REQUIRE(place.take({.keep = true})[0].outcome == Outcome::taken);
+  CHECK(place.drain() == Messages{{"a.txt", "first"}});
+  // The same inode, size, time and name.
+  LateWriter{place.disk, Call::fsync}.overwrite("a.txt", "other");
+  CHECK(place.take()[0].outcome == Outcome::taken);
+  CHECK(place.left().empty());
+  CHECK(place.drain() == Messages{{"a.txt", "other"}});
+}
+
+TEST_CASE("a kept file that is removed by the next one is told", "[intake]") {
+  Place place;
+  place.drop("a.txt", "first");
+  place.take({.keep = true});
+  CHECK(place.take()[0].outcome == Outcome::forgotten);
+  CHECK(place.left().empty());
+  CHECK(place.said.find("a.txt was taken before; removed") != std::string::npos);
+}
+
+TEST_CASE("a marker that cannot be removed keeps its own file back and no other", "[intake]") {
+  /// A marker of another user in a sticky folder.
+  class StickyMarker final : public ForwardingSys {
+   public:
+    using ForwardingSys::ForwardingSys;
+
+   protected:
+    std::optional<SysResult> before(const CallInfo& info) override {
+      const bool is_it = info.call == Call::unlinkat && std::string{info.name} == "a.txt.done";
+      return is_it ? std::optional{SysResult::failure(EPERM)} : std::nullopt;
+    }
+  };
+  const bool copies = GENERATE(false, true);
+  Place place;
+  for (const char* name : {"a.txt", "b.txt"}) {
+    place.drop(name, "first");
+    place.drop(std::string{name} + ".done", "");
+  }
+  StickyMarker sticky{place.disk};
+  std::string said;
+  detail::OpenQueue queue{sticky, "/q",
+                          [&](LogLevel, std::string_view text) { said += std::string{text}; }};
+  Intake intake{queue, Place::kFolder, {.always_copy = copies}};
+  const auto results = intake.take(arrivals_in(intake, FolderKind::marked));
+  REQUIRE(results.size() == 2);
+  CHECK(results[1].outcome == Outcome::taken);
+  CHECK(place.left() == std::vector<std::string>{"a.txt", "a.txt.done"});
+  if (copies) {
+    // A copy was made before; that its source stays, the journal knows.
+    CHECK(results[0].outcome == Outcome::taken);
+    CHECK(said.find("a.txt.done was taken and cannot be removed") != std::string::npos);
+    CHECK(intake.take(arrivals_in(intake, FolderKind::marked))[0].outcome == Outcome::forgotten);
+    CHECK(place.drain() == Messages{{"a.txt", "first"}, {"b.txt", "first"}});
+  } else {
+    CHECK(results[0].outcome == Outcome::refused);
+    CHECK(results[0].error == std::errc::operation_not_permitted);
+    CHECK(place.drain() == Messages{{"b.txt", "first"}});
+  }
 }
 
 TEST_CASE("a marker does not vouch for the next file of its name", "[intake]") {

@@ -252,7 +252,7 @@ TEST_CASE("names of delivery agents need not settle", "[queue][strangers][settle
         "1795403405.M754270P10655V000000000000FE00I0000000000A861B0_0.vm,S=17",
         "1795403740.6666_0.vm", "999999999.1.h", "17954037400.1.host.example.org"}) {
     INFO(name);
-    drop(world, name, "");
+    drop(world, name);
     CHECK(is_settled(*world.queue, name));
   }
   for (const char* name :
@@ -262,6 +262,41 @@ TEST_CASE("names of delivery agents need not settle", "[queue][strangers][settle
     drop(world, name);
     CHECK_FALSE(is_settled(*world.queue, name));
   }
+}
+
+TEST_CASE(
+    "an empty file with the name of a delivery agent may be a placeholder, and settles longer",
+    "[queue][strangers][settle][maildir]") {
+  World world;
+  const std::string name = "1700000000.sensor7.csv";
+  drop(world, name, "");
+  CHECK_FALSE(is_settled(*world.queue, name));
+  world.disk.advance(std::chrono::seconds{4});
+  CHECK_FALSE(is_settled(*world.queue, name));
+  world.disk.advance(std::chrono::seconds{2});
+  CHECK(is_settled(*world.queue, name));
+}
+
+TEST_CASE("a file on which somebody has a write lease is being written",
+          "[queue][strangers][settle]") {
+  /// As the kernel answers who opens such a file without waiting.
+  class LeasedByOthers final : public ForwardingSys {
+   public:
+    using ForwardingSys::ForwardingSys;
+
+   protected:
+    std::optional<SysResult> before(const CallInfo& info) override {
+      if (info.call != Call::openat || std::string{info.name} != "report.txt") return std::nullopt;
+      return SysResult::failure(EWOULDBLOCK);
+    }
+  };
+  World world;
+  drop(world, "report.txt");
+  world.disk.advance(std::chrono::hours{1});
+  LeasedByOthers sys{world.disk};
+  const auto queue = world.open(sys);
+  CHECK(has_writer(*queue, Folder::ready, "report.txt") == true);
+  CHECK_FALSE(is_settled(*queue, "report.txt"));
 }
 
 TEST_CASE("a file that somebody writes is not complete, however old",
