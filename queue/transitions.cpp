@@ -79,7 +79,8 @@ Reason last_reason(OpenQueue& queue, const StoredMessage& message) {
 
 /// Why an earlier run failed says nothing of a message that is done.
 void forget_reason(OpenQueue& queue, const StoredMessage& message) {
-  if (message.name.attempts < 2) return;
+  // With a lease somebody may have noted that it is over, and then been too late.
+  if (message.name.attempts < 2 && !queue.settings()->lease) return;
   const SysResult opened = queue.sys().openat(queue.fd(message.folder), message.file.c_str(),
                                               O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (!opened.ok()) return;

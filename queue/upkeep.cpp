@@ -30,6 +30,8 @@ constexpr Duration kSweepAge = seconds{60};
 /// Files with other names, after maildir(5). Measured by the newest of the three times, because
 /// access times are not kept on many mounts.
 constexpr Duration kForeignSweepAge = hours{36};
+/// A claim is looked at this many times before its lease is over.
+constexpr int kLooksPerLease = 3;
 
 Time time_of(const struct timespec& time) {
   return Time{
@@ -85,12 +87,14 @@ std::optional<std::string> end_of_lease(OpenQueue& queue, const std::string& fil
                                         Observations& observations, TakenBack& result) {
   const auto lease = queue.settings()->lease;
   if (!lease) return std::nullopt;
-  const Duration seen = observations.seen_for(file, queue.since_boot());
+  const Duration step_max = (*lease + Duration{kLooksPerLease - 1}) / kLooksPerLease;
+  const Duration seen = observations.seen_for(file, queue.since_boot(), step_max);
   if (seen >= *lease) {
     return fmt::format("not finished or extended within the lease of {}", format_duration(*lease));
   }
+  const Duration next_look = std::min(*lease - seen, step_max);
   auto& next = result.next_observed_end;
-  next = std::min(next.value_or(*lease - seen), *lease - seen);
+  next = std::min(next.value_or(next_look), next_look);
   return std::nullopt;
 }
 
@@ -159,10 +163,12 @@ std::uint64_t expire_ready(OpenQueue& queue) {
   return moved;
 }
 
-Duration Observations::seen_for(const std::string& file, Duration now) {
-  const auto [observed, is_new] = files_.try_emplace(file, Observed{.since = now});
-  observed->second.again = true;
-  return now - observed->second.since;
+Duration Observations::seen_for(const std::string& file, Duration now, Duration step_max) {
+  Observed& observed = files_.try_emplace(file, Observed{.last = now}).first->second;
+  observed.again = true;
+  observed.credited += std::clamp(now - observed.last, Duration{0}, step_max);
+  observed.last = now;
+  return observed.credited;
 }
 
 void Observations::forget_unseen() {

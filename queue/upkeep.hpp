@@ -29,14 +29,16 @@ std::uint64_t expire_ready(OpenQueue& queue);
 /// the setting `lease`, only who has seen a claim for that long may end it. One thread.
 class Observations {
  public:
-  /// Notes that `file` is in cur/ at `now`, and tells how long it has been seen there.
-  Duration seen_for(const std::string& file, Duration now);
+  /// Notes that `file` is in cur/ at `now`, and tells how long it has been seen there. Between two
+  /// looks at most `step_max` counts: while the machine slept, its owner could not extend it.
+  Duration seen_for(const std::string& file, Duration now, Duration step_max);
   /// Forgets the files that were not seen since the last time this was called.
   void forget_unseen();
 
  private:
   struct Observed {
-    Duration since{0};
+    Duration last{0};
+    Duration credited{0};
     bool again = true;
   };
   std::unordered_map<std::string, Observed> files_;
@@ -46,7 +48,7 @@ struct TakenBack {
   std::uint64_t returned = 0;
   std::uint64_t failed = 0;
   std::optional<Time> next_lease_end;  ///< The earliest end of a detached claim still to come.
-  /// How long until the lease of a living consumer's claim is over, if it stays as it is.
+  /// When the claims of living consumers are to be looked at again, because of the lease.
   std::optional<Duration> next_observed_end;
 };
 /// Whether the files of dead consumers are looked for, too: that is a call or three for each

@@ -258,7 +258,9 @@ void end_a_lease(Sys& sys, const std::string& path, Fates& fates) {
   if (!claim) detail::throw_errno(ENOENT, "take from", path);
   claim->extend();
   detail::Observations seen;
-  seen.seen_for(only(*queue, State::claimed).file, queue->since_boot() - hours{1});
+  for (const Duration ago : {hours{2}, hours{1}}) {
+    seen.seen_for(only(*queue, State::claimed).file, queue->since_boot() - ago, hours{1});
+  }
   detail::reap(*queue, {}, &seen);
   try {
     claim->ack();
