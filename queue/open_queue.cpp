@@ -75,13 +75,14 @@ void OpenQueue::refresh_settings() {
     const auto file = read_queue_file(sys_, folders_.root(), folders_.path());
     if (!file) return;
     const std::lock_guard lock{settings_mutex_};
-    settings_ = std::make_shared<const Settings>(file->settings);
+    // Another thread may have read a newer file meanwhile.
+    if (settings_version_ == version) settings_ = std::make_shared<const Settings>(file->settings);
   } catch (const Error& error) {
     log(LogLevel::warning, fmt::format("settings not changed: {}", error.what()));
     if (error.code().category() == error_category()) return;
     // Not what is in the file but the reading went wrong: the next look reads it again.
     const std::lock_guard lock{settings_mutex_};
-    settings_version_ = {};
+    if (settings_version_ == version) settings_version_ = {};
   }
 }
 

@@ -242,6 +242,37 @@ TEST_CASE("settings of a newer version are kept when the file is rewritten", "[q
   CHECK(world.disk.read_file("/q/spoolq.json").find("soon") != std::string::npos);
 }
 
+TEST_CASE(
+    "who reads settings while another thread reads newer ones does not bring the old ones back",
+    "[queue][settings]") {
+  /// Does something between the reading of the file and what follows it, once.
+  class Interrupted final : public ForwardingSys {
+   public:
+    using ForwardingSys::ForwardingSys;
+    std::function<void()> meanwhile;
+
+   protected:
+    SysResult after(const CallInfo& info, SysResult result) override {
+      if (info.call == Call::read && result.value() == 0 && meanwhile) {
+        std::exchange(meanwhile, {})();
+      }
+      return result;
+    }
+  };
+  World world;
+  Interrupted sys{world.disk};
+  const auto queue = world.open(sys);
+  world.queue->configure({{"max_attempts", "7"}});
+  sys.meanwhile = [&] {
+    world.disk.advance(std::chrono::seconds{1});
+    world.queue->configure({{"max_attempts", "9"}});
+    queue->refresh_settings();
+  };
+  queue->refresh_settings();
+  REQUIRE_FALSE(sys.meanwhile);
+  CHECK(queue->settings()->max_attempts == 9);
+}
+
 TEST_CASE("another format is refused as such", "[queue][settings]") {
   for (const char* format : {"0", "2", "-1", "4294967297", "18446744073709551615"}) {
     INFO(format);
