@@ -25,12 +25,12 @@ std::string ConsumerIdentity::next_claim() {
   return fmt::format("{}.{:x}", registration_.consumer(), ++claims_);
 }
 
-void ConsumerIdentity::abandon(StoredMessage message) {
+void ConsumerIdentity::abandon(Abandoned claim) {
   const std::lock_guard lock{abandoned_mutex_};
-  abandoned_.push_back(std::move(message));
+  abandoned_.push_back(std::move(claim));
 }
 
-std::vector<StoredMessage> ConsumerIdentity::take_abandoned() {
+std::vector<Abandoned> ConsumerIdentity::take_abandoned() {
   const std::lock_guard lock{abandoned_mutex_};
   return std::exchange(abandoned_, {});
 }
@@ -67,7 +67,7 @@ Claim::Impl::~Impl() {
     // A lost claim is somebody else's message by now: nothing to give back.
     if (error.code() != errc::claim_lost) {
       queue().log(LogLevel::warning, detail::escaped(error.what()));
-      identity_->abandon(message_);
+      identity_->abandon({message_});
     }
     if (held_) over();
   }
@@ -125,13 +125,18 @@ void Claim::Impl::verify() {
     const std::string file = detail::format_name(name);
     // First, because the rename tells the consumer of a new file.
     identity_->put_off(file);
-    detail::unclaim(queue(), message_, file);
+    try {
+      detail::unclaim(queue(), message_, file);
+    } catch (const Error&) {
+      identity_->abandon({message_, /*counts=*/false});
+      throw;
+    }
     detail::throw_errc(errc::damaged, "read", damaged, *mismatch + "; still being written");
   }
   try {
     detail::quarantine(queue(), Folder::claimed, message_.file, *mismatch);
   } catch (const Error&) {
-    identity_->abandon(message_);
+    identity_->abandon({message_});
     throw;
   }
   detail::throw_errc(errc::damaged, "read", damaged, *mismatch + "; it is in bad/ now");
@@ -203,7 +208,10 @@ void Claim::Impl::extend() {
     if (error.code() == errc::claim_lost) over();
     throw;
   }
+  // The file's name may hold only part of the message's.
+  std::string whole_name = std::move(info_.name);
   info_ = detail::describe(queue(), State::claimed, message_);
+  info_.name = std::move(whole_name);
 }
 
 std::string Claim::Impl::detach(Duration lease) {

@@ -19,6 +19,12 @@
 namespace spoolq {
 namespace detail {
 
+/// A claim that could not be given back.
+struct Abandoned {
+  StoredMessage message;
+  bool counts = true;  ///< Somebody was handed it: the attempt stays counted.
+};
+
 /// A consumer's identity. Claims share it, so the proof of life lasts as long as the last of them.
 class ConsumerIdentity {
  public:
@@ -36,9 +42,9 @@ class ConsumerIdentity {
 
   /// Keeps a claim that is over and could not be given back: nobody else may take it back as long
   /// as we live. Any thread.
-  void abandon(StoredMessage message);
+  void abandon(Abandoned claim);
   /// Gives all of them out, to be tried again.
-  std::vector<StoredMessage> take_abandoned();
+  std::vector<Abandoned> take_abandoned();
 
   /// Remembers a file that goes back to new/ and is not to be claimed again at once.
   void put_off(std::string file);
@@ -51,7 +57,7 @@ class ConsumerIdentity {
   std::atomic<std::uint32_t> claims_{0};
   std::atomic<int> held_{0};
   std::mutex abandoned_mutex_;
-  std::vector<StoredMessage> abandoned_;
+  std::vector<Abandoned> abandoned_;
   std::mutex put_off_mutex_;
   std::vector<std::string> put_off_;
 };

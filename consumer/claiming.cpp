@@ -32,6 +32,10 @@ constexpr Duration kShortFileGrace{5000};
 /// A file that is not complete yet is not looked at more often than this, whatever `settle` says.
 constexpr Duration kUnsettledRetryMin{100};
 
+/// Whether a stranger has written the file. When it was claimed it got a name of ours, without a
+/// size; but whoever had claimed it may have died before it was synced.
+bool is_strangers(const Candidate& candidate) { return candidate.stranger || !candidate.name.size; }
+
 }  // namespace
 
 Duration Consumer::Impl::unsettled_retry() {
@@ -55,7 +59,7 @@ std::optional<Claim> Consumer::Impl::claim_next() {
 /// Claims the name, or finds out why not: lost, expired, not complete, not ours to touch.
 std::optional<Claim> Consumer::Impl::attempt(Candidate candidate) {
   try {
-    if (candidate.stranger && !is_complete(candidate)) {
+    if (is_strangers(candidate) && !is_complete(candidate)) {
       settling_until_ = Clock::now() + unsettled_retry();
       window_.put_off(candidate.file, settling_until_);
       return std::nullopt;
@@ -68,7 +72,7 @@ std::optional<Claim> Consumer::Impl::attempt(Candidate candidate) {
     }
     const auto& expires = candidate.name.expires;
     if (expires && *expires <= open().now()) {
-      detail::expire(open(), {Folder::ready, candidate.file, candidate.name});
+      expire(candidate);
       return std::nullopt;
     }
     const auto ballast = identity_->holds_claims() ? detail::Ballast::keep : detail::Ballast::give;
@@ -93,7 +97,11 @@ std::optional<Claim> Consumer::Impl::attempt(Candidate candidate) {
     } catch (const Error& error) {
       // Nobody has the claim, and we live: it would be nobody's as long as we do. Those behind it
       // are to come first now, in case it is this file that cannot be had.
-      put_back(candidate, *message, kForbiddenRetry, error.what());
+      try {
+        put_back(candidate, *message, kForbiddenRetry, error.what());
+      } catch (const Error& another) {
+        open().warn_once(message->file, detail::escaped(another.what()));
+      }
       throw;
     }
   } catch (const Error& error) {
@@ -105,6 +113,17 @@ std::optional<Claim> Consumer::Impl::attempt(Candidate candidate) {
     window_.put_off(candidate.file, Clock::now() + kForbiddenRetry);
     open().warn_once(candidate.file, detail::escaped(error.what()));
     return std::nullopt;
+  }
+}
+
+/// Where failed/ has no room for it, it is in nobody's way.
+void Consumer::Impl::expire(const Candidate& candidate) {
+  try {
+    detail::expire(open(), {Folder::ready, candidate.file, candidate.name});
+  } catch (const Error& error) {
+    if (error.code() != condition::temporary) throw;
+    window_.put_off(candidate.file, Clock::now() + kForbiddenRetry);
+    open().warn_once(candidate.file, detail::escaped(error.what()));
   }
 }
 
@@ -138,7 +157,9 @@ std::optional<Claim> Consumer::Impl::accept(const Candidate& candidate, StoredMe
   try {
     file = detail::open_message(open(), Folder::claimed, message.file);
   } catch (const Error& error) {
-    if (!detail::is_forbidden(error.code())) throw;
+    // Somebody has a write lease: file servers take them for clients that write.
+    const bool is_leased = error.code() == std::errc::resource_unavailable_try_again;
+    if (!is_leased && !detail::is_forbidden(error.code())) throw;
     put_back(candidate, message, kForbiddenRetry, error.what());
     return std::nullopt;
   }
@@ -148,7 +169,7 @@ std::optional<Claim> Consumer::Impl::accept(const Candidate& candidate, StoredMe
     const std::string why =
         fmt::format("it has {} bytes, its name says {}", size, *message.name.size);
     if (size < *message.name.size && may_still_grow(message, status)) {
-      put_back(candidate, message, unsettled_retry(), why);
+      put_back_to_settle(candidate, message, why);
     } else {
       detail::quarantine(open(), Folder::claimed, message.file, why);
     }
@@ -156,14 +177,15 @@ std::optional<Claim> Consumer::Impl::accept(const Candidate& candidate, StoredMe
   }
   // Since the claim nobody finds it under its name any more, but somebody may have opened it after
   // we had asked for writers and before the claim.
-  if (candidate.stranger && detail::has_writer(open(), Folder::claimed, message.file) == true) {
-    put_back(candidate, message, unsettled_retry(), "somebody has begun to write it again");
+  if (is_strangers(candidate) &&
+      detail::has_writer(open(), Folder::claimed, message.file) == true) {
+    put_back_to_settle(candidate, message, "somebody has begun to write it again");
     return std::nullopt;
   }
-  if (candidate.stranger) {
-    if (message.name.original != candidate.file) {
-      detail::set_whole_name(sys, file.get(), candidate.file);
-    }
+  if (candidate.stranger && message.name.original != candidate.file) {
+    detail::set_whole_name(sys, file.get(), candidate.file);
+  }
+  if (is_strangers(candidate)) {
     // Its writer may not have synced it, and its id must not change after a power cut.
     if (const auto synced = sys.fsync(file.get()); !synced.ok()) {
       open().durability().condemn();
@@ -190,6 +212,13 @@ bool Consumer::Impl::may_still_grow(const StoredMessage& message, const struct s
   return std::chrono::abs(open().now() - modified) < kShortFileGrace;
 }
 
+/// A file that is not complete yet: whoever waits for the last message waits for it.
+void Consumer::Impl::put_back_to_settle(const Candidate& candidate, const StoredMessage& message,
+                                        const std::string& why) {
+  settling_until_ = Clock::now() + unsettled_retry();
+  put_back(candidate, message, unsettled_retry(), why);
+}
+
 /// Undoes a claim, not counted as an attempt, and leaves the name alone for a while.
 void Consumer::Impl::put_back(const Candidate& candidate, const StoredMessage& message,
                               Duration retry, const std::string& why) {
@@ -197,7 +226,12 @@ void Consumer::Impl::put_back(const Candidate& candidate, const StoredMessage& m
   open().warn_once(candidate.file,
                    fmt::format("new/{} left for later: {}", detail::escaped(candidate.file),
                                detail::escaped(why)));
-  detail::unclaim(open(), message, candidate.file);
+  try {
+    detail::unclaim(open(), message, candidate.file);
+  } catch (const Error&) {
+    identity_->abandon({message, /*counts=*/false});
+    throw;
+  }
 }
 
 }  // namespace spoolq

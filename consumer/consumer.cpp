@@ -33,8 +33,10 @@ constexpr std::chrono::minutes kCleaningInterval{1};
 /// A follower looks at everything this often, in case its leader is stopped. The deputy looks into
 /// new/ at every tick.
 constexpr Duration kFollowerTick{30'000};
-/// The lock of a leader that died is free a moment after its file was closed.
-constexpr Duration kSuccession{50};
+/// The lock of a leader that died is free a moment after its file was closed: within this time it
+/// is tried again and again.
+constexpr Duration kSuccession{200};
+constexpr Duration kSuccessionRetry{20};
 /// Consumers that wait for the same due message wake this far apart at most.
 constexpr int kDueJitterMax = 20;
 
@@ -178,10 +180,10 @@ bool Consumer::Impl::sleep_beside_leader(Duration limit) {
   bool due_for_all = false;
   const Duration look = leadership_.try_to_be_deputy() ? kTick : kFollowerTick;
   auto next_look = Clock::now() + look;
-  bool succession = false;
+  auto succession_until = Clock::time_point::min();
   for (bool over = false; !over;) {
     auto until = std::min(deadline, next_look);
-    if (succession) until = std::min(until, Clock::now() + kSuccession);
+    if (Clock::now() < succession_until) until = std::min(until, Clock::now() + kSuccessionRetry);
     watcher_.wait(std::chrono::ceil<Duration>(until - Clock::now()));
     const detail::Events events = watcher_.collect();
     // The leader sees to new/ and to all that is due; a message that lies there for so long says
@@ -192,8 +194,10 @@ bool Consumer::Impl::sleep_beside_leader(Duration limit) {
     over = leadership_.try_lead() || watcher_.stopped() || watcher_.woken() || abandoned ||
            events.queue_changed || events.overflow || now >= deadline;
     due_for_all = due_for_all || events.queue_changed || events.overflow || abandoned;
-    if (events.consumer_ended) reap_needed_ = bury_needed_ = true;
-    succession = events.consumer_ended;
+    if (events.consumer_ended) {
+      reap_needed_ = bury_needed_ = true;
+      succession_until = now + kSuccession;
+    }
   }
   return due_for_all;
 }
@@ -283,12 +287,17 @@ void Consumer::Impl::keep_up() {
 
 /// Claims that could not be given back when they ended. We live, so nobody else will do it.
 void Consumer::Impl::give_back_abandoned() {
-  for (StoredMessage& message : identity_->take_abandoned()) {
+  for (detail::Abandoned& claim : identity_->take_abandoned()) {
     try {
-      static_cast<void>(detail::take_back(open(), message, "it could not be given back"));
+      if (claim.counts) {
+        static_cast<void>(detail::take_back(open(), claim.message, "it could not be given back"));
+      } else {
+        detail::undo_claim(open(), claim.message);
+      }
     } catch (const Error& error) {
-      open().warn_once(message.file, detail::escaped(error.what()));
-      identity_->abandon(std::move(message));
+      if (error.code() == errc::claim_lost) continue;
+      open().warn_once(claim.message.file, detail::escaped(error.what()));
+      identity_->abandon(std::move(claim));
     }
   }
 }

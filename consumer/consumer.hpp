@@ -66,8 +66,11 @@ class [[gnu::visibility("hidden")]] Consumer::Impl {
   std::optional<Claim> claim_next();
   std::optional<Claim> attempt(detail::Candidate candidate);
   std::optional<Claim> accept(const detail::Candidate& candidate, detail::StoredMessage message);
+  void expire(const detail::Candidate& candidate);
   [[nodiscard]] bool is_complete(const detail::Candidate& candidate);
   bool may_still_grow(const detail::StoredMessage& message, const struct stat& status);
+  void put_back_to_settle(const detail::Candidate& candidate, const detail::StoredMessage& message,
+                          const std::string& why);
   void put_back(const detail::Candidate& candidate, const detail::StoredMessage& message,
                 Duration retry, const std::string& why);
   [[nodiscard]] Duration until_next_look(Clock::time_point now);

@@ -83,7 +83,12 @@ void Handlers::serve(const std::stop_token& end) {
       claim.emplace(std::move(waiting_.front()));
       waiting_.pop_front();
     }
-    deal_with(*claim);
+    if (has_expired(*claim)) {
+      // Whoever looks for a message next sees to that.
+      settle([&claim] { claim->undo(); });
+    } else {
+      deal_with(*claim);
+    }
     // What could not be finished is given back, or kept for later, before it counts as dealt with.
     claim.reset();
     {
@@ -92,6 +97,12 @@ void Handlers::serve(const std::stop_token& end) {
     }
     on_end_();
   }
+}
+
+/// Its turn may have come late.
+bool Handlers::has_expired(const Claim& claim) const {
+  const auto& expires = claim.info().expires;
+  return expires && *expires <= queue_.now();
 }
 
 void Handlers::deal_with(Claim& claim) {

@@ -42,6 +42,7 @@ class Handlers {
 
  private:
   void serve(const std::stop_token& end);
+  [[nodiscard]] bool has_expired(const Claim& claim) const;
   void deal_with(Claim& claim);
   void finish_after(Claim& claim, const std::string& what);
   /// Runs what ends a claim. A lost one is somebody else's by now; anything else is the disk.

@@ -49,6 +49,11 @@ Leadership::Leadership(OpenQueue& queue, std::string consumer)
     : queue_{queue},
       consumer_{std::move(consumer)},
       fd_{open_to_lock(queue, Folder::consumers)},
+      own_file_{queue.sys(),
+                [this] {
+                  return queue_.sys().openat(queue_.fd(Folder::consumers), consumer_.c_str(),
+                                             O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+                }},
       deputy_fd_{open_to_lock(queue, Folder::later)} {}
 
 bool Leadership::lead_or_follow() {

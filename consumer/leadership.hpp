@@ -49,6 +49,9 @@ class Leadership {
   std::string consumer_;
   ProcessMark process_;
   LockFd fd_;
+  /// Our file in consumers/: when it is closed, because we end or die, the followers see it. Not
+  /// the proof of life, which others may hold for longer (Claim::proof_of_life()).
+  LockFd own_file_;
   LockFd deputy_fd_;
   bool leading_ = false;
 };

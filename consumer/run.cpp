@@ -47,8 +47,11 @@ class Consumer::Impl::Run {
       if (stop_requested() || handlers_.error()) return;
       const Duration until_tick = tick();
       const std::size_t unfinished = handlers_.unfinished();
-      const bool room = unfinished < std::max(options_.concurrency, 1U) + options_.prefetch;
+      const bool room = unfinished < places();
       const Duration pace = room && options_.pace ? options_.pace() : Duration{0};
+      if (pace > Duration{0} && unfinished == 0 && !consumer_.anything_ready() && nothing_left()) {
+        return;
+      }
       if (!room || pace > Duration{0}) {
         stay_busy(room ? std::min(pace, until_tick) : until_tick);
         continue;
@@ -66,6 +69,13 @@ class Consumer::Impl::Run {
         consumer_.rest_alone(until_tick);
       }
     }
+  }
+
+  /// How many messages may be claimed at a time. A lease is for handlers: what waits for one would
+  /// use it up.
+  std::size_t places() {
+    const std::size_t handlers = std::max(options_.concurrency, 1U);
+    return handlers + (consumer_.open().settings()->lease ? 0 : options_.prefetch);
   }
 
   bool stop_requested() {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 #include <list>
 #include <map>
 #include <mutex>
@@ -214,6 +215,54 @@ TEST_CASE("when the one that watches is killed another one does", "[consumer][he
   queue.put("x");
   REQUIRE(crowd.took(1));
   CHECK(steady_clock::now() - began < kBeforeTick);
+}
+
+TEST_CASE("when the one that watches is killed, and a job of it lives, another one watches",
+          "[consumer][herd][death]") {
+  RealQueue queue;
+  queue.put("held");
+  Pipe helper;
+  ChildProcess leader{[&] {
+    Consumer consumer = queue.consumer();
+    RunOptions two;
+    two.concurrency = 2;
+    consumer.run(
+        [&](Claim& claim) {
+          // What a supervising process has, which may live longer.
+          const int proof = claim.proof_of_life();
+          if (::fork() == 0) {
+            const pid_t self = ::getpid();
+            helper.send({reinterpret_cast<const char*>(&self), sizeof self});
+            ::close(STDOUT_FILENO);
+            ::close(STDERR_FILENO);
+            ::sleep(20);
+            ::close(proof);
+            std::_Exit(0);
+          }
+          ::close(proof);
+          ::sleep(60);
+        },
+        two);
+    return 0;
+  }};
+  pid_t job = 0;
+  const std::string sent = helper.receive(sizeof job);
+  REQUIRE(sent.size() == sizeof job);
+  std::memcpy(&job, sent.data(), sizeof job);
+  REQUIRE(when_waiting(leader.pid(), [] {}));
+  {
+    Crowd crowd{queue, 3};
+    REQUIRE(crowd.asleep());
+    leader.kill();
+    const auto began = steady_clock::now();
+    queue.put("x");
+    CHECK(crowd.took(1));
+    CHECK(steady_clock::now() - began < kBeforeTick);
+    // The message of the one that was killed is nobody's as long as its job lives.
+    CHECK(queue.count(Folder::claimed) == 1);
+    ::kill(job, SIGKILL);
+    CHECK(crowd.took(2));
+  }
 }
 
 TEST_CASE("when the one that watches is stopped the others look for themselves",

@@ -113,7 +113,8 @@ struct RunOptions {
   /// Handlers at a time, each on a thread of its own; at least 1.
   unsigned concurrency = 1;
   /// So many messages are claimed ahead of them, so that no handler waits for a claim. They are
-  /// given back uncounted when run() ends before their turn.
+  /// given back uncounted when run() ends before their turn. Not in a queue with a `lease`, which
+  /// is for handlers.
   unsigned prefetch = 0;
   Until until = Until::stopped;
   /// For the acks that run() does.
