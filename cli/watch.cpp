@@ -20,10 +20,10 @@ namespace {
 /// A reader that has gone is noticed after this at the latest, also where nothing happens.
 constexpr Duration kReaderCheck{1000};
 
-/// Throws when standard output is a pipe that nobody reads any more.
+/// Throws when standard output is a pipe or a socket that nobody reads any more.
 void require_reader() {
   struct pollfd out = {.fd = STDOUT_FILENO, .events = 0, .revents = 0};
-  if (::poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0) throw OutputError{EPIPE};
+  if (::poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP)) != 0) throw OutputError{EPIPE};
 }
 
 std::string line_of(const Console& console, const Event& event) {

@@ -138,7 +138,9 @@ inline constexpr std::string_view kExportDetails =
     "that is paused meanwhile (`spoolq pause`). FILE must not exist yet.\n"
     "In the Maildir, which is made where it is missing, a message has a name made from its id: "
     "doing\n"
-    "it again doubles nothing. Its time is that of the put; headers and reason stay behind.";
+    "it again doubles nothing. Its time is that of the put; priority, key, type, name, time to "
+    "live,\n"
+    "headers and reason stay behind, and are gone with --move.";
 
 inline constexpr std::string_view kPurgeDetails =
     "Asks on a terminal; elsewhere --force is needed (64). Claimed messages are removed only with\n"

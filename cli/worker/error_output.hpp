@@ -27,7 +27,7 @@ class ErrorOutput {
   static constexpr std::size_t kPartMax = 4096;
 
  private:
-  void tell_line(std::string_view line);
+  [[nodiscard]] std::string line_of(std::size_t length) const;
 
   WorkLog& log_;
   const MessageInfo& message_;

@@ -1,6 +1,8 @@
 // One job from its start to its end.
 #pragma once
 
+#include <sys/resource.h>
+
 #include <functional>
 #include <optional>
 #include <string>
@@ -14,13 +16,14 @@ namespace spoolq::cli {
 /// How a job is run.
 struct JobSetup {
   const PreparedCommand& command;
-  int input = -1;                     ///< The payload.
-  int proof_of_life = -1;             ///< Claim::proof_of_life().
-  int output = -1;                    ///< What its standard output is.
-  std::optional<Duration> timeout{};  ///< SIGTERM after this …
-  Duration grace{0};                  ///< … and SIGKILL after this again.
-  int abort = -1;                     ///< A descriptor; readable: kill the job at once.
-  std::optional<Duration> renewal{};  ///< How often `renew` is called while the job runs.
+  int input = -1;                              ///< The payload.
+  int proof_of_life = -1;                      ///< Claim::proof_of_life().
+  int output = -1;                             ///< What its standard output is.
+  const struct rlimit* descriptors = nullptr;  ///< Launch::descriptors.
+  std::optional<Duration> timeout{};           ///< SIGTERM after this …
+  Duration grace{0};                           ///< … and SIGKILL after this again.
+  int abort = -1;                              ///< A descriptor; readable: kill the job at once.
+  std::optional<Duration> renewal{};           ///< How often `renew` is called while the job runs.
   /// Keeps the claim; false when it is lost: then the job is killed.
   std::function<bool()> renew{};
 };

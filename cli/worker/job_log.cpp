@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +20,8 @@
 namespace spoolq::cli {
 namespace {
 
+constexpr int kLockTriesMax = 20;
+constexpr int kLockPause = 50;  // Milliseconds.
 constexpr std::string_view kHeadings =
     "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
 
@@ -39,16 +42,24 @@ Failure cannot_write(const std::string& path) {
                  fmt::format("{}: {}", shown_path(path), code.message())};
 }
 
+/// Of several workers that begin together one writes the headings. Not for long: somebody may have
+/// his own reason to keep the file locked.
+void lock_for_a_moment(int fd) {
+  for (int i = 0; i < kLockTriesMax; ++i) {
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+    static_cast<void>(::poll(nullptr, 0, kLockPause));
+  }
+}
+
 }  // namespace
 
+// Not waiting for somebody to read, where it is a FIFO.
 JobLog::JobLog(const std::string& path)
-    : file_{::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)} {
+    : file_{::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666)} {
   struct stat status{};
-  // Of several workers that begin together one writes the headings.
-  if (!file_ || (::flock(file_.get(), LOCK_EX) != 0 && errno != ENOTSUP && errno != ENOLCK) ||
-      ::fstat(file_.get(), &status) != 0) {
-    throw cannot_write(path);
-  }
+  if (!file_ || ::fcntl(file_.get(), F_SETFL, O_APPEND) != 0) throw cannot_write(path);
+  lock_for_a_moment(file_.get());
+  if (::fstat(file_.get(), &status) != 0) throw cannot_write(path);
   if (status.st_size == 0 && !append(file_.get(), kHeadings)) throw cannot_write(path);
   ::flock(file_.get(), LOCK_UN);
 }
@@ -82,10 +93,14 @@ bool JobLog::add(Time started, const JobEnd& end, std::uint64_t sent, std::uint6
   }
   const std::int64_t milliseconds = started.time_since_epoch().count();
   const std::lock_guard lock{mutex_};
-  return append(file_.get(),
-                fmt::format("{}\t:\t{}.{:03}\t{:10.3f}\t{}\t{}\t{}\t{}\t{}\n", ++jobs_,
-                            milliseconds / 1000, milliseconds % 1000, to_seconds(end.runtime), sent,
-                            received, exit_code, signal, words));
+  // What may have been written of a line before the disk was full is not to spoil this one.
+  const std::string_view begin = torn_ ? "\n" : "";
+  const bool written = append(
+      file_.get(), fmt::format("{}{}\t:\t{}.{:03}\t{:10.3f}\t{}\t{}\t{}\t{}\t{}\n", begin, ++jobs_,
+                               milliseconds / 1000, milliseconds % 1000, to_seconds(end.runtime),
+                               sent, received, exit_code, signal, words));
+  torn_ = !written;
+  return written;
 }
 
 }  // namespace spoolq::cli

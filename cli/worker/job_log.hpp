@@ -25,6 +25,7 @@ class JobLog {
   File file_;
   std::mutex mutex_;
   unsigned long jobs_ = 0;
+  bool torn_ = false;  ///< The last line was not written as a whole.
 };
 
 }  // namespace spoolq::cli

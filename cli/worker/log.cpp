@@ -5,7 +5,9 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <utility>
 
 #include "cli/documents.hpp"
@@ -17,6 +19,10 @@ namespace {
 
 /// The characters that tell ids apart stand at their end.
 constexpr std::size_t kShortIdLength = 8;
+/// In milliseconds: how long one wait for standard error takes, and how many there are once the
+/// worker is to end.
+constexpr int kWriteWait = 100;
+constexpr int kHurriedWaitsMax = 10;
 
 std::string_view color_of(const WorkEvent& event) {
   if (event.level == LogLevel::warning) return "\x1b[31m";
@@ -44,10 +50,38 @@ std::string text_line(const WorkEvent& event, bool color) {
 
 }  // namespace
 
+bool WorkLog::is_wanted(const WorkEvent& event) const {
+  if (event.event == "start") return style_.verbose;
+  return !style_.quiet || event.level == LogLevel::warning || event.event == "stderr";
+}
+
+std::string WorkLog::line_of(const WorkEvent& event) const {
+  return style_.json ? work_event_document(event, now()) : text_line(event, style_.color);
+}
+
 void WorkLog::tell(const WorkEvent& event) {
-  if (style_.quiet && event.level != LogLevel::warning && event.event != "stderr") return;
-  if (event.event == "start" && !style_.verbose) return;
-  write_line(style_.json ? work_event_document(event, now()) : text_line(event, style_.color));
+  if (!is_wanted(event)) return;
+  const std::lock_guard lock{mutex_};
+  write_waiting();
+  write_line(line_of(event));
+}
+
+void WorkLog::tell_soon(const WorkEvent& event) {
+  if (!is_wanted(event)) return;
+  {
+    const std::lock_guard lock{waiting_mutex_};
+    waiting_ += line_of(event);
+  }
+  const std::unique_lock lock{mutex_, std::try_to_lock};
+  if (lock && takes_something()) write_waiting();
+}
+
+void WorkLog::end() {
+  hurried_ = true;
+  const std::lock_guard lock{mutex_};
+  hide_bar();
+  bar_.clear();
+  write_waiting();
 }
 
 void WorkLog::note(LogLevel level, std::string_view text) {
@@ -60,8 +94,23 @@ void WorkLog::library(LogLevel level, std::string_view text) {
   if (level == LogLevel::warning || style_.verbose) note(level, text);
 }
 
+/// Writes what tell_soon() has left.
+void WorkLog::write_waiting() {
+  std::string lines;
+  {
+    const std::lock_guard lock{waiting_mutex_};
+    lines.swap(waiting_);
+  }
+  if (!lines.empty()) write_line(std::move(lines));
+}
+
+/// Whether there is room for PIPE_BUF bytes.
+bool WorkLog::takes_something() {
+  struct pollfd writable = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  return ::poll(&writable, 1, 0) != 0;
+}
+
 void WorkLog::write_line(std::string line) {
-  const std::lock_guard lock{mutex_};
   hide_bar();
   if (std::exchange(line_begun_, false)) line.insert(0, "\n");
   write_bytes(line);
@@ -74,9 +123,8 @@ void WorkLog::write_line(std::string line) {
 bool WorkLog::pass_on(std::string_view bytes) {
   const std::unique_lock lock{mutex_, std::try_to_lock};
   if (!lock) return false;
-  // There is room for PIPE_BUF bytes then, and nobody of us writes more at once.
-  struct pollfd writable = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
-  if (::poll(&writable, 1, 0) == 0) return false;
+  // Nobody of us writes more than PIPE_BUF bytes at once.
+  if (!takes_something()) return false;
   hide_bar();
   write_bytes(bytes);
   if (!bytes.empty()) line_begun_ = bytes.back() != '\n';
@@ -92,7 +140,9 @@ void WorkLog::pass_on_all(std::string_view bytes) {
 }
 
 void WorkLog::show_bar(std::string line) {
-  const std::lock_guard lock{mutex_};
+  const std::unique_lock lock{mutex_, std::try_to_lock};
+  if (!lock || !takes_something()) return;  // The next one comes soon.
+  write_waiting();
   if (line_begun_ && !line.empty()) return;  // It would stand in the middle of somebody's line.
   hide_bar();
   bar_ = std::move(line);
@@ -105,16 +155,21 @@ void WorkLog::hide_bar() {
   if (std::exchange(bar_shown_, false)) write_bytes("\r\x1b[K");
 }
 
-/// Nothing can be done when standard error fails.
+/// Waits for whoever reads standard error, but not for ever once the worker is to end. Nothing can
+/// be done when it fails.
 void WorkLog::write_bytes(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(STDERR_FILENO, bytes.data(), bytes.size());
+  for (int waits = 0; !bytes.empty();) {
+    struct pollfd writable = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+    if (::poll(&writable, 1, kWriteWait) == 0) {
+      if (hurried_ && ++waits >= kHurriedWaitsMax) return;
+      continue;
+    }
+    // For so much there is room now, so that nobody hangs in the call.
+    const ssize_t count =
+        ::write(STDERR_FILENO, bytes.data(), std::min<std::size_t>(bytes.size(), PIPE_BUF));
     if (count > 0) {
       bytes.remove_prefix(static_cast<std::size_t>(count));
-    } else if (count < 0 && errno == EAGAIN) {
-      struct pollfd writable = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
-      static_cast<void>(::poll(&writable, 1, -1));
-    } else if (errno != EINTR) {
+    } else if (count < 0 && errno != EAGAIN && errno != EINTR) {
       return;
     }
   }

@@ -1,6 +1,7 @@
 // What a worker says on standard error, from several threads: events, its jobs' own words, a bar.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -26,21 +27,37 @@ class WorkLog {
   [[nodiscard]] bool json() const { return style_.json; }
 
   void tell(const WorkEvent& event);
+  /// The same without waiting for anybody who reads: what cannot be written now comes before the
+  /// next line.
+  void tell_soon(const WorkEvent& event);
+  /// The event as it is written, with a newline at its end.
+  [[nodiscard]] std::string line_of(const WorkEvent& event) const;
   /// A line that is about no message.
   void note(LogLevel level, std::string_view text);
   /// What the library has to say: its notices only when verbose.
   void library(LogLevel level, std::string_view text);
 
-  /// Passes on what a job wrote on its standard error, as it is. False: standard error takes
-  /// nothing now, and nothing was written.
+  /// Passes on what a job wrote on its standard error, as it is, at most PIPE_BUF bytes. False:
+  /// standard error takes nothing now, and nothing was written.
   bool pass_on(std::string_view bytes);
   /// The same, waiting as long as it takes.
   void pass_on_all(std::string_view bytes);
 
-  /// The line that stays below all others; empty: none.
+  /// The line that stays below all others, until the next one.
   void show_bar(std::string line);
 
+  /// The worker is to end: from now on nothing waits for longer than a second for somebody who
+  /// reads.
+  void hurry() { hurried_ = true; }
+  /// hurry(), and removes the bar.
+  void end();
+
  private:
+  [[nodiscard]] bool is_wanted(const WorkEvent& event) const;
+  static bool takes_something();
+  // These are called with the mutex locked.
+
+  void write_waiting();
   void write_line(std::string line);
   void write_bytes(std::string_view bytes);
   void hide_bar();
@@ -49,6 +66,9 @@ class WorkLog {
   std::mutex mutex_;
   std::string bar_;
   bool bar_shown_ = false;
+  std::atomic<bool> hurried_{false};
+  std::mutex waiting_mutex_;
+  std::string waiting_;      ///< Lines of tell_soon().
   bool line_begun_ = false;  ///< The last that was passed on did not end in a newline.
 };
 

@@ -27,7 +27,8 @@ bool same_file(const struct stat& one, const struct stat& other) {
 
 bool reader_has_gone(int fd) {
   struct pollfd output = {.fd = fd, .events = 0, .revents = 0};
-  return ::poll(&output, 1, 0) > 0 && (output.revents & POLLERR) != 0;
+  // A pipe has POLLERR then, a socket POLLHUP.
+  return ::poll(&output, 1, 0) > 0 && (output.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 void require_reader() {

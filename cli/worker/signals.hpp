@@ -12,7 +12,7 @@ namespace spoolq::cli {
 
 /// What to do; called from a thread of its own, so all that threads may do is allowed.
 struct SignalActions {
-  std::function<void(int)> stop;    ///< The first TERM, INT or HUP.
+  std::function<void(int)> stop;    ///< The first HUP, and the first TERM or INT.
   std::function<void(int)> abort;   ///< A second TERM or INT.
   std::function<void()> pause;      ///< TSTP.
   std::function<void()> resume;     ///< CONT.
@@ -42,7 +42,8 @@ class WorkSignals {
   SignalActions actions_;
   File signals_;
   File end_event_;
-  int stops_ = 0;
+  int stops_ = 0;         ///< TERM and INT.
+  bool hung_up_ = false;  ///< HUP.
   std::thread thread_;
 };
 

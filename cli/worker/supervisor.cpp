@@ -63,8 +63,9 @@ void close_from(unsigned first) {
   for (int fd = static_cast<int>(first); fd < end; ++fd) ::close(fd);
 }
 
-/// Puts the job's descriptors at 0 to 2, the socket behind them, and closes all others.
-void keep_only(const Launch& launch, int socket) {
+/// Puts the job's descriptors at 0 to 2, the socket behind them, and closes all others. False with
+/// errno when the proof of life could not be kept.
+bool keep_only(const Launch& launch, int socket) {
   // The worker's own 0 to 2 are always open, so what it opened is beyond them, and only the
   // worker's standard output may stand at its place already.
   ::dup2(launch.input, STDIN_FILENO);
@@ -72,9 +73,12 @@ void keep_only(const Launch& launch, int socket) {
   ::dup2(launch.error, STDERR_FILENO);
   // First out of the way: each of the two may stand where the other is to go.
   const int proof = ::fcntl(launch.proof_of_life, F_DUPFD_CLOEXEC, kProofOfLife + 1);
+  const int error = errno;
   if (socket != kSocket) ::dup3(socket, kSocket, O_CLOEXEC);
   if (proof >= 0) ::dup3(proof, kProofOfLife, O_CLOEXEC);
   close_from(proof >= 0 ? kProofOfLife + 1 : kSocket + 1);
+  errno = error;
+  return proof >= 0;
 }
 
 /// What a program finds that is started by hand: nothing ignored, nothing blocked.
@@ -104,6 +108,7 @@ int execute(const Launch& launch) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != supervisor) ::_exit(1);  // It died before it would have been noticed.
   reset_signals();
+  if (launch.descriptors != nullptr) ::setrlimit(RLIMIT_NOFILE, launch.descriptors);
   send_report(Report::Kind::not_executable, execute(launch));
   ::_exit(127);
 }
@@ -172,14 +177,19 @@ bool reap(pid_t job, int& status) {
 [[noreturn]] void supervise(const Launch& launch, int socket) {
   // Step 1. All signals are blocked: the worker blocks them around the fork.
   ::setsid();
-  ::prctl(PR_SET_NAME, "spoolq-job");  // So that `killall spoolq` means the workers.
+  // So that `killall spoolq` and `pkill spoolq` mean the workers: who kills both at once leaves
+  // nobody who would kill what the job has started.
+  ::prctl(PR_SET_NAME, "job-keeper");
   // Should somebody have stopped us when the worker dies, we are to notice.
   ::prctl(PR_SET_PDEATHSIG, SIGCONT);
   struct sigaction standard{};
   standard.sa_handler = SIG_DFL;
   ::sigaction(SIGCHLD, &standard, nullptr);
   // Step 2.
-  keep_only(launch, socket);
+  if (!keep_only(launch, socket)) {
+    send_report(Report::Kind::no_process, errno);
+    ::_exit(1);
+  }
   // Step 3.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   sigset_t child_ended{};

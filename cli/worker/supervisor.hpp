@@ -1,6 +1,7 @@
 // The process between the worker and a job: nothing of a job outlives the job, or the worker.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <optional>
@@ -18,6 +19,7 @@ struct Launch {
   /// Proves that the claim's owner lives, as long as the supervisor has it: the message is nobody
   /// else's before all of the job is gone. -1: none.
   int proof_of_life = -1;
+  const struct rlimit* descriptors = nullptr;  ///< The job's RLIMIT_NOFILE; NULL: ours.
 };
 
 /// A message from the supervisor.
@@ -25,7 +27,7 @@ struct Report {
   enum class Kind : int {
     started,         ///< `value` is the job's process.
     not_executable,  ///< `value` is the errno of the exec; `ended` follows.
-    no_process,      ///< `value` is the errno of the fork. The last report.
+    no_process,      ///< There was no room for it; `value` is the errno. The last report.
     ended,           ///< `value` is the wait status, and nothing of the job is left. The last one.
   };
   Kind kind = Kind::ended;
@@ -48,9 +50,9 @@ class Supervisor {
   /// The next report; empty: the supervisor is gone. Blocks until there is one.
   std::optional<Report> report();
 
-  /// SIGTERM to the job's process group.
   /// Lets it go on, if somebody has stopped it.
   void wake() const;
+  /// SIGTERM to the job's process group.
   void terminate() const;
   /// SIGKILL to all that belongs to the job.
   void kill() const;

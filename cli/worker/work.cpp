@@ -31,7 +31,7 @@ constexpr Duration kUntilWoken = std::chrono::hours{1};
 constexpr Duration kTick{500};
 /// How often the service manager is told what has been done.
 constexpr Duration kStatusInterval = std::chrono::seconds{5};
-/// So long after one message was allowed its job has begun, or there was none.
+/// So long after a message was looked for its job has begun, or there was none.
 constexpr Duration kBegins{5};
 
 /// One run of the verb.
@@ -56,7 +56,7 @@ class Work {
                     .time_over = [this] { stop_because("--max-time is over"); }},
                    arguments_.time_max);
     consumer_.run([this](Claim& claim) { worker_.handle(claim); }, options());
-    log_.show_bar({});
+    log_.end();
     notify_.stopping();
     const ExitCode code = worker_.exit_code();
     if (const int signal = aborted_by_; signal != 0) return kExitSignal + signal;
@@ -125,15 +125,17 @@ class Work {
     if (holding_ || worker_.has_enough()) return kUntilWoken;
     if (!rate_) return Duration{0};
     const auto now = Clock::now();
-    // The rate counts jobs that have begun. One that was allowed just now is about to.
+    // The rate counts jobs that have begun. One whose message was taken just now is about to.
+    if (allowed_ && !taken_at_) taken_at_ = now;
     if (const std::uint64_t begun = worker_.begun(); begun != begun_) {
       begun_ = begun;
-      rate_->start(allowed_at_);
-    } else if (now < allowed_at_ + kBegins) {
-      return std::chrono::ceil<Duration>(allowed_at_ + kBegins - now);
+      rate_->start(now);
+    } else if (taken_at_ && now < *taken_at_ + kBegins) {
+      return std::chrono::ceil<Duration>(*taken_at_ + kBegins - now);
     }
+    taken_at_.reset();
     const Duration wait = rate_->wait(now);
-    if (wait == Duration{0}) allowed_at_ = now;
+    allowed_ = wait == Duration{0};
     return wait;
   }
 
@@ -155,36 +157,40 @@ class Work {
 
   void stop() {
     stopped_ = true;
-    worker_.hurry();
     consumer_.stop();
   }
 
+  // What the thread for signals calls does first what it is told, and then tells: standard error
+  // may have nobody who reads.
+
   void stop_because(std::string_view why) {
-    log_.tell({.event = "stop", .text = fmt::format("{}; finishing what runs", why)});
-    notify_.stopping();
+    worker_.hurry();
     stop();
+    log_.hurry();
+    notify_.stopping();
+    log_.tell_soon({.event = "stop", .text = fmt::format("{}; finishing what runs", why)});
   }
 
   void stop_on(int signal) { stop_because(fmt::format("SIG{}", ::sigabbrev_np(signal))); }
 
   void abort_on(int signal) {
-    log_.tell({.level = LogLevel::warning,
-               .event = "stop",
-               .text = fmt::format("SIG{} again; killing what runs", ::sigabbrev_np(signal))});
     aborted_by_ = signal;
     worker_.abort();
     stop();
+    log_.tell_soon({.level = LogLevel::warning,
+                    .event = "stop",
+                    .text = fmt::format("SIG{} again; killing what runs", ::sigabbrev_np(signal))});
   }
 
   void pause() {
     holding_ = true;
-    log_.tell({.event = "pause", .text = "taking nothing new until SIGCONT"});
+    log_.tell_soon({.event = "pause", .text = "taking nothing new until SIGCONT"});
   }
 
   void resume() {
     if (!holding_.exchange(false)) return;
-    log_.tell({.event = "resume", .text = "taking messages again"});
     consumer_.wake();
+    log_.tell_soon({.event = "resume", .text = "taking messages again"});
   }
 
   const WorkArguments& arguments_;
@@ -201,7 +207,8 @@ class Work {
   bool ready_told_ = false;
   bool found_paused_ = false;
   std::uint64_t begun_ = 0;
-  Clock::time_point allowed_at_{};
+  bool allowed_ = false;  ///< pace() has let one message be taken.
+  std::optional<Clock::time_point> taken_at_;
   Clock::time_point next_status_{};
   std::atomic<bool> stopped_{false};
   std::atomic<bool> holding_{false};

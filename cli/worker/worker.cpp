@@ -36,10 +36,10 @@ namespace {
 constexpr int kDoneAndStop = 99;
 constexpr int kBadMessage = 65;    // EX_DATAERR of sysexits.h.
 constexpr int kFailForGood = 100;  // As for qmail.
-/// A finished message waits so long, in milliseconds and so many times, for a place in the next
-/// queue.
-constexpr int kHandOverPause = 500;
-constexpr int kHandOversMax = 120;
+/// How often a finished message that waits for a place in the next queue is tried again, and how
+/// long.
+constexpr Duration kHandOverPause{500};
+constexpr Duration kHandOverPatience = std::chrono::minutes{1};
 /// A claim is renewed this many times in its lease.
 constexpr int kRenewalsPerLease = 3;
 
@@ -49,6 +49,14 @@ std::string setting(const Queue& queue, std::string_view wanted) {
   }
   return {};
 }
+
+/// Tells the library that the claim is still held. It tries to give it back once more, and again
+/// later.
+struct NotFinished : std::exception {
+  [[nodiscard]] const char* what() const noexcept override {
+    return "the message could not be finished or given back";
+  }
+};
 
 bool is_exit(const JobEnd& end, std::initializer_list<int> codes) {
   return end.kind == JobEnd::Kind::exited && std::ranges::count(codes, end.value) > 0;
@@ -76,6 +84,10 @@ Worker::Worker(const WorkArguments& arguments, Queue queue, WorkLog& log,
       hurry_event_{::eventfd(0, EFD_CLOEXEC)} {
   if (!abort_event_ || !hurry_event_) throw system_failure(errno, "eventfd", "");
   command_.check();
+  // Some eight for each job that runs. The jobs themselves get what we were started with.
+  ::getrlimit(RLIMIT_NOFILE, &descriptors_);
+  const struct rlimit all = {.rlim_cur = descriptors_.rlim_max, .rlim_max = descriptors_.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &all);
   const LogHandler to_log = [&log](LogLevel level, std::string_view text) {
     log.library(level, text);
   };
@@ -107,10 +119,9 @@ ExitCode Worker::exit_code() {
 /// Whether one more message may be begun.
 bool Worker::begin() {
   if (aborted_) return false;
-  const std::uint64_t number = ++begun_;
-  if (arguments_.messages_max == 0) return true;
-  if (number >= arguments_.messages_max) stop_();
-  return number <= arguments_.messages_max;
+  if (++begun_ <= arguments_.messages_max || arguments_.messages_max == 0) return true;
+  --begun_;
+  return false;
 }
 
 void Worker::handle(Claim& claim) {
@@ -128,29 +139,39 @@ void Worker::handle(Claim& claim) {
                  .message = &claim.info(),
                  .text = "the claim was lost: the message was taken back, removed or moved"});
     } else if (error.code() == errc::damaged) {
+      --begun_;  // No job was started for it.
       log_.tell({.level = LogLevel::warning,
                  .event = "damaged",
                  .message = &claim.info(),
                  .text = error.detail()});
     } else {
       // The queue's disk fails.
-      stop_with(std::current_exception());
+      give_back_after(std::current_exception(), claim);
     }
   } catch (...) {
-    // Not the message's fault, so it was not tried.
-    stop_with(std::current_exception());
-    try {
-      if (claim.held()) claim.undo();
-    } catch (const Error& error) {
-      log_.note(LogLevel::warning, describe(error));
-    }
+    // Not the message's fault.
+    give_back_after(std::current_exception(), claim);
   }
   --counts_.running;
+  // To return would be to say that it is done.
+  if (claim.held()) throw NotFinished{};
+}
+
+/// What made it impossible to finish the claim ends the worker; the message is not to pay for it.
+void Worker::give_back_after(std::exception_ptr error, Claim& claim) {
+  stop_with(std::move(error));
+  if (!claim.held()) return;
+  try {
+    claim.undo();
+  } catch (const Error& failure) {
+    log_.note(LogLevel::warning, describe(failure));
+  }
 }
 
 void Worker::work_on(Claim& claim) {
   if (!output_) require_reader();
   verify_payload(claim);
+  if (has_enough()) stop_();
   Run run{log_, claim.info()};
   if (output_) run.output = output_->create(claim.info());
   try {
@@ -183,6 +204,7 @@ JobEnd Worker::run_job_of(Claim& claim, Run& run) {
                   .input = input.get(),
                   .proof_of_life = proof_of_life.get(),
                   .output = run.output ? run.output->file.get() : STDOUT_FILENO,
+                  .descriptors = &descriptors_,
                   .timeout = arguments_.timeout,
                   .grace = arguments_.grace,
                   .abort = abort_event_.get(),
@@ -262,25 +284,29 @@ WorkEvent Worker::finish(Claim& claim, Run& run, const JobEnd& end) {
 /// Into the other queue. The job is not to run again because that is full for a while: then it is
 /// tried again, unless the worker is to end.
 void Worker::hand_over(Claim& claim) {
-  for (int i = 0;; ++i) {
+  const auto renewal = this->renewal();
+  const Duration pause = std::min(kHandOverPause, renewal.value_or(kHandOverPause));
+  for (Duration waited{0};; waited += pause) {
     try {
       claim.move(*target_);
       return;
     } catch (const Error& error) {
       const bool may_become_possible = claim.held() && error.code() == condition::temporary;
-      if (!may_become_possible || i == kHandOversMax) throw;
-      if (i == 0) log_.note(LogLevel::warning, describe(error) + "; trying again");
-      if (!pause_before_again()) throw;
+      if (!may_become_possible || waited >= kHandOverPatience) throw;
+      if (waited == Duration{0}) log_.note(LogLevel::warning, describe(error) + "; trying again");
+      if (!pause_before_again(pause)) throw;
     }
+    // Outside of the handler, so that a claim that was lost is told as one.
+    if (renewal) claim.extend();
   }
 }
 
 /// False when the worker is to end.
-bool Worker::pause_before_again() {
+bool Worker::pause_before_again(Duration pause) {
   std::array<struct pollfd, 2> ends = {
       {{.fd = abort_event_.get(), .events = POLLIN, .revents = 0},
        {.fd = hurry_event_.get(), .events = POLLIN, .revents = 0}}};
-  return ::poll(ends.data(), ends.size(), kHandOverPause) <= 0;
+  return ::poll(ends.data(), ends.size(), static_cast<int>(pause.count())) <= 0;
 }
 
 WorkEvent Worker::succeed(Claim& claim, Run& run, const JobEnd& end) {

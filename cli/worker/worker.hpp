@@ -1,6 +1,8 @@
 // What is done with one message: run its job, and finish the message by how the job ended.
 #pragma once
 
+#include <sys/resource.h>
+
 #include <atomic>
 #include <exception>
 #include <functional>
@@ -31,7 +33,8 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
   ~Worker() = default;
 
-  /// Runs the message's job and finishes the claim.
+  /// Runs the message's job and finishes the claim. Throws when that was not possible: then the
+  /// claim is still held.
   void handle(Claim& claim);
 
   /// Kills the jobs that run, starts no more, and gives their messages back uncounted.
@@ -40,7 +43,7 @@ class Worker {
   void hurry();
   /// So many messages as --max-messages allows have been begun.
   [[nodiscard]] bool has_enough() const;
-  /// Messages that were handed to handle().
+  /// Messages that were handed to handle(), and not damaged.
   [[nodiscard]] std::uint64_t begun() const { return begun_; }
   [[nodiscard]] const WorkCounts& counts() const { return counts_; }
 
@@ -58,13 +61,14 @@ class Worker {
 
   WorkEvent finish(Claim& claim, Run& run, const JobEnd& end);
   void hand_over(Claim& claim);
-  [[nodiscard]] bool pause_before_again();
+  [[nodiscard]] bool pause_before_again(Duration pause);
   WorkEvent succeed(Claim& claim, Run& run, const JobEnd& end);
   WorkEvent fail(Claim& claim, const Run& run, const JobEnd& end, bool for_good);
   WorkEvent retry(Claim& claim, const Reason& reason, const JobEnd& end);
   WorkEvent give_back(Claim& claim, const JobEnd& end, const std::string& why);
   static WorkEvent event_of(std::string_view event, const Claim& claim, const JobEnd& end,
                             LogLevel level, const std::string& text);
+  void give_back_after(std::exception_ptr error, Claim& claim);
   void stop_with(ExitCode code);
   void stop_with(std::exception_ptr error);
   [[nodiscard]] unsigned attempts_max() const;
@@ -78,6 +82,7 @@ class Worker {
   std::optional<Queue> target_;
   std::optional<OutputDirectory> output_;
   std::optional<JobLog> job_log_;
+  struct rlimit descriptors_{};
   File abort_event_;
   File hurry_event_;
   WorkCounts counts_;

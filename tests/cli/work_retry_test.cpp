@@ -43,9 +43,10 @@ TEST_CASE("of a long standard error all is passed on and the end is kept", "[cli
 }
 
 TEST_CASE("standard error that nobody reads does not stop the clock of a job", "[cli][work]") {
+  const std::string format = GENERATE(as<std::string>{}, "text", "json");
   const Workplace place{{"max_attempts=1"}};
   place.put();
-  Running worker{place.script({"--once", "--timeout=300ms", "--quiet"},
+  Running worker{place.script({"--once", "--timeout=300ms", "--quiet", "--log-format=" + format},
                               "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx >&2; done")};
   // The pipe is full, and the job is killed all the same; only the words about it have to wait.
   CHECK(eventually([&] { return place.count("failed") == 1; }));
