@@ -84,7 +84,10 @@ std::optional<Headers> parse_table(std::string_view content) {
     if (end == std::string_view::npos || tab == std::string_view::npos || tab > end) {
       return std::nullopt;
     }
-    rows[unescaped(content.substr(0, tab))] = unescaped(content.substr(tab + 1, end - tab - 1));
+    const std::string key = unescaped(content.substr(0, tab));
+    if (!rows.try_emplace(key, unescaped(content.substr(tab + 1, end - tab - 1))).second) {
+      return std::nullopt;
+    }
     content.remove_prefix(end + 1);
   }
   return rows;
@@ -97,16 +100,25 @@ std::string header_name(std::string_view key) {
   return name;
 }
 
+/// Throws for a second one of that name: nothing of an element is to get lost.
+void add_header(Headers& headers, std::string_view key, const std::string& value) {
+  const auto [header, is_new] = headers.try_emplace(header_name(key), value);
+  if (!is_new) {
+    throw_errc(errc::bad_value, "import", std::string{key}, "two of them have one name");
+  }
+}
+
 /// Makes headers of the fields that are not the payload.
 void add_headers(Sys& sys, int directory, Element& element) {
   Headers& headers = element.arrival.headers;
   for (const std::string& field : element.arrival.companions) {
     const auto content = read_whole_file(sys, directory, field.c_str(), field);
     if (!content) continue;
-    if (const auto table = parse_table(*content)) {
-      for (const auto& [key, value] : *table) headers[header_name(key)] = value;
+    // An empty field may be a table without rows or a string without characters.
+    if (const auto table = parse_table(*content); table && !table->empty()) {
+      for (const auto& [key, value] : *table) add_header(headers, key, value);
     } else {
-      headers[header_name(field)] = *content;
+      add_header(headers, field, *content);
     }
   }
   require_valid_headers(headers);

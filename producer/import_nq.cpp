@@ -41,6 +41,22 @@ bool has_ended(std::string_view content) {
           content.rfind("\n[killed by signal ") != std::string_view::npos);
 }
 
+/// Whether anything stands behind the command: a newline that is not in one of its quoted words.
+bool has_begun(std::string_view content) {
+  bool is_quoted = false;
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    const char c = content[i];
+    if (c == '\'') {
+      is_quoted = !is_quoted;
+    } else if (!is_quoted && c == '\n') {
+      return true;
+    } else if (!is_quoted && c == '\\') {
+      ++i;
+    }
+  }
+  return false;
+}
+
 /// Why it is left, or nothing. Sets what it is known by.
 std::optional<std::string> reason_to_leave(Sys& sys, int directory, Element& element) {
   const std::string& name = element.arrival.file;
@@ -53,9 +69,13 @@ std::optional<std::string> reason_to_leave(Sys& sys, int directory, Element& ele
   if (sys.flock(fd.get(), LOCK_SH | LOCK_NB).error() == EWOULDBLOCK) {
     return "nq runs it, or it waits to be run";
   }
+  const std::string begun = "it was begun, and did not come to its end";
+  // nq sets this when a job begins, and takes it away when it finds that one has ended.
+  if ((status.st_mode & S_IXUSR) != 0) return begun;
   try {
     const auto content = read_whole_file(sys, directory, name.c_str(), name);
     if (content && has_ended(*content)) return "it has been run";
+    if (content && has_begun(*content)) return begun;
   } catch (const Error& error) {
     // So much output has only a job that was run.
     if (error.code() == std::errc::file_too_large) return "it has been run";

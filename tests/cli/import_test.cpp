@@ -103,10 +103,13 @@ print(queue.add({'body': b'payload', 'header': {'Destination': '/q/x', 'odd': 'a
                  'Text': 'yes'}))
 print(queue.add({'body': b'only a body'}))
 queue.add({'body': b'b', 'header': {'not a name': 'x'}})
+queue.add({'body': b'b', 'header': {'A': '1', 'a': '2'}})
+queue.add({'body': b'b', 'header': {'text': '1'}, 'Text': '2'})
 )");
   const Outcome outcome = place.import("dirq");
   CHECK(outcome.exit == 0);
   CHECK(has(outcome.err, "its fields cannot be headers: put header not a name"));
+  CHECK(has(outcome.err, "two of them have one name"));
   REQUIRE(lines_of(outcome.out).size() == 2);
   const std::string shown = run_well({"show", place.queue(), outcome.out.substr(0, 36), "--json"});
   CHECK(has(shown, R"("destination":"/q/x")"));
@@ -114,13 +117,13 @@ queue.add({'body': b'b', 'header': {'not a name': 'x'}})
   CHECK(has(shown, R"("text":"yes")"));
   CHECK(has(shown, "\"name\":\"" + elements[0] + "\""));
   CHECK(place.payloads() == "payload\nonly a body\n");
-  // What was taken is gone as if a consumer had removed it; the third is whole.
-  CHECK(place.files_of_other().size() == 2);
+  // What was taken is gone as if a consumer had removed it; the others are whole.
+  CHECK(place.files_of_other().size() == 7);
   CHECK(place.python(R"(
 import sys
 from dirq.queue import Queue
 print(Queue(sys.argv[1], schema={'body': 'binary', 'header': 'table?'}).count())
-)") == std::vector<std::string>{"1"});
+)") == std::vector<std::string>{"3"});
 }
 
 TEST_CASE("a Maildir's new/ is imported, and cur/ left", "[cli][import]") {
@@ -162,15 +165,19 @@ TEST_CASE("jobs of nq that were not run are imported, the others left", "[cli][i
   const std::string waiting = nq({"echo", "a b"});
   // One whose nq has died, as after a reboot.
   const std::string orphan = ",1a2091fcb4d.1520";
-  write_file(place.other() + "/" + orphan, "exec nq echo 'c d'");
+  write_file(place.other() + "/" + orphan, "exec nq echo 'c'\\''d\ne'");
+  // One that was killed together with the machine, when its output had begun.
+  const std::string killed = ",1a2091fcb4e.1521";
+  write_file(place.other() + "/" + killed, "exec nq echo 'e'\\''f\ng'\n\ne'f\n");
   const Outcome outcome = place.import("nq");
   CHECK(outcome.exit == 0);
   CHECK(lines_of(outcome.out).size() == 1);
   CHECK(has(outcome.out, "\t" + orphan + "\n"));
+  CHECK(has(outcome.err, "left " + killed + ": it was begun, and did not come to its end"));
   CHECK(has(outcome.err, "left " + running + ": nq runs it, or it waits to be run"));
   CHECK(has(outcome.err, "left " + waiting + ": nq runs it, or it waits to be run"));
   CHECK(has(outcome.err, "left 1: it has been run"));
-  CHECK(place.payloads() == "exec nq echo 'c d'\n");
+  CHECK(place.payloads() == "exec nq echo 'c'\\''d\ne'\n");
   write_file(fifo, "");
   CHECK(eventually([&] { return has(read_file(place.other() + "/" + waiting), "exited"); }));
 }
