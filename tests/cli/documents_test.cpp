@@ -277,7 +277,7 @@ TEST_CASE("each thing that happens is documented", "[cli][documents]") {
   REQUIRE(eventually([&] { return watch.watches(); }));
   run_well({"put", q, "--key=" + kOddBytes, "--name=" + kOddBytes}, "x");
   const std::string first = hold(q);
-  run_well({"release", q, first, "--delay=1ms"});
+  run_well({"release", q, first, "--delay=500ms"});
   run_well({"take", q, "--wait", "--hold"});
   run_well({"fail", q, names_in(q + "/cur").at(0).substr(2, 36)});
   run_well({"rm", q, "@oldest"});

@@ -59,7 +59,7 @@ TEST_CASE("watch prints a line for each thing that happens, at once", "[cli][wat
   const std::string claim = run_well({"take", q, "--hold"}).substr(37);
   CHECK(watch.next() == R"(claimed cat\x0a.jpg)");
   run_well({"extend", q, claim});
-  run_well({"release", q, claim, "--delay=1ms"});
+  run_well({"release", q, claim, "--delay=500ms"});
   CHECK(watch.next() == R"(delayed cat\x0a.jpg)");
   run_well({"take", q, "--wait"});
   CHECK(watch.next() == R"(returned cat\x0a.jpg)");

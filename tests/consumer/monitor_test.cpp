@@ -87,7 +87,7 @@ TEST_CASE("a monitor tells each thing that happens to a message", "[consumer][mo
   CHECK(claimed->attempts == 1);
   CHECK(told(monitor) == Lines{"returned ready"});
 
-  consumer.try_take()->release(Duration{1});
+  consumer.try_take()->release(Duration{500});
   CHECK(told(monitor) == Lines{"claimed claimed", "delayed delayed"});
   auto claim = consumer.take(kLong);
   REQUIRE(claim);
