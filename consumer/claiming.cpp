@@ -131,8 +131,18 @@ void Consumer::Impl::expire(const Candidate& candidate) {
 /// writers rename before they have written and closed; and a claim that is given back is a rename
 /// to all other consumers.
 bool Consumer::Impl::is_complete(const Candidate& candidate) {
-  if (candidate.unsettled) return detail::is_settled(open(), candidate.file);
+  if (candidate.unsettled) {
+    return detail::is_settled(open(), candidate.file) || was_seen_to_arrive(candidate.file);
+  }
   return detail::has_writer(open(), Folder::ready, candidate.file) != true;
+}
+
+/// Whether another consumer saw it come by rename.
+bool Consumer::Impl::was_seen_to_arrive(const std::string& file) {
+  if (detail::has_writer(open(), Folder::ready, file) == true) return false;
+  struct stat status = {};
+  return open().sys().fstatat(open().fd(Folder::ready), file.c_str(), status).ok() &&
+         arrivals_.is_told(status);
 }
 
 /// Looks at what was claimed before anybody is handed it.

@@ -37,6 +37,8 @@ constexpr Duration kFollowerTick{30'000};
 /// is tried again and again.
 constexpr Duration kSuccession{200};
 constexpr Duration kSuccessionRetry{20};
+/// Of so many files one consumer tells the others that they are complete.
+constexpr std::size_t kToldMax = 256;
 /// Consumers that wait for the same due message wake this far apart at most.
 constexpr int kDueJitterMax = 20;
 
@@ -59,7 +61,8 @@ Consumer::Impl::Impl(Queue queue)
     : queue_{require_takeable(std::move(queue))},
       identity_{std::make_shared<detail::ConsumerIdentity>(queue_.internals())},
       watcher_{open()},
-      leadership_{open(), identity_->consumer()},
+      arrivals_{open()},
+      leadership_{open(), identity_->consumer(), [this] { tell_arrivals(); }},
       due_jitter_{random_jitter()} {}
 
 Queue Consumer::Impl::require_takeable(Queue queue) {
@@ -202,6 +205,16 @@ bool Consumer::Impl::sleep_beside_leader(Duration limit) {
   return due_for_all;
 }
 
+/// What we know of the files that we leave to others. What cannot be told has to settle.
+void Consumer::Impl::tell_arrivals() noexcept {
+  try {
+    look_at_events();
+    for (const std::string& file : window_.arrived(kToldMax)) arrivals_.tell(file);
+  } catch (const std::exception& error) {
+    open().log(LogLevel::notice, detail::escaped(error.what()));
+  }
+}
+
 bool Consumer::Impl::anything_ready() {
   bool any = false;
   detail::scan_directory(open().sys(), open().fd(Folder::ready), open().path(Folder::ready),
@@ -256,6 +269,7 @@ void Consumer::Impl::keep_up() {
     open().refresh_settings();
     window_.set_strict(open().settings()->strict_order);
     give_back_abandoned();
+    arrivals_.forget();
   }
   if (tick || !watcher_.watching()) paused_ = detail::is_paused(open());
   if (window_.readmit(now)) scan_needed_ = true;

@@ -13,6 +13,7 @@
 #include <string>
 #include <unordered_set>
 
+#include "consumer/arrivals.hpp"
 #include "consumer/claim.hpp"
 #include "consumer/handlers.hpp"
 #include "consumer/leadership.hpp"
@@ -68,6 +69,8 @@ class [[gnu::visibility("hidden")]] Consumer::Impl {
   std::optional<Claim> accept(const detail::Candidate& candidate, detail::StoredMessage message);
   void expire(const detail::Candidate& candidate);
   [[nodiscard]] bool is_complete(const detail::Candidate& candidate);
+  [[nodiscard]] bool was_seen_to_arrive(const std::string& file);
+  void tell_arrivals() noexcept;
   bool may_still_grow(const detail::StoredMessage& message, const struct stat& status);
   void put_back_to_settle(const detail::Candidate& candidate, const detail::StoredMessage& message,
                           const std::string& why);
@@ -83,6 +86,7 @@ class [[gnu::visibility("hidden")]] Consumer::Impl {
   std::shared_ptr<detail::ConsumerIdentity> identity_;
   detail::ProcessMark process_;
   detail::Watcher watcher_;
+  detail::Arrivals arrivals_;
   detail::Leadership leadership_;
   std::stop_source hard_stop_;
   std::optional<detail::Readiness> readiness_;  ///< Once fd() was called.

@@ -11,6 +11,8 @@
 #include <random>
 #include <utility>
 
+#include "consumer/byte_lock.hpp"
+
 namespace spoolq::detail {
 namespace {
 
@@ -34,20 +36,12 @@ LockFd open_to_lock(OpenQueue& queue, Folder folder) {
                 }};
 }
 
-struct flock byte_lock(short type, std::int64_t place, std::int64_t length) {
-  struct flock lock = {};
-  lock.l_type = type;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = place;
-  lock.l_len = length;
-  return lock;
-}
-
 }  // namespace
 
-Leadership::Leadership(OpenQueue& queue, std::string consumer)
+Leadership::Leadership(OpenQueue& queue, std::string consumer, std::function<void()> before_end)
     : queue_{queue},
       consumer_{std::move(consumer)},
+      before_end_{std::move(before_end)},
       fd_{open_to_lock(queue, Folder::consumers)},
       own_file_{queue.sys(),
                 [this] {
@@ -87,6 +81,7 @@ void Leadership::leave() {
 
 void Leadership::hand_on() {
   if (!leading_ || process_.foreign()) return;
+  if (before_end_) before_end_();
   leading_ = false;
   static_cast<void>(queue_.sys().flock(fd_.get(), LOCK_UN));
   // At random, so that one that is stopped is not asked for ever.

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "queue/fork_guard.hpp"
@@ -24,8 +25,9 @@ namespace spoolq::detail {
 /// followers look for themselves now and then, for a leader that is stopped. One thread.
 class Leadership {
  public:
-  /// `consumer` is the name of its file in consumers/.
-  Leadership(OpenQueue& queue, std::string consumer);
+  /// `consumer` is the name of its file in consumers/. `before_end` is called when a leadership is
+  /// about to end, and throws nothing.
+  Leadership(OpenQueue& queue, std::string consumer, std::function<void()> before_end = {});
 
   /// Makes us a follower, or the leader when there is none; true then.
   bool lead_or_follow();
@@ -47,6 +49,7 @@ class Leadership {
 
   OpenQueue& queue_;
   std::string consumer_;
+  std::function<void()> before_end_;
   ProcessMark process_;
   LockFd fd_;
   /// Our file in consumers/: when it is closed, because we end or die, the followers see it. Not

@@ -66,6 +66,15 @@ void Window::put_off(const std::string& file, Clock::time_point until) {
   }
 }
 
+std::vector<std::string> Window::arrived(std::size_t count_max) const {
+  std::vector<std::string> files;
+  for (const auto& [key, candidate] : entries_) {
+    if (files.size() >= count_max) break;
+    if (candidate.stranger && !candidate.unsettled) files.push_back(candidate.file);
+  }
+  return files;
+}
+
 std::optional<Window::Clock::time_point> Window::next_retry() const {
   std::optional<Clock::time_point> earliest;
   if (!passed_.empty()) earliest = passed_until_;

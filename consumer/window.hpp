@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "queue/message_name.hpp"
 
@@ -51,6 +52,9 @@ class Window {
   /// Keeps the name that came out last out until `until`. Where there are too many to remember, all
   /// names up to this one stay out.
   void put_off(const std::string& file, Clock::time_point until);
+
+  /// Strangers' files that somebody saw come by rename, at most so many.
+  [[nodiscard]] std::vector<std::string> arrived(std::size_t count_max) const;
 
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   /// True when a name was dropped for lack of room: the folder holds more than the window.

@@ -161,6 +161,34 @@ TEST_CASE("a burst wakes as many as there are messages", "[consumer][herd]") {
   CHECK(all_there);
 }
 
+TEST_CASE("of files that are renamed in together, each of several that wait takes one at once",
+          "[consumer][herd][strangers]") {
+  constexpr int kFiles = 5;
+  RealQueue queue{{{"settle", "1h"}}};
+  std::atomic<int> at_once{0};
+  std::atomic<bool> all_there{false};
+  Crowd crowd{queue, 8, false, kLong, [&] {
+                ++at_once;
+                all_there = all_there || at_once == kFiles;
+                eventually([&] { return all_there.load(); });
+                --at_once;
+              }};
+  REQUIRE(crowd.asleep());
+  for (int i = 0; i < kFiles; ++i) {
+    const std::string name = fmt::format("report {}", i);
+    write_file(queue.around() / name, "x");
+    std::filesystem::rename(queue.around() / name, queue.path(Folder::ready, name));
+  }
+  CHECK(crowd.took(kFiles));
+  CHECK(all_there);
+  // What is written in place is told to nobody.
+  write_file(queue.path(Folder::ready, "in place"), "x");
+  write_file(queue.around() / "last", "x");
+  std::filesystem::rename(queue.around() / "last", queue.path(Folder::ready, "last"));
+  CHECK(crowd.took(kFiles + 1));
+  CHECK(queue.names(Folder::ready) == std::vector<std::string>{"in place"});
+}
+
 TEST_CASE("consumers that come and go at any moment sleep over no message", "[consumer][herd]") {
   RealQueue queue;
   Crowd crowd{queue, 6, false, Duration{3}};

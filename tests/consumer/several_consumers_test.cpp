@@ -294,4 +294,26 @@ TEST_CASE("consumers that are killed at any time lose nothing", "[consumer][seve
   CHECK(std::all_of(seen.begin(), seen.end(), [](const auto& entry) { return entry.second == 1; }));
 }
 
+TEST_CASE("with order=strict a consumer that was beaten goes on at the best message",
+          "[consumer][several][order]") {
+  constexpr int kTries = 5;
+  World world{{{"order", "strict"}}};
+  for (int i = 0; i < 100; ++i) put(world.queue, fmt::format("{}", i));
+  Consumer one{Queue{world.open(world.disk)}};
+  Consumer other{Queue{world.open(world.disk)}};
+  // It knows all names from now on, and does not learn of those that go.
+  const auto first = other.try_take();
+  REQUIRE(first);
+  std::vector<Claim> kept;
+  for (int i = 0; i < kTries; ++i) {
+    auto taken = one.try_take();
+    auto next = other.try_take();
+    REQUIRE(taken);
+    REQUIRE(next);
+    CHECK(std::stoi(next->payload()) == std::stoi(taken->payload()) + 1);
+    kept.push_back(std::move(*taken));
+    kept.push_back(std::move(*next));
+  }
+}
+
 }  // namespace spoolq::test
