@@ -407,6 +407,24 @@ TEST_CASE("a file that was closed and is open again is not complete", "[cli][ado
   CHECK(inbox.drain().at("slow") == "the beginning and the end");
 }
 
+TEST_CASE("a file is not removed as taken because it looks like one that was", "[cli][adopt]") {
+  const Inbox inbox;
+  const auto drop = [&](const std::string& content) {
+    // In place, so that the inode stays; of one size; and as old.
+    inbox.drop_old("a", content);
+    const struct timespec times[] = {{1'000'000'000, 0}, {1'000'000'000, 0}};
+    REQUIRE(::utimensat(AT_FDCWD, (inbox / "a").c_str(), times, 0) == 0);
+  };
+  drop("first");
+  CHECK(lines_of(inbox.adopt({"--keep", "--settle=0"}).out).size() == 1);
+  CHECK(inbox.drain() == Messages{{"a", "first"}});
+  drop("other");
+  CHECK(inbox.verdicts({"--settle=0"}).at("a") == "take: taken before: it is only removed");
+  CHECK(lines_of(inbox.adopt({"--settle=0"}).out).size() == 1);
+  CHECK(inbox.drain() == Messages{{"a", "other"}});
+  CHECK(inbox.left().empty());
+}
+
 TEST_CASE("a file of another user keeps its mode, also when root takes it", "[cli][adopt]") {
   if (::geteuid() != 0) FAIL("needs root, to make a file of another user");
   const Inbox inbox;
