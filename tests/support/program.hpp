@@ -43,7 +43,7 @@ struct Invocation {
   /// Standard output and standard error are one terminal, and come back together as `out`.
   bool on_terminal = false;
   std::string program{};  ///< Another program, by its path, instead of spoolq.
-  std::chrono::seconds time_max{30};
+  std::chrono::seconds time_max{60};
 };
 
 /// The path of the program.
