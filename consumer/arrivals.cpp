@@ -8,7 +8,7 @@
 #include <array>
 #include <cstdint>
 
-#include "consumer/byte_lock.hpp"
+#include "queue/byte_lock.hpp"
 
 namespace spoolq::detail {
 namespace {

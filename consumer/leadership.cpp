@@ -11,7 +11,7 @@
 #include <random>
 #include <utility>
 
-#include "consumer/byte_lock.hpp"
+#include "queue/byte_lock.hpp"
 
 namespace spoolq::detail {
 namespace {

@@ -5,9 +5,11 @@
 // Companions go first in both, when it is recorded that they were there.
 #include "queue/intake.hpp"
 
+#define XXH_INLINE_ALL
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +17,7 @@
 #include <set>
 
 #include "queue/attributes.hpp"
+#include "queue/byte_lock.hpp"
 #include "queue/checksum.hpp"
 #include "queue/limits.hpp"
 #include "queue/rename.hpp"
@@ -83,12 +86,33 @@ Intake::Intake(OpenQueue& queue, const std::string& directory, IntakeOptions opt
       by_rename_{!options.keep && !options.always_copy &&
                  is_same_mount(queue, directory_.get(), directory)} {
   queue_.require_own_process("take into");
+  if (!options_.look_only) require_one_way();
   const bool exists = IntakeJournal::exists(queue_, path_);
   if (options_.look_only) {
     if (exists) journal_.emplace(queue_, path_, IntakeJournal::Access::look);
   } else if (!by_rename_ || exists) {
     journal_.emplace(queue_, path_);
   }
+}
+
+/// Files that one process copies and another one moves would be messages twice. So each of them has
+/// a lock on one byte of tmp/, whose place is a hash of the folder's path, and asks whether anybody
+/// has one on the byte of the other way.
+void Intake::require_one_way() {
+  Sys& sys = queue_.sys();
+  way_ = LockFd{
+      sys,
+      [&] { return sys.openat(queue_.fd(Folder::tmp), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); }};
+  // Where this does not work, nobody asks.
+  if (way_.get() < 0) return;
+  const auto both = static_cast<std::int64_t>(XXH3_64bits(path_.data(), path_.size()) >> 2U) * 2;
+  struct flock ours = byte_lock(F_RDLCK, both + (by_rename_ ? 0 : 1), 1);
+  struct flock theirs = byte_lock(F_WRLCK, both + (by_rename_ ? 1 : 0), 1);
+  if (::fcntl(way_.get(), F_OFD_SETLK, &ours) != 0) return;
+  if (::fcntl(way_.get(), F_OFD_GETLK, &theirs) != 0 || theirs.l_type == F_UNLCK) return;
+  throw_errno(EAGAIN, "take from", path_,
+              by_rename_ ? "another process copies files from there"
+                         : "another process moves files from there");
 }
 
 IntakeJournal& Intake::journal() {

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <vector>
 
+#include "queue/fork_guard.hpp"
 #include "queue/intake_journal.hpp"
 #include "queue/message_name.hpp"
 #include "queue/open_queue.hpp"
@@ -61,7 +62,8 @@ struct IntakeOptions {
 class Intake {
  public:
   /// `directory` is the folder's absolute path without symbolic links. Finishes what an earlier
-  /// one has begun. Throws EAGAIN while another process takes files from there into this queue.
+  /// one has begun. Throws EAGAIN while another process copies files from there into this queue, or
+  /// moves them where this one is to copy.
   Intake(OpenQueue& queue, const std::string& directory, IntakeOptions options);
   Intake(const Intake&) = delete;
   Intake& operator=(const Intake&) = delete;
@@ -84,6 +86,7 @@ class Intake {
  private:
   struct Item;
 
+  void require_one_way();
   IntakeJournal& journal();
   [[nodiscard]] int directory_of(const Arrival& arrival) const;
   [[nodiscard]] std::string path_of(const Arrival& arrival) const;
@@ -105,6 +108,7 @@ class Intake {
   IntakeOptions options_;
   UniqueFd directory_;
   bool by_rename_;
+  LockFd way_;
   std::optional<IntakeJournal> journal_;
 };
 

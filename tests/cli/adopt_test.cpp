@@ -425,6 +425,23 @@ TEST_CASE("a file is not removed as taken because it looks like one that was", "
   CHECK(inbox.left().empty());
 }
 
+TEST_CASE("what one process moves no other one copies meanwhile", "[cli][adopt][follow]") {
+  const Inbox inbox;
+  const std::vector<std::string> keep = {"--keep", "--settle=0"};
+  const std::vector<std::string> move = {"--settle=0"};
+  const bool moves_first = GENERATE(false, true);
+  {
+    Follower first{inbox, moves_first ? move : keep};
+    const Outcome second = inbox.adopt(moves_first ? keep : move);
+    CHECK(second.exit == 75);
+    CHECK(has(second.err, moves_first ? "moves files from there" : "copies files from there"));
+    // Several may move.
+    if (moves_first) CHECK(inbox.adopt(move).exit == 0);
+    CHECK(first.stop().exit == 0);
+  }
+  CHECK(inbox.adopt(moves_first ? keep : move).exit == 0);
+}
+
 TEST_CASE("a file of another user keeps its mode, also when root takes it", "[cli][adopt]") {
   if (::geteuid() != 0) FAIL("needs root, to make a file of another user");
   const Inbox inbox;

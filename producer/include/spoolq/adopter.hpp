@@ -85,8 +85,9 @@ class SPOOLQ_EXPORT Adopter {
 
   /// Takes what is complete, and what is within 5 s (for `stable`: within `settle`). Reports what
   /// was taken, each when it is durable, what was rejected, and in the end what waits. Ends early
-  /// after stop(). Throws EAGAIN while another process copies from there into this queue, and what
-  /// a put throws; nothing is lost then, and the next one goes on.
+  /// after stop(). Throws EAGAIN while another process copies from there into this queue, or
+  /// moves what this one is to copy, and what a put throws; nothing is lost then, and the next one
+  /// goes on.
   void adopt(const Report& report);
   /// The same, and goes on until stop(), woken by inotify; where that is not to be had, on
   /// network file systems, and with SPOOLQ_POLL=1 in the environment, it looks every 500 ms. What

@@ -1,4 +1,4 @@
-// Locks on single bytes of a folder, by which consumers tell each other what is not on disk.
+// Locks on single bytes of a folder, by which processes tell each other what is not on disk.
 #pragma once
 
 #include <fcntl.h>
