@@ -17,6 +17,7 @@ namespace spoolq::detail {
 namespace {
 
 constexpr std::size_t kTimeDigitsMin = 11;
+constexpr const char* kBegun = "it was begun, and did not come to its end";
 
 /// The time in a job's name; nullopt when it is not one.
 std::optional<Time> time_in(std::string_view name) {
@@ -69,13 +70,12 @@ std::optional<std::string> reason_to_leave(Sys& sys, int directory, Element& ele
   if (sys.flock(fd.get(), LOCK_SH | LOCK_NB).error() == EWOULDBLOCK) {
     return "nq runs it, or it waits to be run";
   }
-  const std::string begun = "it was begun, and did not come to its end";
   // nq sets this when a job begins, and takes it away when it finds that one has ended.
-  if ((status.st_mode & S_IXUSR) != 0) return begun;
+  if ((status.st_mode & S_IXUSR) != 0) return kBegun;
   try {
     const auto content = read_whole_file(sys, directory, name.c_str(), name);
     if (content && has_ended(*content)) return "it has been run";
-    if (content && has_begun(*content)) return begun;
+    if (content && has_begun(*content)) return kBegun;
   } catch (const Error& error) {
     // So much output has only a job that was run.
     if (error.code() == std::errc::file_too_large) return "it has been run";

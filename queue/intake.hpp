@@ -94,10 +94,10 @@ class Intake {
   bool open(Item& item);
   void rename_all(std::vector<Item>& items);
   void rename_one(Item& item);
-  bool is_left_alone(const Arrival& arrival, int fd, WriterHold& writers) const;
+  [[nodiscard]] bool is_left_alone(const Arrival& arrival, int fd, WriterHold& writers) const;
   void copy_all(std::vector<Item>& items);
   void copy_one(Item& item);
-  bool is_what_was_taken(const Arrival& arrival) const;
+  [[nodiscard]] bool is_what_was_taken(const Arrival& arrival) const;
   void remove_companions(std::vector<Item>& items, Intaken::Outcome outcome);
   void warn_of_source(Item& item, const std::string& file, const std::error_code& code);
   void remove_sources(std::vector<Item>& items);
