@@ -1,138 +1,19 @@
-// adopt: which files become messages, when, and what is said of the others.
+// adopt: which files become messages in one pass, and what is said of the others.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "tests/support/catch.hpp"
-#include "tests/support/program.hpp"
+#include "tests/cli/adopting.hpp"
 
 namespace spoolq::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-using Messages = std::map<std::string, std::string>;
-
-/// A queue, and a folder on the same file system.
-class Inbox {
- public:
-  Inbox() {
-    run_well({"init", queue()});
-    fs::create_directory(folder());
-  }
-
-  [[nodiscard]] std::string queue() const { return scratch_ / "q"; }
-  [[nodiscard]] std::string folder() const { return scratch_ / "in"; }
-  [[nodiscard]] std::string operator/(const std::string& name) const {
-    return folder() + "/" + name;
-  }
-  [[nodiscard]] std::string outside(const std::string& name) const { return scratch_ / name; }
-  /// A file that nobody has touched for long.
-  void drop_old(const std::string& name, const std::string& content) const {
-    write_file(*this / name, content);
-  }
-  void drop_by_rename(const std::string& name, const std::string& content) const {
-    write_file(outside(name), content);
-    fs::rename(outside(name), *this / name);
-  }
-  [[nodiscard]] std::vector<std::string> left() const { return names_in(folder()); }
-
-  [[nodiscard]] std::vector<std::string> arguments(const std::vector<std::string>& options) const {
-    std::vector<std::string> all = {"adopt", folder(), queue()};
-    all.insert(all.end(), options.begin(), options.end());
-    return all;
-  }
-  [[nodiscard]] Outcome adopt(const std::vector<std::string>& options = {}) const {
-    return run(arguments(options));
-  }
-  /// The verdict on each file, with its reason.
-  [[nodiscard]] Messages verdicts(std::vector<std::string> options = {}) const {
-    options.emplace_back("--dry-run");
-    Messages verdicts;
-    for (const std::string& line : lines_of(run_well(arguments(options)))) {
-      const std::size_t first = line.find('\t');
-      const std::size_t second = line.find('\t', first + 1);
-      verdicts[line.substr(first + 1, second - first - 1)] =
-          line.substr(0, first) + ": " + line.substr(second + 1);
-    }
-    return verdicts;
-  }
-  /// Takes all messages: payloads by name.
-  [[nodiscard]] Messages drain() const {
-    const std::string target = outside("out");
-    fs::create_directory(target);
-    run({"take", queue(), "-n0", "-o", target, "--name-as={name}"});
-    Messages messages;
-    for (const std::string& name : names_in(target))
-      messages[name] = read_file(target + "/" + name);
-    fs::remove_all(target);
-    return messages;
-  }
-  [[nodiscard]] std::size_t ready() const { return names_in(queue() + "/new").size(); }
-
- private:
-  Scratch scratch_;
-};
-
-/// A file that is open for writing, as its writer has it.
-class Writer {
- public:
-  explicit Writer(const std::string& path)
-      : fd_{::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)} {
-    REQUIRE(fd_ >= 0);
-  }
-  Writer(const Writer&) = delete;
-  Writer& operator=(const Writer&) = delete;
-  ~Writer() { close(); }
-  void write(const std::string& bytes) const {
-    REQUIRE(::write(fd_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
-  }
-  void close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_;
-};
-
-/// `adopt --follow`, which has begun to watch.
-class Follower {
- public:
-  Follower(const Inbox& inbox, std::vector<std::string> options, bool polls = false)
-      : running_{Invocation{.arguments = inbox.arguments(with_follow(std::move(options))),
-                            .environment = environment(polls)}} {
-    if (!polls) REQUIRE(eventually([this] { return running_.sleeps(); }));
-  }
-  /// The name of the next file that it has taken.
-  std::string next() {
-    const std::string line = running_.read_line();
-    const std::size_t tab = line.find('\t');
-    return tab == std::string::npos ? line : line.substr(tab + 1, line.size() - tab - 2);
-  }
-  Outcome stop(int signal = SIGTERM) {
-    running_.signal(signal);
-    return running_.wait();
-  }
-  Outcome wait() { return running_.wait(); }
-
- private:
-  static std::vector<std::string> with_follow(std::vector<std::string> options) {
-    options.emplace_back("--follow");
-    return options;
-  }
-  static std::map<std::string, std::string> environment(bool polls) {
-    if (!polls) return {};
-    return {{"SPOOLQ_POLL", "1"}};
-  }
-
-  Running running_;
-};
 
 }  // namespace
 
@@ -346,67 +227,6 @@ TEST_CASE("a file that has another name keeps its mode", "[cli][adopt]") {
   CHECK(fs::status(inbox.outside("archive")).permissions() == fs::perms{0664});
 }
 
-TEST_CASE("what is renamed or linked into the folder is taken at once", "[cli][adopt][follow]") {
-  const Inbox inbox;
-  Follower follower{inbox, {"--settle=1h"}};
-  inbox.drop_old("in place", "x");
-  inbox.drop_by_rename("renamed", "whole");
-  CHECK(follower.next() == "renamed");
-  inbox.drop_by_rename("empty", "");
-  CHECK(follower.next() == "empty");
-  write_file(inbox.outside("tmp"), "whole");
-  fs::create_hard_link(inbox.outside("tmp"), inbox / "linked");
-  CHECK(follower.next() == "linked");
-  const std::string delivered = "1795403749.M999038P6595.vm";
-  inbox.drop_old(delivered, "mail");
-  CHECK(follower.next() == delivered);
-  const Outcome outcome = follower.stop();
-  CHECK(outcome.exit == 0);
-  CHECK(inbox.left() == std::vector<std::string>{"in place"});
-}
-
-TEST_CASE("a file that is written while one follows is taken whole, when its writer has closed it",
-          "[cli][adopt][follow]") {
-  const std::string rule = GENERATE("auto", "close", "lease");
-  const bool polls = GENERATE(false, true);
-  CAPTURE(rule, polls);
-  const Inbox inbox;
-  Follower follower{inbox, {"--done=" + rule, "--settle=30ms"}, polls};
-  Writer writer{inbox / "slow"};
-  writer.write("the beginning");
-  // Longer than it would settle: another file came and went meanwhile.
-  inbox.drop_old("quick", "quick");
-  CHECK(follower.next() == "quick");
-  writer.write(" and the end");
-  inbox.drop_old("quick 2", "quick");
-  CHECK(follower.next() == "quick 2");
-  writer.close();
-  CHECK(follower.next() == "slow");
-  CHECK(follower.stop().exit == 0);
-  CHECK(inbox.drain() ==
-        Messages{{"quick", "quick"}, {"quick 2", "quick"}, {"slow", "the beginning and the end"}});
-}
-
-TEST_CASE("a file that was closed and is open again is not complete", "[cli][adopt][follow]") {
-  const Inbox inbox;
-  Follower follower{inbox, {"--done=close", "--settle=200ms"}};
-  Writer first{inbox / "slow"};
-  first.write("the beginning");
-  first.close();
-  Writer second{inbox / "slow"};
-  // For longer than it would settle.
-  for (int i = 0; i < 3; ++i) {
-    const std::string name = "quick " + std::to_string(i);
-    inbox.drop_old(name, "quick");
-    CHECK(follower.next() == name);
-  }
-  second.write(" and the end");
-  second.close();
-  CHECK(follower.next() == "slow");
-  CHECK(follower.stop().exit == 0);
-  CHECK(inbox.drain().at("slow") == "the beginning and the end");
-}
-
 TEST_CASE("a file is not removed as taken because it looks like one that was", "[cli][adopt]") {
   const Inbox inbox;
   const auto drop = [&](const std::string& content) {
@@ -423,23 +243,6 @@ TEST_CASE("a file is not removed as taken because it looks like one that was", "
   CHECK(lines_of(inbox.adopt({"--settle=0"}).out).size() == 1);
   CHECK(inbox.drain() == Messages{{"a", "other"}});
   CHECK(inbox.left().empty());
-}
-
-TEST_CASE("what one process moves no other one copies meanwhile", "[cli][adopt][follow]") {
-  const Inbox inbox;
-  const std::vector<std::string> keep = {"--keep", "--settle=0"};
-  const std::vector<std::string> move = {"--settle=0"};
-  const bool moves_first = GENERATE(false, true);
-  {
-    Follower first{inbox, moves_first ? move : keep};
-    const Outcome second = inbox.adopt(moves_first ? keep : move);
-    CHECK(second.exit == 75);
-    CHECK(has(second.err, moves_first ? "moves files from there" : "copies files from there"));
-    // Several may move.
-    if (moves_first) CHECK(inbox.adopt(move).exit == 0);
-    CHECK(first.stop().exit == 0);
-  }
-  CHECK(inbox.adopt(moves_first ? keep : move).exit == 0);
 }
 
 TEST_CASE("a file of another user keeps its mode, also when root takes it", "[cli][adopt]") {
@@ -487,70 +290,6 @@ TEST_CASE("a folder of another queue is not adopted", "[cli][adopt]") {
     CHECK(has(outcome.err, "spoolq mv"));
   }
   CHECK(names_in(other + "/new").size() == 1);
-}
-
-TEST_CASE("with --done=rename what is written in place is left while one follows",
-          "[cli][adopt][follow]") {
-  const Inbox inbox;
-  Follower follower{inbox, {"--done=rename"}};
-  inbox.drop_old("in place", "x");
-  inbox.drop_by_rename("renamed", "x");
-  CHECK(follower.next() == "renamed");
-  fs::rename(inbox / "in place", inbox / "renamed too");
-  CHECK(follower.next() == "renamed too");
-  write_file(inbox.outside("tmp"), "x");
-  fs::create_hard_link(inbox.outside("tmp"), inbox / "linked");
-  CHECK(follower.next() == "linked");
-  const std::string delivered = "1795403749.M999038P6595.vm";
-  write_file(inbox.outside("tmp"), "x");
-  fs::create_hard_link(inbox.outside("tmp"), inbox / delivered);
-  fs::remove(inbox.outside("tmp"));
-  CHECK(follower.next() == delivered);
-  CHECK(follower.stop(SIGINT).exit == 0);
-}
-
-TEST_CASE("an empty file is taken when it was filled", "[cli][adopt][follow]") {
-  const Inbox inbox;
-  inbox.drop_old("placeholder", "");
-  Follower follower{inbox, {"--settle=20ms"}};
-  inbox.drop_old("other", "x");
-  CHECK(follower.next() == "other");
-  inbox.drop_old("placeholder", "filled");
-  CHECK(follower.next() == "placeholder");
-  CHECK(follower.stop().exit == 0);
-}
-
-TEST_CASE("a full queue is waited for, or refused with 75 by a single pass",
-          "[cli][adopt][follow]") {
-  const Inbox inbox;
-  run_well({"config", inbox.queue(), "max_messages=1"});
-  inbox.drop_old("a", "first");
-  inbox.drop_old("b", "second");
-  const Outcome outcome = inbox.adopt({"--settle=0"});
-  CHECK(outcome.exit == 75);
-  CHECK(has(outcome.out, "\ta\n"));
-  CHECK(inbox.left() == std::vector<std::string>{"b"});
-  Follower follower{inbox, {}};
-  CHECK(run_well({"take", inbox.queue()}) == "first");
-  CHECK(follower.next() == "b");
-  CHECK(follower.stop().exit == 0);
-}
-
-TEST_CASE("a folder that is removed or renamed while one follows ends it with 66",
-          "[cli][adopt][follow]") {
-  const Inbox inbox;
-  Follower follower{inbox, {}};
-  const bool removed = GENERATE(true, false);
-  if (removed) {
-    fs::remove(inbox.folder());
-  } else {
-    // As logs are rotated: what is dropped from now on is dropped elsewhere.
-    fs::rename(inbox.folder(), inbox.outside("old"));
-    fs::create_directory(inbox.folder());
-  }
-  const Outcome outcome = follower.wait();
-  CHECK(outcome.exit == 66);
-  CHECK(has(outcome.err, "the folder was removed or renamed"));
 }
 
 TEST_CASE("wrong use of adopt is named", "[cli][adopt]") {
