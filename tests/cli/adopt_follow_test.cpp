@@ -56,7 +56,7 @@ TEST_CASE("a file that is written while one follows is taken whole, when its wri
 
 TEST_CASE("a file that was closed and is open again is not complete", "[cli][adopt][follow]") {
   const Inbox inbox;
-  Follower follower{inbox, {"--done=close", "--settle=200ms"}};
+  Follower follower{inbox, {"--done=close", "--settle=700ms"}};
   Writer first{inbox / "slow"};
   first.write("the beginning");
   first.close();

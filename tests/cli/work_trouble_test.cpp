@@ -161,7 +161,7 @@ TEST_CASE("a worker whose standard error takes nothing ends when it is told to",
     REQUIRE(eventually([&] { return fs::exists(place / "began"); }));
     worker.signal(SIGTERM);
     // The two must not be taken for one.
-    ::usleep(100'000);
+    ::usleep(500'000);
     worker.signal(SIGTERM);
     CHECK(worker.wait().exit == 128 + SIGTERM);
     CHECK(place.show(id).at("attempts") == 0);
@@ -170,7 +170,7 @@ TEST_CASE("a worker whose standard error takes nothing ends when it is told to",
 
 TEST_CASE("a finished message that waits for its next queue keeps its claim",
           "[cli][work][trouble]") {
-  const Workplace place{{"lease=1s"}};
+  const Workplace place{{"lease=3s"}};
   const std::string next = place / "next";
   run_well({"init", next, "max_messages=1"});
   run_well({"put", next}, "in the way");

@@ -137,7 +137,7 @@ TEST_CASE("what was claimed ahead and has expired meanwhile reaches no handler",
   RealQueue queue;
   queue.put("first");
   PutOptions short_lived;
-  short_lived.time_to_live = Duration{1500};
+  short_lived.time_to_live = Duration{3000};
   queue.put("expires", short_lived);
   Gate gate;
   std::atomic<int> handled{0};
@@ -193,7 +193,7 @@ TEST_CASE("a run that is to end when nothing is ready does not wait for its pace
 
 TEST_CASE("a run that is to end when nothing is ready waits for a copy that is under way",
           "[consumer][run]") {
-  RealQueue queue{{{"settle", "200ms"}}};
+  RealQueue queue{{{"settle", "1s"}}};
   queue.put("0123456789");
   const std::string file = queue.names(Folder::ready).at(0);
   // As `cp -r` of another queue: the name says ten bytes.
