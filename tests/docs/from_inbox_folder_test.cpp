@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kScripts = SPOOLQ_SOURCE_DIR "/docs/examples/from-inbox-folder/";
+const std::string kScripts = source_path("docs/examples/from-inbox-folder/");
 
 // Tells in `log` that it begins, waits where there is `hold` until there is `go`, and tells what it
 // has read. Its process is noted in `processes`. Without the folder it ends: nothing outlives a
@@ -92,14 +92,14 @@ class SlowWriter {
   Running program_;
 };
 
-std::string page() { return read_file(SPOOLQ_SOURCE_DIR "/docs/from-inbox-folder.md"); }
+std::string page() { return read_file(source_path("docs/from-inbox-folder.md")); }
 
 }  // namespace
 
 TEST_CASE("the page about inbox folders shows the scripts that are there", "[docs][inbox]") {
   for (const char* name : {"poll.sh", "spoolq.sh"}) {
     CAPTURE(name);
-    const std::string script = read_file(std::string{kScripts} + name);
+    const std::string script = read_file(kScripts + name);
     CHECK_FALSE(script.empty());
     CHECK(has(page(), "```sh\n" + script + "```"));
   }
@@ -113,7 +113,7 @@ TEST_CASE("every option on the pages about folders of others is one of spoolq's"
   // GNU tar's.
   help += "--xattrs";
   const std::string text =
-      page() + read_file(std::string{SPOOLQ_SOURCE_DIR} + "/docs/moving-in-and-out.md");
+      page() + read_file(source_path("docs/moving-in-and-out.md"));
   const std::regex option{"[` ](--[a-z-]+)"};
   for (std::sregex_iterator match{text.begin(), text.end(), option}, end; match != end; ++match) {
     CAPTURE(match->str(1));

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/paths.hpp"
 
 namespace spoolq::test {
 namespace {
@@ -35,7 +36,7 @@ std::set<std::string> matches(const std::string& text, const std::regex& pattern
 /// joined.
 std::string all_tests() {
   std::string text;
-  for (const auto& entry : fs::recursive_directory_iterator{SPOOLQ_SOURCE_DIR "/tests"}) {
+  for (const auto& entry : fs::recursive_directory_iterator{source_path("tests")}) {
     if (entry.path().extension() == ".cpp") text += read(entry.path());
   }
   return std::regex_replace(text, std::regex{R"("\s*\n\s*")"}, "");
@@ -44,7 +45,7 @@ std::string all_tests() {
 }  // namespace
 
 TEST_CASE("every test that the guarantees name exists", "[docs]") {
-  const std::string page = read(SPOOLQ_SOURCE_DIR "/docs/guarantees.md");
+  const std::string page = read(source_path("docs/guarantees.md"));
   const std::string tests = all_tests();
   const auto named = matches(page, std::regex{R"x("([a-z][^"]{20,})")x"});
   CHECK(named.size() >= 8);
@@ -55,12 +56,12 @@ TEST_CASE("every test that the guarantees name exists", "[docs]") {
 }
 
 TEST_CASE("every test file that the guarantees name exists", "[docs]") {
-  const std::string page = read(SPOOLQ_SOURCE_DIR "/docs/guarantees.md");
+  const std::string page = read(source_path("docs/guarantees.md"));
   const auto named = matches(page, std::regex{R"(`([a-z_]+/[a-z_]+\.cpp))"});
   CHECK(named.size() >= 8);
   for (const std::string& name : named) {
     INFO(name);
-    CHECK(fs::exists(fmt::format("{}/tests/{}", SPOOLQ_SOURCE_DIR, name)));
+    CHECK(fs::exists(source_path("tests/" + name)));
   }
 }
 
@@ -73,11 +74,11 @@ TEST_CASE("every page that a page links to exists", "[docs]") {
       CHECK(fs::exists(page.parent_path() / target));
     }
   };
-  for (const auto& entry : fs::recursive_directory_iterator{SPOOLQ_SOURCE_DIR "/docs"}) {
+  for (const auto& entry : fs::recursive_directory_iterator{source_path("docs")}) {
     if (entry.path().extension() == ".md") check(entry.path());
   }
   for (const char* page : {"README.md", "CONTRIBUTING.md"}) {
-    check(fs::path{SPOOLQ_SOURCE_DIR} / page);
+    check(source_path(page));
   }
   CHECK(links > 0);
 }

@@ -17,7 +17,7 @@ struct Step {
 };
 
 std::vector<Step> transcript() {
-  const std::string page = read_file(SPOOLQ_SOURCE_DIR "/README.md");
+  const std::string page = read_file(source_path("README.md"));
   const std::string begin = "```console\n";
   const std::size_t start = page.find(begin);
   if (start == std::string::npos) return {};
@@ -75,7 +75,7 @@ TEST_CASE("the transcript in the README is what happens", "[docs][readme]") {
 TEST_CASE("the C++ program in the README does what it shows", "[docs][readme]") {
   const Scratch scratch;
   const Outcome outcome =
-      run(Invocation{.arguments = {}, .directory = scratch.path(), .program = README_PROGRAM});
+      run(Invocation{.arguments = {}, .directory = scratch.path(), .program = readme_program_path()});
   CHECK(outcome.exit == 0);
   CHECK(outcome.err.empty());
   CHECK(std::regex_match(outcome.out, std::regex{"[0-9a-f-]{36}: resize cat.jpg\n"}));

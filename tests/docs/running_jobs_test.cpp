@@ -20,7 +20,7 @@ std::set<std::string> all_matches(const std::string& text, const std::string& pa
   return found;
 }
 
-std::string page() { return read_file(SPOOLQ_SOURCE_DIR "/docs/running-jobs.md"); }
+std::string page() { return read_file(source_path("docs/running-jobs.md")); }
 
 }  // namespace
 

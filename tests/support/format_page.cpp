@@ -5,6 +5,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "tests/support/paths.hpp"
+
 namespace spoolq::test {
 namespace {
 
@@ -25,7 +27,7 @@ std::vector<std::string> cells_of(const std::string& line) {
 }  // namespace
 
 std::string format_page() {
-  std::ifstream file{SPOOLQ_SOURCE_DIR "/docs/format.md"};
+  std::ifstream file{source_path("docs/format.md")};
   std::ostringstream text;
   text << file.rdbuf();
   if (!file) throw std::runtime_error{"cannot read docs/format.md"};

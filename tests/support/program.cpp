@@ -83,15 +83,6 @@ struct Terminal {
 
 }  // namespace
 
-std::string program_path() {
-  if (const char* path = ::getenv("SPOOLQ_PROGRAM")) return path;
-#ifdef SPOOLQ_PROGRAM
-  return SPOOLQ_PROGRAM;
-#else
-  throw std::runtime_error{"SPOOLQ_PROGRAM is not set"};
-#endif
-}
-
 Scratch::Scratch() {
   std::string name = std::filesystem::temp_directory_path() / "spoolq-cli-XXXXXX";
   if (::mkdtemp(name.data()) == nullptr) fail("mkdtemp");

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/paths.hpp"
+
 namespace spoolq::test {
 
 /// A folder under the system's temporary one, removed at the end.
@@ -45,9 +47,6 @@ struct Invocation {
   std::string program{};  ///< Another program, by its path, instead of spoolq.
   std::chrono::seconds time_max{60};
 };
-
-/// The path of the program.
-std::string program_path();
 
 struct Outcome {
   int exit = -1;  ///< 128 plus the number when a signal killed it; -1: it took too long.

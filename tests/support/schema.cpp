@@ -12,13 +12,15 @@
 #include <valijson/validation_results.hpp>
 #include <valijson/validator.hpp>
 
+#include "tests/support/paths.hpp"
+
 namespace spoolq::test {
 namespace {
 
 using Json = nlohmann::json;
 using valijson::adapters::NlohmannJsonAdapter;
 
-const std::filesystem::path kFolder = SPOOLQ_SOURCE_DIR "/docs/schemas";
+const std::filesystem::path kFolder = source_path("docs/schemas");
 
 /// Fields of `document` that `schema` allows but does not describe.
 void find_undescribed(const Json& schema, const Json& document, const std::string& path,
