@@ -112,8 +112,7 @@ TEST_CASE("every option on the pages about folders of others is one of spoolq's"
     help += run_well({verb, "--help"});
   // GNU tar's.
   help += "--xattrs";
-  const std::string text =
-      page() + read_file(source_path("docs/moving-in-and-out.md"));
+  const std::string text = page() + read_file(source_path("docs/moving-in-and-out.md"));
   const std::regex option{"[` ](--[a-z-]+)"};
   for (std::sregex_iterator match{text.begin(), text.end(), option}, end; match != end; ++match) {
     CAPTURE(match->str(1));

@@ -74,8 +74,8 @@ TEST_CASE("the transcript in the README is what happens", "[docs][readme]") {
 
 TEST_CASE("the C++ program in the README does what it shows", "[docs][readme]") {
   const Scratch scratch;
-  const Outcome outcome =
-      run(Invocation{.arguments = {}, .directory = scratch.path(), .program = readme_program_path()});
+  const Outcome outcome = run(
+      Invocation{.arguments = {}, .directory = scratch.path(), .program = readme_program_path()});
   CHECK(outcome.exit == 0);
   CHECK(outcome.err.empty());
   CHECK(std::regex_match(outcome.out, std::regex{"[0-9a-f-]{36}: resize cat.jpg\n"}));

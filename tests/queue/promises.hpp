@@ -2,6 +2,7 @@
 // program does with a queue, with the fate that each message must have at every moment of it.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -44,6 +45,11 @@ struct Story {
 /// One story for each transition.
 const std::vector<Story>& stories();
 const Story& story(const std::string& name);
+
+/// Whether the sweeps try every combination: SPOOLQ_SWEEP=full is in the environment. Otherwise
+/// they disturb each call of each story at least once, in a way that kSweepSeed chooses.
+bool full_sweep();
+inline constexpr std::uint64_t kSweepSeed = 20'260'930;
 
 /// Makes the queue a story plays in. No limits of space, many attempts.
 void make_story_queue(detail::Sys& sys, const std::string& path);

@@ -1,7 +1,9 @@
 // One story for each transition of docs/architecture.md.
 #include <fcntl.h>
 
+#include <cstdlib>
 #include <stdexcept>
+#include <string_view>
 
 #include "queue/directory_scan.hpp"
 #include "queue/held_claims.hpp"
@@ -460,6 +462,11 @@ const Story& story(const std::string& name) {
     if (candidate.name == name) return candidate;
   }
   throw std::invalid_argument{"no story " + name};
+}
+
+bool full_sweep() {
+  const char* const sweep = std::getenv("SPOOLQ_SWEEP");
+  return sweep != nullptr && std::string_view{sweep} == "full";
 }
 
 void make_story_queue(Sys& sys, const std::string& path) {

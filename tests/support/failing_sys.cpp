@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <random>
 #include <vector>
 
 namespace spoolq::test {
@@ -174,6 +175,43 @@ SysResult FailingSys::write(int fd, const void* bytes, std::size_t size) {
   const CallInfo info{Call::write, fd, nullptr, -1, nullptr, 0, size};
   const bool shortened = fault_.error == kShortWrite && fails_now(info);
   return ForwardingSys::write(fd, bytes, shortened ? size / 2 : size);
+}
+
+std::vector<CallInfo> RecordingSys::calls() const {
+  const std::lock_guard lock{mutex_};
+  return calls_;
+}
+
+std::optional<SysResult> RecordingSys::before(const CallInfo& info) {
+  const std::lock_guard lock{mutex_};
+  calls_.push_back(info);
+  calls_.back().name = nullptr;
+  calls_.back().to = nullptr;
+  return std::nullopt;
+}
+
+PlannedFault fault_at(std::span<const CallInfo> calls, std::size_t position, int error,
+                      Persistence persistence) {
+  const auto nth =
+      std::count_if(calls.begin(), calls.begin() + static_cast<std::ptrdiff_t>(position) + 1,
+                    [&](const CallInfo& call) { return can_fail(call, error); });
+  return {Fault{static_cast<std::uint64_t>(nth), error, persistence}, position};
+}
+
+std::vector<PlannedFault> sample_faults(std::span<const CallInfo> calls, Persistence persistence,
+                                        std::uint64_t seed) {
+  std::mt19937_64 random{seed};
+  std::vector<PlannedFault> faults;
+  for (std::size_t position = 0; position < calls.size(); ++position) {
+    const std::uint64_t drawn = random() + static_cast<std::uint64_t>(persistence);
+    std::vector<int> possible;
+    for (const int error : errors_of(calls[position].call)) {
+      if (can_fail(calls[position], error)) possible.push_back(error);
+    }
+    if (possible.empty()) continue;
+    faults.push_back(fault_at(calls, position, possible[drawn % possible.size()], persistence));
+  }
+  return faults;
 }
 
 }  // namespace spoolq::test

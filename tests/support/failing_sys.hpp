@@ -3,8 +3,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "tests/support/forwarding_sys.hpp"
 
@@ -79,5 +81,37 @@ std::uint64_t for_each_fault(Persistence persistence, Run run) {
   }
   return runs;
 }
+
+/// Records which calls a run makes, in order. Thread-safe.
+class RecordingSys final : public ForwardingSys {
+ public:
+  using ForwardingSys::ForwardingSys;
+
+  /// The calls so far, without names, which live only as long as their call.
+  [[nodiscard]] std::vector<CallInfo> calls() const;
+
+ protected:
+  std::optional<SysResult> before(const CallInfo& info) override;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<CallInfo> calls_;
+};
+
+/// A fault, and the position of the call that it fails among the calls of an undisturbed run.
+struct PlannedFault {
+  Fault fault;
+  std::size_t position = 0;
+};
+
+/// The fault that fails the call at `position` with `error`.
+/// Requires: can_fail(calls[position], error).
+PlannedFault fault_at(std::span<const CallInfo> calls, std::size_t position, int error,
+                      Persistence persistence);
+
+/// One fault for each call that can fail. `seed` chooses the errno. The three persistences choose
+/// different errnos for a call that can give three.
+std::vector<PlannedFault> sample_faults(std::span<const CallInfo> calls, Persistence persistence,
+                                        std::uint64_t seed);
 
 }  // namespace spoolq::test
