@@ -35,6 +35,22 @@ if(SPOOLQ_INSTALL)
   endforeach()
 endif()
 
+# spoolq_place(TARGET FOLDER RUNPATH): what is the same for TARGET in the build tree and installed. With
+# shared libraries the build tree has the folders of the installed one, and RUNPATH leads to the libraries
+# in both. CMake would give a RUNPATH of the build tree room for another one, as empty entries at its
+# end, and an empty entry makes the loader search the current folder.
+function(spoolq_place target folder runpath)
+  set_target_properties(${target} PROPERTIES
+    BUILD_WITH_INSTALL_RPATH ON
+    INSTALL_RPATH_USE_LINK_PATH ON)  # Libraries outside of the system's folders.
+  if(BUILD_SHARED_LIBS)
+    set_target_properties(${target} PROPERTIES
+      INSTALL_RPATH "${runpath}"
+      LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${folder}
+      RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${folder})
+  endif()
+endfunction()
+
 # spoolq_library(NAME HEADER...): what is left to say of the target spoolq_NAME. Its folder has the
 # version script symbols.map.in and the .pc file's template. Variables for the latter: PC_REQUIRES and
 # PC_LIBS, what a program needs besides if the libraries are static.
@@ -44,6 +60,8 @@ function(spoolq_library name)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS include FILES ${ARGN})
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:spoolq_options>)
+  # The tests run the libraries' code millions of times.
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Debug>:-O1>)
   target_precompile_headers(${target} PRIVATE ${SPOOLQ_PRECOMPILED_HEADERS} <fmt/core.h>)
   set_target_properties(${target} PROPERTIES
     OUTPUT_NAME spoolq-${name}
@@ -52,7 +70,7 @@ function(spoolq_library name)
     SOVERSION ${SPOOLQ_ABI_VERSION}
     POSITION_INDEPENDENT_CODE ON  # Static ones may become part of somebody's shared library.
     VISIBILITY_INLINES_HIDDEN ON
-    INSTALL_RPATH "$ORIGIN")  # The producer's and the consumer's find the queue's.
+    DEFINE_SYMBOL "")  # The objects of a static and of a shared library are the same.
 
   get_target_property(type ${target} TYPE)
   if(type STREQUAL SHARED_LIBRARY)
@@ -68,6 +86,7 @@ function(spoolq_library name)
   endif()
 
   if(SPOOLQ_INSTALL)
+    spoolq_place(${target} ${CMAKE_INSTALL_LIBDIR} "$ORIGIN")
     # One export for each library, so that a program loads only those it asks for.
     install(TARGETS ${target} EXPORT spoolq-${name} FILE_SET HEADERS)
     install(EXPORT spoolq-${name} NAMESPACE spoolq:: DESTINATION ${SPOOLQ_CONFIG_DIR})

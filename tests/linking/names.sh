@@ -26,7 +26,7 @@ faults_of() {
 
 # queue_library OUTPUT OPTION...: the objects of the queue, linked once more.
 queue_library() {
-  "$CXX" -shared -o "$1" "${@:2}" "$WORK"/build-shared/queue/CMakeFiles/spoolq_queue.dir/*.o \
+  "$CXX" -shared -o "$1" "${@:2}" "$SPOOLQ_BUILD_DIR"-shared/queue/CMakeFiles/spoolq_queue.dir/*.o \
     -lboost_filesystem -lfmt
 }
 
@@ -48,7 +48,7 @@ case $1 in
     done
     ;;
   linkers)
-    script=$WORK/build-shared/queue/symbols.map
+    script=$SPOOLQ_BUILD_DIR-shared/queue/symbols.map
     exported_by "$WORK/shared/lib/libspoolq-queue.so" | grep -v '^A ' >"$scratch/expected"
     for linker in bfd gold lld; do
       command -v "ld.$linker" >/dev/null || continue

@@ -5,6 +5,8 @@
 #   programs.sh shared   the spoolq program with the shared libraries, from its objects in this build
 #   programs.sh border   errors are caught by their types across the border of a shared library
 #   programs.sh libuv    a producer needs no libuv, a consumer does
+#   programs.sh runpath  no program or library of any tree loads libraries from the current folder
+#   programs.sh runpath-control   the same look at a program that does must find fault
 source "$(dirname "$0")/support.sh"
 
 # use PROGRAM: put, take, a delay and a dead letter.
@@ -25,9 +27,21 @@ use() {
 # needs FILE: the libraries it names, one a line.
 needs() { readelf -dW "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'; }
 
+# loads_from_current_folder FOLDER...: the programs and libraries in these folders, not below them, with
+# a RUNPATH entry that is empty or relative.
+loads_from_current_folder() {
+  local file runpath
+  while read -r -d '' file; do
+    runpath=$(readelf -dW "$file" 2>/dev/null | sed -n 's/.*(RUNPATH).*\[\(.*\)\]/\1/p;s/.*(RPATH).*\[\(.*\)\]/\1/p')
+    [[ -n $runpath ]] || continue
+    [[ :$runpath: =~ ::|:[^/\$:] ]] && echo "$file: $runpath"
+  done < <(find "$@" -maxdepth 1 -type f -executable -print0)
+  return 0
+}
+
 case $1 in
   glibc)
-    program=$WORK/build-program/cli/spoolq
+    program=$SPOOLQ_BUILD_DIR-program/cli/spoolq
     others=$(needs "$program" | grep -vE '^(libc\.so\.6|libm\.so\.6|ld-linux.*\.so\..*)$') || true
     [[ -z $others ]] || fail "it needs $others"
     use "$program"
@@ -49,6 +63,23 @@ case $1 in
       $(pkg-config --cflags --libs spoolq-producer spoolq-consumer) \
       -Wl,-rpath,"$WORK/shared/lib"
     "$scratch/border" "$scratch"
+    ;;
+  runpath)
+    mapfile -t folders < <(printf '%s\n' "$SPOOLQ_BUILD_DIR"/{cli,tests,tests/crash,tests/fuzz} \
+      "$SPOOLQ_BUILD_DIR"-{shared,program}/{bin,cli,lib,lib/*} "$WORK"/{static,shared}/{bin,lib} |
+      while read -r folder; do [[ ! -d $folder ]] || echo "$folder"; done)
+    faults=$(loads_from_current_folder "${folders[@]}")
+    [[ -z $faults ]] || fail "$faults"
+    ;;
+  runpath-control)
+    mkdir "$scratch/bin"
+    echo 'int main() {}' >"$scratch/main.cpp"
+    for runpath in :::: /usr/lib: :/usr/lib lib; do
+      "$CXX" -o "$scratch/bin/${runpath//\//_}" "$scratch/main.cpp" "-Wl,-rpath,$runpath"
+    done
+    "$CXX" -o "$scratch/bin/good" "$scratch/main.cpp" '-Wl,-rpath,$ORIGIN/../lib:/usr/lib'
+    faults=$(loads_from_current_folder "$scratch/bin")
+    [[ $(wc -l <<<"$faults") == 4 && $faults != *good* ]] || fail "$faults"
     ;;
   libuv)
     lib=$WORK/shared/lib

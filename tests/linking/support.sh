@@ -34,9 +34,8 @@ within_seconds() {
   done
 }
 
-# How the projects of others are compiled. Instrumented libraries want an instrumented program.
-flags=(-O0 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
-  ${SPOOLQ_SANITIZE:+"-fsanitize=$SPOOLQ_SANITIZE"})
+# How the projects of others are compiled.
+flags=(-O0 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
 
 # A folder of our own. At the end it goes, and so do the processes in `running`.
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/spoolq-linking.XXXXXX")

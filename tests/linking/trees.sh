@@ -3,15 +3,15 @@
 #
 #   trees.sh static|shared|program
 #
-# static, shared: installed, and then moved elsewhere, as packagers and people do. program: built
-# with SPOOLQ_STATIC. What was built before is built on.
+# static, shared: installed, and then moved elsewhere, as packagers and people do. program: the preset
+# static. A later run continues the builds of an earlier one.
 source "$(dirname "$0")/support.sh"
 
 # build TREE TARGET OPTION...
 build() {
-  quietly "$CMAKE" -S "$SPOOLQ_SOURCE_DIR" -B "$WORK/build-$1" -G Ninja \
-    -DCMAKE_CXX_COMPILER="$CXX" -DCMAKE_CXX_FLAGS=-O0 -DSPOOLQ_BUILD_TESTS=OFF "${@:3}"
-  quietly "$CMAKE" --build "$WORK/build-$1" --parallel 2 --target "$2"
+  quietly "$CMAKE" -S "$SPOOLQ_SOURCE_DIR" -B "$SPOOLQ_BUILD_DIR-$1" -DCMAKE_CXX_COMPILER="$CXX" \
+    "${@:3}"
+  quietly "$CMAKE" --build "$SPOOLQ_BUILD_DIR-$1" --parallel 2 --target "$2"
 }
 
 # install_and_move TREE BUILD
@@ -25,10 +25,13 @@ need ninja
 case $1 in
   static) install_and_move static "$SPOOLQ_BUILD_DIR" ;;
   shared)
-    build shared all -DBUILD_SHARED_LIBS=ON -DSPOOLQ_BUILD_CLI=OFF
-    install_and_move shared "$WORK/build-shared"
+    # Options and depth of the folder are those of the preset dev, so ccache has the objects.
+    build shared all --preset dev \
+      -DBUILD_SHARED_LIBS=ON -DSPOOLQ_BUILD_CLI=OFF -DSPOOLQ_BUILD_TESTS=OFF
+    install_and_move shared "$SPOOLQ_BUILD_DIR-shared"
     ;;
   program)
-    build program spoolq -DSPOOLQ_STATIC=ON
+    # Linking does not depend on optimisation.
+    build program spoolq --preset static -DCMAKE_CXX_FLAGS_RELEASE=-O0
     ;;
 esac
