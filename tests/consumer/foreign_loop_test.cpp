@@ -1,5 +1,6 @@
 // A consumer inside an event loop that is not ours: its descriptor is readable when there may be
 // something to take.
+#include <fmt/core.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>

@@ -1,4 +1,5 @@
 // What a forked child may do with a Consumer and a Claim that it inherited: nothing.
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <csignal>

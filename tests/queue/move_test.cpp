@@ -3,6 +3,7 @@
 #include "queue/move.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 
 #include "queue/attributes.hpp"
 #include "queue/listing.hpp"
