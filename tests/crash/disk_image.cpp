@@ -99,8 +99,10 @@ std::uint64_t usual_size(FileSystem type) {
 void make_mounts_private() {
   if (::geteuid() != 0) throw CannotRun{"root"};
   if (::unshare(CLONE_NEWNS) != 0) throw CannotRun{"CAP_SYS_ADMIN (unshare of mounts failed)"};
-  if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-    fail("mount --make-private");
+  if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0) return;
+  // In a chroot: mounts below it could reach the system around it.
+  if (errno == EINVAL) throw CannotRun{"a mount point at / (mount --bind DIR DIR; chroot DIR)"};
+  fail("mount --make-private");
 }
 
 DiskImage::DiskImage(FileSystem type, std::uint64_t size, bool keep) : type_{type}, keep_{keep} {

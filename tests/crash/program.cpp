@@ -2,6 +2,7 @@
 #include "tests/crash/program.hpp"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -76,6 +77,7 @@ int run_program(int argc, char** argv, const char* help, const std::function<int
   catch_signals();
   try {
     Options options{argc, argv};
+    if (::access("/proc/self/stat", F_OK) != 0) throw CannotRun{"/proc (mount -t proc proc /proc)"};
     return body(options);
   } catch (const Usage& error) {
     fmt::print(stderr, "{}\nTry {} --help.\n", error.what(), argv[0]);
