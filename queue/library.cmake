@@ -60,8 +60,9 @@ function(spoolq_library name)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS include FILES ${ARGN})
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:spoolq_options>)
-  # The tests run the libraries' code millions of times.
-  target_compile_options(${target} PRIVATE $<$<CONFIG:Debug>:-O1>)
+  if(PROJECT_IS_TOP_LEVEL)  # The tests run this code millions of times.
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Debug>:-O1>)
+  endif()
   target_precompile_headers(${target} PRIVATE ${SPOOLQ_PRECOMPILED_HEADERS} <fmt/core.h>)
   set_target_properties(${target} PROPERTIES
     OUTPUT_NAME spoolq-${name}

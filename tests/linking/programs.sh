@@ -2,7 +2,7 @@
 # Programs linked in special ways.
 #
 #   programs.sh glibc    the spoolq program with SPOOLQ_STATIC: needs nothing but glibc, and works
-#   programs.sh shared   the spoolq program with the shared libraries, from its objects in this build
+#   programs.sh shared   the spoolq program with the shared libraries, as it was built and installed
 #   programs.sh border   errors are caught by their types across the border of a shared library
 #   programs.sh libuv    a producer needs no libuv, a consumer does
 #   programs.sh runpath  no program or library of any tree loads libraries from the current folder
@@ -11,7 +11,8 @@ source "$(dirname "$0")/support.sh"
 
 # use PROGRAM: put, take, a delay and a dead letter.
 use() {
-  local spoolq=$1 queue=$scratch/queue claim
+  local spoolq=$1 queue claim
+  queue=$(mktemp -u "$scratch/queue.XXXXXX")
   "$spoolq" init "$queue" max_attempts=1
   echo first | "$spoolq" put "$queue" --header user=7 >/dev/null
   [[ $("$spoolq" take "$queue") == first ]] || fail "took another payload"
@@ -35,7 +36,8 @@ loads_from_current_folder() {
     runpath=$(readelf -dW "$file" 2>/dev/null | sed -n 's/.*(RUNPATH).*\[\(.*\)\]/\1/p;s/.*(RPATH).*\[\(.*\)\]/\1/p')
     [[ -n $runpath ]] || continue
     [[ :$runpath: =~ ::|:[^/\$:] ]] && echo "$file: $runpath"
-  done < <(find "$@" -maxdepth 1 -type f -executable -print0)
+  # Debian installs shared libraries without the execute permission.
+  done < <(find "$@" -maxdepth 1 -type f \( -executable -o -name '*.so*' \) -print0)
   return 0
 }
 
@@ -47,12 +49,8 @@ case $1 in
     use "$program"
     ;;
   shared)
-    # Those of this build: others may be left over from an older one.
-    read -ra objects <<<"$SPOOLQ_OBJECTS"
-    "$CXX" -o "$scratch/spoolq" "${objects[@]}" \
-      -L"$WORK/shared/lib" -Wl,-rpath,"$WORK/shared/lib" \
-      -lspoolq-producer -lspoolq-consumer -lspoolq-queue -lfmt -larchive
-    use "$scratch/spoolq"
+    use "$SPOOLQ_BUILD_DIR-shared/bin/spoolq"
+    use "$WORK/shared/bin/spoolq"
     ;;
   border)
     need pkg-config
@@ -77,6 +75,8 @@ case $1 in
     for runpath in :::: /usr/lib: :/usr/lib lib; do
       "$CXX" -o "$scratch/bin/${runpath//\//_}" "$scratch/main.cpp" "-Wl,-rpath,$runpath"
     done
+    chmod 644 "$scratch/bin/lib"
+    mv "$scratch/bin/lib" "$scratch/bin/lib.so.1"
     "$CXX" -o "$scratch/bin/good" "$scratch/main.cpp" '-Wl,-rpath,$ORIGIN/../lib:/usr/lib'
     faults=$(loads_from_current_folder "$scratch/bin")
     [[ $(wc -l <<<"$faults") == 4 && $faults != *good* ]] || fail "$faults"

@@ -34,7 +34,7 @@ within_seconds() {
   done
 }
 
-# How the projects of others are compiled.
+# How downstream projects are compiled.
 flags=(-O0 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
 
 # A folder of our own. At the end it goes, and so do the processes in `running`.

@@ -27,7 +27,7 @@ case $1 in
   shared)
     # Options and depth of the folder are those of the preset dev, so ccache has the objects.
     build shared all --preset dev \
-      -DBUILD_SHARED_LIBS=ON -DSPOOLQ_BUILD_CLI=OFF -DSPOOLQ_BUILD_TESTS=OFF
+      -DBUILD_SHARED_LIBS=ON -DSPOOLQ_BUILD_TESTS=OFF
     install_and_move shared "$SPOOLQ_BUILD_DIR-shared"
     ;;
   program)

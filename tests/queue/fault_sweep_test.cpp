@@ -110,9 +110,9 @@ void sweep_all_errnos(const Story& story, Persistence persistence) {
 }
 
 /// Fails each call of the story with one errno.
-void sweep_each_call(const Story& story, Persistence persistence) {
+void sweep_each_call(const Story& story, Persistence persistence, std::uint64_t seed) {
   const std::vector<CallInfo> calls = calls_of(story);
-  const std::vector<PlannedFault> faults = sample_faults(calls, persistence, kSweepSeed);
+  const std::vector<PlannedFault> faults = sample_faults(calls, persistence, seed);
   INFO(story.name);
   CHECK_FALSE(faults.empty());
   for (const PlannedFault& planned : faults) {
@@ -125,11 +125,14 @@ void sweep_each_call(const Story& story, Persistence persistence) {
 }
 
 void sweep(Persistence persistence) {
+  // Stories begin with the same calls: another seed for each.
+  std::uint64_t seed = kSweepSeed;
   for (const Story& story : stories()) {
+    ++seed;
     if (full_sweep()) {
       sweep_all_errnos(story, persistence);
     } else {
-      sweep_each_call(story, persistence);
+      sweep_each_call(story, persistence, seed);
     }
   }
 }

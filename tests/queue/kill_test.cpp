@@ -5,8 +5,6 @@
 
 #include <csignal>
 #include <cstring>
-#include <functional>
-#include <random>
 
 #include "spoolq/error.hpp"
 #include "tests/queue/promises.hpp"
@@ -127,15 +125,13 @@ std::string tell_and_kill(const Story& story, std::uint64_t nth, KillingSys::Mom
   return judge(detail::real_sys(), path, shared.load());
 }
 
-/// Kills a real process once for each call of each story. `moment_of` says when, by the call's
-/// number.
-void kill_at_every_call(const std::function<KillingSys::Moment(std::uint64_t)>& moment_of) {
+void kill_at_every_call(KillingSys::Moment moment) {
   for (const Story& story : stories()) {
     bool died = true;
     std::uint64_t nth = 0;
     while (died) {
       ++nth;
-      const std::string wrong = tell_and_kill(story, nth, moment_of(nth), died);
+      const std::string wrong = tell_and_kill(story, nth, moment, died);
       if (!wrong.empty()) FAIL_CHECK(fmt::format("{}, call {}:\n{}", story.name, nth, wrong));
     }
     INFO(story.name);
@@ -158,19 +154,11 @@ TEST_CASE("a process may die at any call and the promises hold", "[queue][kill][
   }
 }
 
-// What a kill before a call leaves on disk is what a kill after the call before it leaves. So one
-// kill for each call is enough, before or after it at random; SPOOLQ_SWEEP=full has both.
+// A kill after a call leaves what a kill before the next call leaves. SPOOLQ_SWEEP=full does both.
 TEST_CASE("a real process may be killed at any call and the promises hold",
           "[queue][kill][stories]") {
-  using Moment = KillingSys::Moment;
-  if (full_sweep()) {
-    kill_at_every_call([](std::uint64_t) { return Moment::before; });
-    kill_at_every_call([](std::uint64_t) { return Moment::after; });
-    return;
-  }
-  std::mt19937_64 random{kSweepSeed};
-  kill_at_every_call(
-      [&](std::uint64_t) { return random() % 2 == 0 ? Moment::before : Moment::after; });
+  kill_at_every_call(KillingSys::Moment::before);
+  if (full_sweep()) kill_at_every_call(KillingSys::Moment::after);
 }
 
 }  // namespace spoolq::test
