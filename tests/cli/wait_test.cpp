@@ -142,7 +142,7 @@ TEST_CASE("a message whose attempts are used up has failed", "[cli][wait]") {
   const std::string id = put(q);
   const auto wait = waiting(q, {id});
   run_well({"release", q, hold(q)});
-  CHECK(wait->sleeps());
+  CHECK(eventually([&] { return wait->sleeps(); }));
   run_well({"release", q, hold(q)});
   const Outcome outcome = wait->wait();
   CHECK(outcome.exit == 1);
@@ -258,7 +258,7 @@ TEST_CASE("a queue that is removed ends the wait: 66", "[cli][wait]") {
   // The message itself stays, so that it is not this that ends it.
   fs::rename(q + "/new", scratch / "elsewhere");
   fs::rename(scratch / "elsewhere", q + "/new");
-  CHECK(wait->sleeps());
+  CHECK(eventually([&] { return wait->sleeps(); }));
   fs::remove_all(q);
   const int code = end_of(wait);
   CHECK((code == 66 || code == 0));
