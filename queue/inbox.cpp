@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
@@ -19,6 +20,9 @@
 
 namespace spoolq::detail {
 namespace {
+
+/// An attribute of an inbox: the path of its queue.
+constexpr const char* kQueueAttribute = "user.spoolq.queue";
 
 const char* link_name() { return folder_name(Folder::ready); }
 
@@ -154,7 +158,46 @@ bool is_linked(Sys& sys, int root, const std::string& path, const std::string& i
                           link_path(path)));
 }
 
+/// Throws errc::bad_value for the inbox of another queue than the one at `path`.
+void require_no_other_queue(Sys& sys, int folder, const std::string& path,
+                            const std::string& inbox) {
+  const auto other = queue_of_inbox(sys, folder, inbox);
+  if (!other || *other == path) return;
+  throw_errc(errc::bad_value, "init", inbox,
+             fmt::format("it is the inbox of the queue {}", escaped(*other)));
+}
+
+/// Notes in the inbox which queue has it. The result holds a lock until the link is there, so that
+/// of two that begin at the same time one is refused.
+UniqueFd mark_inbox(Sys& sys, const std::string& path, const std::string& inbox) {
+  UniqueFd folder = open_directory(sys, inbox);
+  if (sys.flock(folder.get(), LOCK_EX | LOCK_NB).error() == EWOULDBLOCK) {
+    throw_errno(EAGAIN, "init", inbox, "another process has locked it; try again");
+  }
+  require_no_other_queue(sys, folder.get(), path, inbox);
+  // Without attributes, or in a folder of another user, nothing can be noted.
+  static_cast<void>(sys.fsetxattr(folder.get(), kQueueAttribute, path.data(), path.size()));
+  return folder;
+}
+
 }  // namespace
+
+std::optional<std::string> queue_of_inbox(Sys& sys, int folder, const std::string& inbox) {
+  std::array<char, PATH_MAX> value{};
+  const SysResult got = sys.fgetxattr(folder, kQueueAttribute, value.data(), value.size());
+  if (!got.ok()) return std::nullopt;
+  std::string path{value.data(), static_cast<std::size_t>(got.value())};
+  if (!path.starts_with('/')) return std::nullopt;
+  try {
+    const UniqueFd root = open_directory(sys, path);
+    const UniqueFd link = open_link(sys, root.get(), link_name(), link_path(path));
+    if (!S_ISLNK(status_of(sys, link.get(), link_path(path)).st_mode)) return std::nullopt;
+    if (target_of(sys, link, link_path(path)) != inbox) return std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;  // The queue was removed, or made again without the inbox.
+  }
+  return path;
+}
 
 void require_inbox(Sys& sys, int beside, const std::string& path, const std::string& inbox) {
   const UniqueFd folder = open_directory(sys, inbox);
@@ -164,6 +207,7 @@ void require_inbox(Sys& sys, int beside, const std::string& path, const std::str
   if (has_settings(sys, folder.get())) {
     throw_errc(errc::bad_value, "init", inbox, "it is a queue itself, not an inbox of one");
   }
+  require_no_other_queue(sys, folder.get(), path, inbox);
   const std::size_t slash = inbox.rfind('/');
   const std::string parent_path = slash == 0 ? "/" : inbox.substr(0, slash);
   const UniqueFd parent = open_directory(sys, parent_path);
@@ -181,7 +225,9 @@ void require_inbox(Sys& sys, int beside, const std::string& path, const std::str
 }
 
 void link_inbox(Sys& sys, int root, const std::string& path, const std::string& inbox) {
-  if (is_linked(sys, root, path, inbox)) return;
+  const bool linked = is_linked(sys, root, path, inbox);
+  const UniqueFd locked = mark_inbox(sys, path, inbox);
+  if (linked) return;
   const std::string link = fmt::format(".{}.{}", link_name(), random_token());
   const auto made = sys.symlinkat(inbox.c_str(), root, link.c_str());
   if (!made.ok()) throw_errno(made.error(), "link", link_path(path));

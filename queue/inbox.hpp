@@ -2,7 +2,7 @@
 // (docs/format.md, "The folders").
 #pragma once
 
-#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "queue/sys.hpp"
@@ -10,16 +10,22 @@
 
 namespace spoolq::detail {
 
+/// The path of the queue that has the folder `inbox`, open as `folder`, as its inbox, by the
+/// attribute that its init has set there; nullopt where no queue at that path links to the folder.
+std::optional<std::string> queue_of_inbox(Sys& sys, int folder, const std::string& inbox);
+
 /// Throws unless the folder at `inbox` (absolute, without symbolic links) can be the inbox of the
-/// queue at `path`: errc::bad_value for a queue, a folder of a queue, or a folder inside of this
-/// one; EXDEV for another mount than that of `beside`, which is the queue's directory or the
-/// one that it will be made in; or the errno. Changes nothing.
+/// queue at `path`: errc::bad_value for a queue, a folder of a queue, a folder inside of this one,
+/// or the inbox of another one; EXDEV for another mount than that of `beside`, which is the queue's
+/// directory or the one that it will be made in; or the errno. Changes nothing.
 void require_inbox(Sys& sys, int beside, const std::string& path, const std::string& inbox);
 
 /// Makes new/ of the queue at `path`, open as `root`, a link to `inbox`, at once: at no moment
-/// there is no new/ where there was one. An empty folder there is removed. Throws ENOTEMPTY for one
-/// that has something in it, EEXIST for a link to another inbox, EPERM when the file system makes
-/// the link somebody's whose links are not followed. The caller syncs.
+/// there is no new/ where there was one. An empty folder there is removed. Sets the
+/// attribute of queue_of_inbox(), where the file system has attributes. Throws ENOTEMPTY for one
+/// that has something in it, errc::bad_value for the inbox of another queue, EEXIST for a link to
+/// another inbox, EPERM when the file system makes the link somebody's whose links are not
+/// followed. The caller syncs.
 void link_inbox(Sys& sys, int root, const std::string& path, const std::string& inbox);
 
 /// Opens the inbox when new/ of the queue at `path` is a link. Of a link only its owner tells who

@@ -14,6 +14,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/failing_sys.hpp"
+#include "tests/support/forwarding_sys.hpp"
 #include "tests/support/process_sys.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -31,6 +32,22 @@ void init(detail::Sys& sys, const std::string& path = kPath, const std::string& 
 
 /// Drops a file into the inbox as another program does.
 void drop(SimulatedSys& disk) { disk.plant_file("/inbox/1795403405.P10625Q1.vm", "dropped"); }
+
+/// Something happens before each call.
+class BeforeEach final : public ForwardingSys {
+ public:
+  BeforeEach(detail::Sys& inner, std::function<void()> act)
+      : ForwardingSys{inner}, act_{std::move(act)} {}
+
+ protected:
+  std::optional<SysResult> before(const CallInfo&) override {
+    act_();
+    return std::nullopt;
+  }
+
+ private:
+  std::function<void()> act_;
+};
 
 /// The text of what `call` throws; empty when it throws nothing.
 std::string text_of(const std::function<void()>& call) {
@@ -205,6 +222,45 @@ TEST_CASE("a queue, a folder of one, and another mount are no inbox, and nothing
   CHECK(has(refused("/file"), "Not a directory"));
   disk.set_mount_id(kInbox, 7);
   CHECK(has(refused(kInbox), "spoolq adopt /inbox /q"));
+}
+
+TEST_CASE("the inbox of another queue is refused as long as that one has it", "[queue][inbox]") {
+  SimulatedSys disk;
+  drop(disk);
+  init(disk);
+  const std::string before = disk.dump();
+  CHECK(has(text_of([&] { init(disk, "/other"); }), "it is the inbox of the queue /q"));
+  CHECK(disk.dump() == before);
+  SECTION("the queue has gone") { disk.unlink("/q/new"); }
+  SECTION("the queue has a folder of its own now") {
+    disk.unlink("/q/new");
+    disk.plant_directory("/q/new");
+  }
+  CHECK_NOTHROW(init(disk, "/other"));
+  CHECK(has(text_of([&] { init(disk); }), "it is the inbox of the queue /other"));
+}
+
+TEST_CASE("of two that are given one inbox at the same time one is refused", "[queue][inbox]") {
+  // The second one begins before each call of the first in turn.
+  bool begun = true;
+  for (int nth = 1; begun; ++nth) {
+    INFO(nth);
+    SimulatedSys disk;
+    drop(disk);
+    begun = false;
+    int calls = 0;
+    std::string refused;
+    BeforeEach sys{disk, [&] {
+                     if (++calls != nth) return;
+                     begun = true;
+                     refused += text_of([&] { init(disk, "/other"); });
+                   }};
+    refused += text_of([&] { init(sys); });
+    CHECK((refused.empty() ? !begun : has(refused, "/inbox")));
+    const bool both = disk.exists("/other/new") && disk.exists("/q/new") &&
+                      disk.read_file("/other/new") == kInbox && disk.read_file("/q/new") == kInbox;
+    CHECK_FALSE(both);
+  }
 }
 
 TEST_CASE("a queue may be inside of its inbox, and is no message there", "[queue][inbox]") {
