@@ -8,6 +8,7 @@
 #include "consumer/consumer.hpp"
 #include "queue/attributes.hpp"
 #include "queue/rename.hpp"
+#include "queue/second_names.hpp"
 #include "queue/strangers.hpp"
 #include "queue/throw_error.hpp"
 
@@ -173,7 +174,12 @@ std::optional<Claim> Consumer::Impl::accept(const Candidate& candidate, StoredMe
     put_back(candidate, message, kForbiddenRetry, error.what());
     return std::nullopt;
   }
-  if (status.st_nlink > 1) detail::drop_other_names(open(), message);
+  message.linked = status.st_nlink > 1;
+  if (message.linked && detail::drop_other_names(open(), message, status.st_ino,
+                                                 [this] { return identity_->next_claim(); })) {
+    put_back(candidate, message, kForbiddenRetry, "it is claimed under another name");
+    return std::nullopt;
+  }
   const auto size = static_cast<std::uint64_t>(status.st_size);
   if (message.name.size && *message.name.size != size) {
     const std::string why =

@@ -71,6 +71,7 @@ StoredMessage current_claim(OpenQueue& queue, const HeldClaim& claim) {
   const auto name = parse_name(claim.file);
   auto message = name ? find_token(queue, *name) : std::nullopt;
   if (!message) throw_errc(errc::claim_lost, "find claim", queue.path(Folder::claimed, claim.file));
+  message->linked = true;  // Nobody has looked since it was claimed.
   return *message;
 }
 

@@ -22,6 +22,7 @@
 #include "queue/payload.hpp"
 #include "queue/put.hpp"
 #include "queue/rename.hpp"
+#include "queue/second_names.hpp"
 #include "queue/strangers.hpp"
 #include "queue/throw_error.hpp"
 
@@ -38,11 +39,21 @@ struct stat status_of(OpenQueue& queue, int fd, const std::string& path) {
   return status;
 }
 
+bool is_same(const struct stat& one, const struct stat& two) {
+  return one.st_dev == two.st_dev && one.st_ino == two.st_ino;
+}
+
 void require_two_queues(OpenQueue& source, OpenQueue& target) {
   const struct stat one = status_of(source, source.folders().root(), source.path());
   const struct stat two = status_of(target, target.folders().root(), target.path());
-  if (one.st_dev != two.st_dev || one.st_ino != two.st_ino) return;
-  throw_errc(errc::bad_value, "move into", target.path(), "it is the same queue");
+  if (is_same(one, two)) {
+    throw_errc(errc::bad_value, "move into", target.path(), "it is the same queue");
+  }
+  const struct stat from = status_of(source, source.fd(Folder::ready), source.path());
+  const struct stat to = status_of(target, target.fd(Folder::ready), target.path());
+  if (is_same(from, to)) {
+    throw_errc(errc::bad_value, "move into", target.path(), "it has the same inbox");
+  }
 }
 
 bool is_stranger(const StoredMessage& message) {
@@ -213,6 +224,8 @@ bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& 
 
 bool move_to(OpenQueue& source, const StoredMessage& message, OpenQueue& target,
              const Destination& destination, Sync sync) {
+  // What stays here under another name would be delivered twice.
+  if (drop_other_names(source, message)) return false;
   try {
     return move_by_rename(source, message, target, destination, sync);
   } catch (const Error& error) {

@@ -11,6 +11,7 @@
 #include "queue/folders.hpp"
 #include "queue/fork_guard.hpp"
 #include "queue/limits.hpp"
+#include "queue/second_names.hpp"
 #include "queue/settings.hpp"
 #include "queue/sys.hpp"
 #include "spoolq/queue.hpp"
@@ -32,6 +33,7 @@ class OpenQueue {
   }
   [[nodiscard]] Durability& durability() { return durability_; }
   [[nodiscard]] Occupancy& occupancy() { return occupancy_; }
+  [[nodiscard]] SecondNames& second_names() { return second_names_; }
 
   [[nodiscard]] bool is_maildir() const { return is_maildir_; }
   [[nodiscard]] const MessageId& queue_id() const { return queue_id_; }
@@ -72,6 +74,7 @@ class OpenQueue {
   Folders folders_;
   Durability durability_;
   Occupancy occupancy_;
+  SecondNames second_names_;
   LogHandler log_;
   ProcessMark process_;
   MessageId queue_id_;

@@ -146,14 +146,12 @@ void PendingMessage::create_file() {
   constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   Sys& sys = queue_.sys();
   const int tmp = queue_.fd(Folder::tmp);
-  const MessageName& name = destination_.name;
-  const std::string file = fmt::format("{}.{}", name.priority, name.id.to_string());
   for (int i = 0; i < kCreationsMax; ++i) {
+    // An id of its own, also for a copy of a message: no name in tmp/ is used twice, so whoever has
+    // locked a file may remove it by its name.
+    const MessageId id = process_message_ids().next(queue_.now());
+    const std::string file = fmt::format("{}.{}", destination_.name.priority, id.to_string());
     fd_ = LockFd{sys, [&] { return sys.openat(tmp, file.c_str(), kFlags, 0600); }};
-    if (fd_.error() == EEXIST) {
-      if (remove_leftover(file)) continue;
-      throw_errno(EAGAIN, "create", queue_.path(Folder::tmp, file), "somebody else copies it");
-    }
     if (fd_.error() != 0) throw_errno(fd_.error(), "create", queue_.path(Folder::tmp, file));
     file_ = file;
     try {
@@ -178,21 +176,7 @@ void PendingMessage::create_file() {
     }
     return;
   }
-  throw_errno(EAGAIN, "create", queue_.path(Folder::tmp, file), "swept each time");
-}
-
-/// A copy of a message has the name that an earlier one had, whose writer may have died: that one
-/// is swept at once. False while it is being written.
-bool PendingMessage::remove_leftover(const std::string& file) {
-  Sys& sys = queue_.sys();
-  const int tmp = queue_.fd(Folder::tmp);
-  const LockFd leftover{sys, [&] {
-                          return sys.openat(tmp, file.c_str(),
-                                            O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-                        }};
-  if (leftover.error() != 0) return leftover.error() == ENOENT;
-  if (!sys.flock(leftover.get(), LOCK_EX | LOCK_NB).ok()) return false;
-  return sys.unlinkat(tmp, file.c_str()).ok();
+  throw_errno(EAGAIN, "create a file in", queue_.path(Folder::tmp), "swept each time");
 }
 
 void PendingMessage::write(std::string_view bytes) {

@@ -45,7 +45,6 @@ class PendingMessage {
   PendingMessage(OpenQueue& queue, Destination destination, Sync sync, std::uint64_t size);
   void create_file();
   void sync_file();
-  bool remove_leftover(const std::string& file);
   void drop();
 
   OpenQueue& queue_;

@@ -35,6 +35,59 @@ bool same_file(Sys& sys, int first_dir, const std::string& first, int second_dir
          one.st_dev == two.st_dev;
 }
 
+/// Whether both are one entry of one directory, which two queues may have opened.
+bool is_same_entry(Sys& sys, int from_dir, const std::string& from, int to_dir,
+                   const std::string& to) {
+  if (from != to) return false;
+  if (from_dir == to_dir) return true;
+  struct stat one = {};
+  struct stat two = {};
+  return sys.fstat(from_dir, one).ok() && sys.fstat(to_dir, two).ok() && one.st_ino == two.st_ino &&
+         one.st_dev == two.st_dev;
+}
+
+/// Whether a name is never given to another file: it has a claim, whose counter nobody else uses.
+bool is_used_once(const std::string& file) {
+  const auto name = parse_name(file);
+  return name && !name->claim.empty();
+}
+
+/// A name that is to be moved on.
+struct Source {
+  int dir = -1;
+  std::string file;
+};
+
+/// Renames a file into cur/ under a claim that no process has, so that this caller alone goes on
+/// with it. If the caller dies, the reaper does. False when the file is gone.
+bool seize(Sys& sys, Source& source, OpenQueue& queue, MessageName name) {
+  name.claim = random_token() + ".0";
+  name.lease_until.reset();
+  std::string seized = format_name(name);
+  const int claimed = queue.fd(Folder::claimed);
+  const SysResult renamed =
+      rename_new(sys, source.dir, source.file.c_str(), claimed, seized.c_str());
+  if (renamed.error() == ENOENT) return false;
+  if (!renamed.ok()) throw_errno(renamed.error(), "rename", queue.path(Folder::claimed, seized));
+  source = {claimed, std::move(seized)};
+  return true;
+}
+
+/// A crash, or a hard link, left two names of one file; the target is the one to keep. Since that
+/// was seen the target may have moved on, and the source may be the only name: so the source is
+/// seized first, and removed only if the target is still there. True: the source is gone. False:
+/// the caller goes on with what `source` is now.
+bool drop_source(Sys& sys, Source& source, OpenQueue& queue, const Destination& to,
+                 const std::string& target) {
+  if (!is_used_once(source.file)) {
+    if (!seize(sys, source, queue, to.name)) return true;
+    if (!same_file(sys, source.dir, source.file, queue.fd(to.folder), target)) return false;
+  }
+  const SysResult removed = sys.unlinkat(source.dir, source.file.c_str());
+  if (removed.ok() || removed.error() == ENOENT) return true;
+  throw_errno(removed.error(), "unlink", source.file);
+}
+
 }  // namespace
 
 SysResult rename_new(Sys& sys, int from_dir, const char* from, int to_dir, const char* to) {
@@ -62,22 +115,23 @@ std::optional<std::string> rename_into(Sys& sys, int from_dir, const std::string
                                        const std::string& file, OpenQueue& target_queue,
                                        Destination to, Ballast ballast) {
   const int to_dir = target_queue.fd(to.folder);
-  const auto source = [&] { return fmt::format("{}/{}", from_path, file); };
+  Source source{from_dir, file};
+  const auto source_path = [&] { return fmt::format("{}/{}", from_path, file); };
   bool ballast_given = ballast == Ballast::keep;
   for (unsigned copy = 0; copy <= kCopiesMax;) {
     std::string target = to.file();
-    const SysResult renamed = rename_new(sys, from_dir, file.c_str(), to_dir, target.c_str());
+    const SysResult renamed =
+        rename_new(sys, source.dir, source.file.c_str(), to_dir, target.c_str());
     if (renamed.ok()) return target;
     if (renamed.error() == ENOENT) {
       require_folder(sys, to_dir, target_queue.path(to.folder));
       return std::nullopt;
     }
     if (renamed.error() == EEXIST) {
-      if (same_file(sys, from_dir, file, to_dir, target)) {
-        // A crash, or a hard link, left two names of one file. The target is the one to keep.
-        const SysResult removed = sys.unlinkat(from_dir, file.c_str());
-        if (removed.ok() || removed.error() == ENOENT) return target;
-        throw_errno(removed.error(), "unlink", source());
+      if (is_same_entry(sys, source.dir, source.file, to_dir, target)) return target;
+      if (same_file(sys, source.dir, source.file, to_dir, target)) {
+        if (drop_source(sys, source, target_queue, to, target)) return target;
+        continue;
       }
       // Another message with this id, from a backup or a copied queue: both are kept.
       if (copy == 0) {
@@ -95,9 +149,9 @@ std::optional<std::string> rename_into(Sys& sys, int from_dir, const std::string
       continue;
     }
     throw_errno(renamed.error(), "rename",
-                fmt::format("{} to {}", source(), target_queue.path(to.folder, target)));
+                fmt::format("{} to {}", source_path(), target_queue.path(to.folder, target)));
   }
-  throw_errno(EEXIST, "rename", source(), "too many copies of one id");
+  throw_errno(EEXIST, "rename", source_path(), "too many copies of one id");
 }
 
 void quarantine(OpenQueue& queue, Folder from, const std::string& file, const std::string& reason) {

@@ -31,8 +31,8 @@ enum class Ballast { keep, give };
 
 /// Renames `file` in `from` to its destination and returns the name it got there: the
 /// destination's, with U set when another file already had it. nullopt: the file is gone, somebody
-/// else was first. A second name of the same file is removed, not renamed. Throws the errno of
-/// everything that the table does not mend.
+/// else was first. A rename of a name onto itself is a success. A second name of the same file is
+/// seized and removed. Throws the errno of everything that the table does not mend.
 std::optional<std::string> rename_message(OpenQueue& queue, Folder from, const std::string& file,
                                           Destination to, Ballast ballast = Ballast::give);
 /// The same into a folder of another queue. EXDEV when that is on another mount.

@@ -10,6 +10,7 @@
 #include "queue/attributes.hpp"
 #include "queue/liveness.hpp"
 #include "queue/rename.hpp"
+#include "queue/second_names.hpp"
 #include "queue/throw_error.hpp"
 
 namespace spoolq::detail {
@@ -132,6 +133,8 @@ void undo_claim(OpenQueue& queue, const StoredMessage& message) {
 void acknowledge(OpenQueue& queue, const StoredMessage& message, Sync sync,
                  std::optional<bool> keep) {
   if (sync == Sync::durable) queue.durability().require_sound(queue.path());
+  // One that was put back meanwhile would be delivered again.
+  if (message.linked) drop_other_names(queue, message);
   bool kept = false;
   if (keep.value_or(queue.settings()->keep_done)) {
     try {
@@ -232,6 +235,7 @@ bool retry(OpenQueue& queue, const StoredMessage& message, Sync sync) {
 }
 
 bool remove(OpenQueue& queue, const StoredMessage& message, Sync sync) {
+  drop_other_names(queue, message);
   const SysResult removed = queue.sys().unlinkat(queue.fd(message.folder), message.file.c_str());
   if (removed.error() == ENOENT) return false;
   if (!removed.ok()) {

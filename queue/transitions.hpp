@@ -16,6 +16,8 @@ struct StoredMessage {
   Folder folder = Folder::ready;
   std::string file;
   MessageName name;
+  /// Whether its file may have other names, which are dropped before the message ends.
+  bool linked = false;
 };
 
 /// new/ → cur/. `name` is what the file is called as a message of ours, which for a stranger's file

@@ -8,15 +8,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "queue/directory_scan.hpp"
 #include "queue/liveness.hpp"
+#include "queue/message_id.hpp"
 #include "queue/rename.hpp"
 #include "queue/space.hpp"
-#include "queue/strangers.hpp"
 #include "queue/throw_error.hpp"
 
 namespace spoolq::detail {
@@ -98,14 +99,23 @@ std::optional<std::string> end_of_lease(OpenQueue& queue, const std::string& fil
   return std::nullopt;
 }
 
-/// What a file in a message folder is as a message; a stranger's in new/ by its derived name.
-std::optional<MessageName> name_in(OpenQueue& queue, Folder folder, const std::string& file) {
-  if (folder == Folder::later) {
-    auto delayed = parse_delayed_name(file);
-    return delayed ? std::optional{std::move(delayed->name)} : std::nullopt;
+/// Removes the file `inode` from tmp/, under a name that other programs may use again: another file
+/// that has it by now keeps it.
+bool remove_foreign(OpenQueue& queue, const std::string& file, ino_t inode) {
+  Sys& sys = queue.sys();
+  const int tmp = queue.fd(Folder::tmp);
+  const std::string seized = "swept-" + random_token();
+  if (!rename_new(sys, tmp, file.c_str(), tmp, seized.c_str()).ok()) return false;
+  struct stat status = {};
+  if (sys.fstatat(tmp, seized.c_str(), status).ok() && status.st_ino == inode) {
+    return sys.unlinkat(tmp, seized.c_str()).ok();
   }
-  auto name = parse_name(file);
-  return name || folder != Folder::ready ? name : derive_name(queue, file);
+  const SysResult restored = rename_new(sys, tmp, seized.c_str(), tmp, file.c_str());
+  if (!restored.ok() && restored.error() != ENOENT) {
+    queue.log(LogLevel::warning, fmt::format("tmp/{} is tmp/{} now: another file has its name",
+                                             escaped(file), seized));
+  }
+  return false;
 }
 
 /// Removes files of the dead from consumers/. Their claims have been taken back before; one that
@@ -232,16 +242,17 @@ std::uint64_t sweep(OpenQueue& queue) {
     struct stat status = {};
     if (!sys.fstat(fd.get(), status).ok() || !S_ISREG(status.st_mode)) return true;
     const Time changed = time_of(status.st_ctim);
-    bool abandoned = false;
     if (is_pending_name(file)) {
-      // The lock is held until the file is gone: a writer that comes now finds no link left.
-      abandoned = now - changed >= kSweepAge && sys.flock(fd.get(), LOCK_EX | LOCK_NB).ok();
-    } else {
-      const Time touched = std::max({changed, time_of(status.st_mtim), time_of(status.st_atim)});
-      // A write lease is granted only while nobody else has the file open (fcntl(2)).
-      abandoned = now - touched >= kForeignSweepAge && sys.set_lease(fd.get(), F_WRLCK).ok();
+      if (now - changed < kSweepAge || !sys.flock(fd.get(), LOCK_EX | LOCK_NB).ok()) return true;
+      // The lock is held until the file is gone: a writer that comes now finds no link left. No
+      // name like this is used twice.
+      if (sys.unlinkat(tmp, file.c_str()).ok()) ++swept;
+      return true;
     }
-    if (abandoned && sys.unlinkat(tmp, file.c_str()).ok()) ++swept;
+    const Time touched = std::max({changed, time_of(status.st_mtim), time_of(status.st_atim)});
+    // A write lease is granted only while nobody else has the file open (fcntl(2)).
+    if (now - touched < kForeignSweepAge || !sys.set_lease(fd.get(), F_WRLCK).ok()) return true;
+    if (remove_foreign(queue, file, status.st_ino)) ++swept;
     return true;
   });
   return swept;
@@ -270,33 +281,6 @@ std::uint64_t prune_done(OpenQueue& queue) {
     return true;
   });
   return pruned;
-}
-
-void drop_other_names(OpenQueue& queue, const StoredMessage& message) {
-  Sys& sys = queue.sys();
-  struct stat status = {};
-  if (!sys.fstatat(queue.fd(message.folder), message.file.c_str(), status).ok()) return;
-  Owners owners{queue, {}};
-  constexpr std::array kFolders{Folder::ready, Folder::later, Folder::claimed, Folder::failed};
-  for (const Folder folder : kFolders) {
-    scan_directory(sys, queue.fd(folder), queue.path(folder), [&](const DirectoryEntry& entry) {
-      if (entry.inode != status.st_ino) return true;
-      const std::string file{entry.name};
-      if (folder == message.folder && file == message.file) return true;
-      const auto name = name_in(queue, folder, file);
-      // Another id is another message, even where somebody linked both names to one file.
-      if (!name || name->id != message.name.id) return true;
-      if (folder == Folder::claimed) {
-        if (name->claim.empty() || is_detached(name->claim)) return true;
-        if (owners.alive(claim_owner(name->claim))) return true;
-      }
-      if (sys.unlinkat(queue.fd(folder), file.c_str()).ok()) {
-        queue.log(LogLevel::notice, fmt::format("removed {}/{}, a second name of a claimed message",
-                                                folder_name(folder), escaped(file)));
-      }
-      return true;
-    });
-  }
 }
 
 }  // namespace spoolq::detail

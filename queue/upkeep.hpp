@@ -69,9 +69,4 @@ void restock(OpenQueue& queue);
 /// Removes finished messages older than keep_done; the number of files.
 std::uint64_t prune_done(OpenQueue& queue);
 
-/// After a claim whose file has more than one link: removes its other names in this queue's
-/// folders, which a crash on a file system that splits renames, or a hard link, left behind. Claims
-/// of living consumers and names in other places are not touched.
-void drop_other_names(OpenQueue& queue, const StoredMessage& message);
-
 }  // namespace spoolq::detail

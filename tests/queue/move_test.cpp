@@ -218,7 +218,7 @@ TEST_CASE("what a dead mover left in tmp/ is in nobody's way", "[queue][move]") 
   const std::string left = fmt::format("{}/tmp/5.{}", kTargetPath, id.to_string());
   pair.world.disk.plant_file(left, "pay");
   pair.move(State::ready);
-  CHECK(pair.target_names("tmp").empty());
+  CHECK(pair.target_names("tmp").size() == 1);  // For the sweep.
   CHECK(pair.target->list(State::ready).size() == 1);
 }
 
@@ -229,11 +229,11 @@ TEST_CASE("two who copy one message do not disturb each other", "[queue][move]")
   name.id = id;
   {
     const detail::PendingMessage other{*pair.target->internals(), {Folder::ready, name, {}}, 7};
-    CHECK(error_of([&] { pair.move(State::ready); }) == errno_code(EAGAIN));
+    pair.move(State::ready);
     CHECK(pair.target_names("tmp").size() == 1);
   }
-  CHECK(pair.world.count(Folder::ready) == 1);  // Given back.
-  pair.move(State::ready);
+  CHECK(pair.world.count(Folder::ready) == 0);
+  CHECK(pair.target->list(State::ready).size() == 1);
 }
 
 TEST_CASE("a mover that dies leaves its message to the reaper, the attempts as they were",

@@ -33,6 +33,22 @@ class RenameSys final : public ForwardingSys {
   std::function<int(const CallInfo&)> answer_;
 };
 
+/// Something happens before each call.
+class MeddlingSys final : public ForwardingSys {
+ public:
+  MeddlingSys(Sys& inner, std::function<void()> meddle)
+      : ForwardingSys{inner}, meddle_{std::move(meddle)} {}
+
+ protected:
+  std::optional<SysResult> before(const CallInfo&) override {
+    meddle_();
+    return std::nullopt;
+  }
+
+ private:
+  std::function<void()> meddle_;
+};
+
 /// A file in new/ under that name, to be renamed into failed/.
 struct RenameWorld : World {
   MessageName name;
@@ -78,6 +94,49 @@ TEST_CASE("a second name of one file is removed, not renamed", "[queue][rename]"
   CHECK(world.names(Folder::failed) == std::vector{world.file});
   CHECK(world.count(Folder::ready) == 0);
   CHECK(world.log.size() == 0);
+}
+
+TEST_CASE("a rename of a name onto itself is a success and changes nothing", "[queue][rename]") {
+  RenameWorld world;
+  const Destination itself{Folder::ready, world.name, {}};
+  const std::string before = world.disk.dump();
+  world.disk.clear_calls();
+  CHECK(rename_message(*world.queue, Folder::ready, world.file, itself) == world.file);
+  // So it is where the folder has been opened twice, as the inbox of two queues may be.
+  const auto other = world.open(world.disk);
+  CHECK(rename_message(*world.queue, Folder::ready, world.file, *other, itself) == world.file);
+  CHECK(world.disk.dump() == before);
+  int renames = 0;
+  for (const CallRecord& each : world.disk.calls()) renames += each.call == Call::renameat2 ? 1 : 0;
+  CHECK(renames == 2);
+}
+
+TEST_CASE("a second name that has become the only one is not removed", "[queue][rename]") {
+  // Before each call in turn another process removes the source as a second name, too, and moves
+  // the target back to where the source was.
+  bool moved = true;
+  for (int nth = 1; moved; ++nth) {
+    INFO(nth);
+    RenameWorld world;
+    world.disk.plant_hard_link(world.path(Folder::ready, world.file),
+                               world.path(Folder::failed, world.file));
+    moved = false;
+    int calls = nth;  // None while the queue is opened.
+    MeddlingSys sys{world.disk, [&] {
+                      if (++calls != nth) return;
+                      moved = true;
+                      const int ready = world.queue->fd(Folder::ready);
+                      const int failed = world.queue->fd(Folder::failed);
+                      const char* const file = world.file.c_str();
+                      static_cast<void>(world.disk.unlinkat(ready, file));
+                      static_cast<void>(world.disk.renameat2(failed, file, ready, file, 0));
+                    }};
+    const auto queue = world.open(sys);
+    calls = 0;
+    static_cast<void>(rename_message(*queue, Folder::ready, world.file, world.target));
+    CHECK(world.count(Folder::ready) + world.count(Folder::failed) + world.count(Folder::claimed) >=
+          1);
+  }
 }
 
 TEST_CASE("another file of that name is kept, and both are told apart", "[queue][rename]") {

@@ -1,4 +1,4 @@
-// Due messages, claims of the dead, leftovers of dead writers, finished messages, second names.
+// Due messages, claims of the dead, leftovers of dead writers, finished messages.
 #include "queue/upkeep.hpp"
 
 #include <fmt/core.h>
@@ -262,6 +262,25 @@ TEST_CASE("a file of another program is swept after 36 hours, never while it is 
   CHECK_FALSE(world.disk.exists(file));
 }
 
+TEST_CASE("a file that replaces one that is swept keeps its name", "[queue][upkeep][sweep]") {
+  // At each moment: before the look, between look and removal, after it.
+  const auto call =
+      GENERATE(Call::openat, Call::fstat, Call::set_lease, Call::renameat2, Call::fstatat);
+  World world;
+  const std::string file = world.path(Folder::tmp, "upload");
+  world.disk.plant_file(file, "old");
+  world.disk.advance(hours{37});
+  BeforeFirst replacing{world.disk, call, [&] {
+                          if (world.disk.exists(file)) world.disk.unlink(file);
+                          world.disk.plant_file(file, "new");
+                        }};
+  const auto queue = world.open(replacing);
+  detail::sweep(*queue);
+  INFO(to_string(call));
+  CHECK(world.disk.exists(file));
+  CHECK(world.disk.read_file(file) == "new");
+}
+
 TEST_CASE("the sweep leaves directories and symbolic links alone", "[queue][upkeep][sweep]") {
   World world;
   world.disk.plant_directory(world.path(Folder::tmp, "rsync"));
@@ -315,46 +334,6 @@ TEST_CASE("with keep_done on nothing finished is removed", "[queue][upkeep][done
   acknowledge(*world.queue, put_and_claim(*world.queue, "one"), Sync::durable);
   world.disk.advance(hours{100'000});
   CHECK(detail::prune_done(*world.queue) == 0);
-}
-
-TEST_CASE("second names of a claimed message are dropped, in every folder",
-          "[queue][upkeep][names]") {
-  World world;
-  const StoredMessage claimed = put_and_claim(*world.queue, "x");
-  MessageName name = claimed.name;
-  name.claim.clear();
-  const std::string file = world.path(claimed.folder, claimed.file);
-  world.disk.plant_hard_link(file, world.path(Folder::ready, format_name(name)));
-  world.disk.plant_hard_link(file, world.path(Folder::failed, format_name(name)));
-  world.disk.plant_hard_link(
-      file, world.path(Folder::later, format_delayed_name(world.queue->now(), name)));
-  name.claim = "fedcba9876543210.7";
-  world.disk.plant_hard_link(file, world.path(Folder::claimed, format_name(name)));
-  detail::drop_other_names(*world.queue, claimed);
-  CHECK(world.count(Folder::ready) + world.count(Folder::failed) + world.count(Folder::later) == 0);
-  CHECK(world.names(Folder::claimed) == std::vector{claimed.file});
-}
-
-TEST_CASE("only a second name of the same message is dropped", "[queue][upkeep][names]") {
-  World world;
-  const detail::Registration living{*world.queue};
-  const StoredMessage claimed = put_and_claim(*world.queue, "x");
-  const std::string file = world.path(claimed.folder, claimed.file);
-  MessageName name = claimed.name;
-  // A claim of the living, a detached one, mail, another id, another file.
-  name.claim = living.consumer() + ".1";
-  world.disk.plant_hard_link(file, world.path(Folder::claimed, format_name(name)));
-  name.claim = kDetached;
-  world.disk.plant_hard_link(file, world.path(Folder::claimed, format_name(name)));
-  name.claim.clear();
-  world.disk.plant_hard_link(file, world.path(Folder::claimed, format_name(name)));
-  world.disk.plant_hard_link(file, world.path(Folder::ready, kPending));
-  world.disk.plant_hard_link(file, world.path(Folder::ready, "backup.txt"));
-  world.disk.plant_file(world.path(Folder::failed, format_name(name)), "x");
-  detail::drop_other_names(*world.queue, claimed);
-  CHECK(world.count(Folder::claimed) == 4);
-  CHECK(world.count(Folder::ready) == 2);
-  CHECK(world.count(Folder::failed) == 1);
 }
 
 TEST_CASE("restock makes spares and ballast again", "[queue][upkeep][restock]") {
