@@ -161,9 +161,10 @@ Judgement Completeness::judge_by_writers(const std::string& file, const Sighting
     if (!writer) return wait("cannot ask whether it is open for writing: another user's file");
     return settled(sighting, age, settle_, "no process has it open for writing");
   }
-  // The name alone says nothing where the kernel does not say who writes.
+  // Where the kernel does not tell of writers, neither a link nor the name counts: a backup may
+  // have linked to a file that its writer still has open.
   const bool has_links = sighting.status.st_nlink > 1;
-  const bool linked = has_links || (writer == false && is_linked(file, sighting.status));
+  const bool linked = writer == false && is_linked(file, sighting.status);
   if (linked && (done_ == Completion::automatic || done_ == Completion::rename)) {
     // A placeholder may happen to have such a name.
     const Duration doubt = settle_ * kBlindFactor;

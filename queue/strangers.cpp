@@ -112,7 +112,8 @@ bool is_settled(OpenQueue& queue, const std::string& file) {
   // Looked at after that, for what a writer did that has gone meanwhile.
   const auto status = status_of(queue, file);
   if (!status) return false;
-  if (status->st_nlink > 1) return true;
+  // Only with the lease: a backup may have linked to a file that its writer still has open.
+  if (writer == false && status->st_nlink > 1) return true;
   const bool is_delivered = writer == false && is_maildir_name(file);
   if (is_delivered && status->st_size > 0) return true;
   Duration wait = queue.settings()->settle;

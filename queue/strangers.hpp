@@ -63,8 +63,8 @@ class WriterHold {
 
 /// Whether a stranger's file is complete, when nobody saw how it came: nobody writes it, and it has
 /// a second link, a Maildir name, or been left alone for `settle`. Where the kernel does not tell
-/// of writers, only the link counts, or ten times `settle`; so it is for an empty file with a
-/// Maildir name. Other empty files are not complete.
+/// of writers, only ten times `settle` counts; so it is for an empty file with a Maildir name.
+/// Other empty files are not complete.
 bool is_settled(OpenQueue& queue, const std::string& file);
 
 }  // namespace spoolq::detail

@@ -262,6 +262,36 @@ TEST_CASE("a file of another user keeps its mode, also when root takes it", "[cl
   CHECK(modes == std::map<std::string, mode_t>{{"ours", 0600}, {"theirs", 0644}});
 }
 
+TEST_CASE("a link of another user's file says nothing", "[cli][adopt][users]") {
+  if (::geteuid() != 0) FAIL("needs root: it makes a file of another user");
+  const Inbox inbox;
+  constexpr uid_t kNobody = 65534;
+  constexpr uid_t kWriter = 61'237;
+  fs::permissions(fs::path{inbox.folder()}.parent_path(), fs::perms{0755});
+  REQUIRE(::chown(inbox.folder().c_str(), kNobody, kNobody) == 0);
+  inbox.drop_old("upload", "half");
+  REQUIRE(::chown((inbox / "upload").c_str(), kWriter, kWriter) == 0);
+  fs::permissions(inbox / "upload", fs::perms{0644});
+  fs::create_hard_link(inbox / "upload", inbox.outside("backup"));
+  const std::string queue = inbox.outside("nobody/q");
+  fs::create_directory(inbox.outside("nobody"));
+  REQUIRE(::chown(inbox.outside("nobody").c_str(), kNobody, kNobody) == 0);
+  const auto as_nobody = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(),
+                     {"--reuid=65534", "--regid=65534", "--clear-groups", program_path()});
+    return run(Invocation{.arguments = std::move(arguments), .program = "/usr/bin/setpriv"});
+  };
+  REQUIRE(as_nobody({"init", queue}).exit == 0);
+  for (const std::string rule : {"--done=auto", "--done=rename"}) {
+    CAPTURE(rule);
+    const Outcome outcome =
+        as_nobody({"adopt", inbox.folder(), queue, "--dry-run", "--settle=1h", rule});
+    CHECK(has(outcome.out, "not left alone for 10h yet"));
+    // The kernel answers root.
+    CHECK(inbox.verdicts({"--settle=1h", rule}).at("upload") == "take: it has a second link");
+  }
+}
+
 TEST_CASE("all who may use a queue may copy files into it", "[cli][adopt]") {
   const Inbox inbox;
   run_well({"config", inbox.queue(), "mode=2770"});

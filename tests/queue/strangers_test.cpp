@@ -348,6 +348,35 @@ TEST_CASE("a Maildir name alone is not enough where writers cannot be asked abou
   CHECK(is_settled(*queue, "1795403749.M999038P6595.vm"));
 }
 
+TEST_CASE("a second link alone is not enough where writers cannot be asked about",
+          "[queue][strangers][settle]") {
+  const int error = GENERATE(EACCES, EINVAL, ENOLCK, ENOMEM);
+  const std::string name = GENERATE(as<std::string>{}, "1795403749.M999038P6595.vm", "report.txt");
+  World world;
+  drop(world, name);
+  NoLease sys{world.disk, error};
+  const auto queue = world.open(sys);
+  world.disk.advance(milliseconds{4'900});
+  // A link of a backup is a change, too.
+  world.disk.plant_hard_link(world.path(Folder::ready, name), "/q/tmp/backup");
+  CHECK_FALSE(is_settled(*queue, name));
+  world.disk.advance(milliseconds{4'900});
+  CHECK_FALSE(is_settled(*queue, name));
+  world.disk.advance(milliseconds{200});
+  CHECK(is_settled(*queue, name));
+}
+
+TEST_CASE("an empty file with a second link may be filled where writers cannot be asked about",
+          "[queue][strangers][settle]") {
+  World world;
+  drop(world, "report.txt", "");
+  world.disk.plant_hard_link(world.path(Folder::ready, "report.txt"), "/q/tmp/backup");
+  NoLease sys{world.disk, EACCES};
+  const auto queue = world.open(sys);
+  world.disk.advance(std::chrono::hours{1});
+  CHECK_FALSE(is_settled(*queue, "report.txt"));
+}
+
 TEST_CASE("where writers cannot be asked about, a file settles ten times as long",
           "[queue][strangers][settle]") {
   const int error = GENERATE(EACCES, EINVAL, ENOLCK, ENOMEM);

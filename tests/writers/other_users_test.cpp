@@ -135,6 +135,31 @@ TEST_CASE("a consumer that is not root takes what another user writes after ten 
   CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds{300});
 }
 
+TEST_CASE("a backup that links to what another user writes does not make it complete",
+          "[writers][users]") {
+  // Ten times as long as the test may take.
+  SharedQueue shared{"1h"};
+  OtherConsumer consumer{shared};
+  Script writer{shared.queue, SharedQueue::command(R"(
+exec 3> "$Q/new/upload"
+head -c 100000 payload >&3
+echo begun
+read -r line
+tail -c +100001 payload >&3
+exec 3>&-
+mv "$Q/new/upload" "$Q/tmp/upload"
+mv "$Q/tmp/upload" "$Q/new/upload")")};
+  REQUIRE(writer.line() == "begun\n");
+  // The backup, root's, reads the names and links.
+  shell(shared.queue, R"(cp -al "$Q/new" backup)");
+  // Another file, renamed in after that, is what the consumer takes first unless it takes the half.
+  shared.write(R"(cp payload "$Q/tmp/x"; mv "$Q/tmp/x" "$Q/new/moved")");
+  CHECK(consumer.report() == "moved run 1 whole reports 0\n");
+  CHECK(shared.queue.count(Folder::ready) == 1);
+  writer.go_on();
+  writer.end();
+}
+
 TEST_CASE("a file that we may not read is reported once, not counted, and taken when we may",
           "[writers][users]") {
   SharedQueue shared{"10ms"};
