@@ -33,6 +33,13 @@ OpenQueue::OpenQueue(Sys& sys, const std::string& path, LogHandler log)
     : sys_{sys}, folders_{sys, path}, durability_{sys, folders_}, log_{std::move(log)} {
   settings_version_ = version_of_file();
   const auto file = read_queue_file(sys_, folders_.root(), folders_.path());
+  // A Maildir has no such folder: this is a queue whose init has not ended, or that a cleaner has
+  // been to. Its settings are not guessed.
+  if (!file && folders_.has(Folder::consumers)) {
+    throw_errc(errc::not_a_queue, "open", folders_.path(),
+               fmt::format("{} is missing; 'spoolq init {}' makes it again", kSettingsFile,
+                           folders_.path()));
+  }
   is_maildir_ = !file;
   settings_ = std::make_shared<const Settings>(file ? file->settings : Settings{});
   if (file) {
@@ -66,9 +73,19 @@ OpenQueue::Version OpenQueue::version_of_file() const {
 
 void OpenQueue::refresh_settings() {
   const Version version = version_of_file();
+  if (version == Version{}) {
+    // It is never written from memory: what it said may have been changed since.
+    if (!is_maildir_) {
+      warn_once(kSettingsFile,
+                fmt::format("{} cannot be found; going on with the settings as they were; "
+                            "'spoolq init {}' makes it again",
+                            kSettingsFile, path()));
+    }
+    return;
+  }
   {
     const std::lock_guard lock{settings_mutex_};
-    if (version == settings_version_ || version == Version{}) return;
+    if (version == settings_version_) return;
     settings_version_ = version;
   }
   try {

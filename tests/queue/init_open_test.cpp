@@ -408,4 +408,27 @@ TEST_CASE("settings that could not be read for a moment are read at the next loo
   CHECK(queue->settings()->max_attempts == 9);
 }
 
+TEST_CASE("a running consumer goes on without spoolq.json, warns once, and does not write it",
+          "[queue][open][cleaner]") {
+  World world{{{"settle", "7s"}}};
+  world.disk.unlink("/q/spoolq.json");
+  const std::size_t before = world.log.size();
+  for (int i = 0; i < 3; ++i) world.queue->refresh_settings();
+  CHECK(world.log.size() == before + 1);
+  CHECK(world.log.has("spoolq.json cannot be found"));
+  CHECK(world.log.has("'spoolq init /q'"));
+  CHECK(world.queue->settings()->settle == std::chrono::seconds{7});
+  CHECK(error_of([&] { world.queue->configure({{"settle", "8s"}}); }) == errc::not_a_queue);
+  CHECK_FALSE(world.disk.exists("/q/spoolq.json"));
+}
+
+TEST_CASE("a queue without spoolq.json is not opened with settings that nobody chose",
+          "[queue][open][cleaner]") {
+  World world;
+  world.disk.unlink("/q/spoolq.json");
+  const auto open = [&] { open_queue(world.disk, kPath); };
+  CHECK(error_of(open) == errc::not_a_queue);
+  CHECK(text_of(open).find("'spoolq init /q'") != std::string::npos);
+}
+
 }  // namespace spoolq::test
