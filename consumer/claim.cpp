@@ -8,6 +8,7 @@
 #include <functional>
 #include <utility>
 
+#include "consumer/claim_holder.hpp"
 #include "queue/attributes.hpp"
 #include "queue/backoff.hpp"
 #include "queue/listing.hpp"
@@ -241,7 +242,9 @@ State Claim::retry_later(const Reason& reason, const RetryPolicy& policy) {
 void Claim::fail(const Reason& reason) { impl_->fail(reason); }
 void Claim::move(Queue& target) { impl_->move(target); }
 void Claim::extend() { impl_->extend(); }
-int Claim::proof_of_life() const { return impl_->proof_of_life(); }
+ClaimHolder Claim::holder() const {
+  return ClaimHolder{std::make_unique<ClaimHolder::Impl>(impl_->registration())};
+}
 std::string Claim::detach(Duration lease) { return impl_->detach(lease); }
 bool Claim::held() const noexcept { return impl_ && impl_->held(); }
 

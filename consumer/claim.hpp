@@ -35,7 +35,7 @@ class ConsumerIdentity {
   [[nodiscard]] const std::string& consumer() const { return registration_.consumer(); }
   /// A C field that was not used before.
   std::string next_claim();
-  [[nodiscard]] int proof_of_life() const { return registration_.duplicate(); }
+  [[nodiscard]] const Registration& registration() const { return registration_; }
   void claim_begins() { ++held_; }
   void claim_ends() { --held_; }
   [[nodiscard]] bool holds_claims() const { return held_ > 0; }
@@ -83,7 +83,9 @@ class [[gnu::visibility("hidden")]] Claim::Impl {
   void fail(const Reason& reason);
   void move(Queue& target);
   void extend();
-  [[nodiscard]] int proof_of_life() const { return identity_->proof_of_life(); }
+  [[nodiscard]] const detail::Registration& registration() const {
+    return identity_->registration();
+  }
   std::string detach(Duration lease);
 
  private:

@@ -30,6 +30,8 @@ constexpr Duration kTick{4000};
 constexpr Duration kPollTick{500};
 /// tmp/ and done/ are cleaned this often.
 constexpr std::chrono::minutes kCleaningInterval{1};
+/// What is there for long is kept young this often.
+constexpr std::chrono::hours kTouchInterval{1};
 /// A follower looks at everything this often, in case its leader is stopped. The deputy looks into
 /// new/ at every tick.
 constexpr Duration kFollowerTick{30'000};
@@ -296,6 +298,10 @@ void Consumer::Impl::keep_up() {
     detail::sweep(open());
     detail::prune_done(open());
     detail::restock(open());
+  }
+  if (now >= next_touch_) {
+    next_touch_ = now + kTouchInterval;
+    detail::keep_young(open(), identity_->consumer());
   }
 }
 

@@ -104,6 +104,7 @@ class [[gnu::visibility("hidden")]] Consumer::Impl {
   Clock::time_point next_tick_{};
   Clock::time_point last_tick_{};
   Clock::time_point next_cleaning_{};
+  Clock::time_point next_touch_{};
   std::optional<Time> next_due_;
   std::optional<Time> next_lease_end_;
   detail::Observations observations_;

@@ -16,7 +16,7 @@
 namespace spoolq::detail {
 namespace {
 
-/// The place of a consumer is its name without the lowest bit, so that it fits a file offset.
+/// The place of a follower is its name without the lowest bit, so that it fits a file offset.
 std::int64_t place_of(const std::string& consumer) {
   std::uint64_t number = 0;
   std::from_chars(consumer.data(), consumer.data() + consumer.size(), number, 16);
@@ -53,10 +53,10 @@ Leadership::Leadership(OpenQueue& queue, std::string consumer, std::function<voi
 bool Leadership::lead_or_follow() {
   if (leading_) return true;
   // Where this does not work, everybody leads.
-  if (fd_.get() < 0) return true;
+  if (fd_.get() < 0 || deputy_fd_.get() < 0) return true;
   // First a follower, then the question: a leader that ends in between sees us, or we it.
   struct flock lock = byte_lock(F_RDLCK, place_of(consumer_), 1);
-  if (::fcntl(fd_.get(), F_OFD_SETLK, &lock) != 0) return true;
+  if (::fcntl(deputy_fd_.get(), F_OFD_SETLK, &lock) != 0) return true;
   if (!try_lead()) return false;
   leave();
   return true;
@@ -74,9 +74,10 @@ bool Leadership::try_to_be_deputy() {
 }
 
 void Leadership::leave() {
-  if (deputy_fd_.get() >= 0) static_cast<void>(queue_.sys().flock(deputy_fd_.get(), LOCK_UN));
+  if (deputy_fd_.get() < 0) return;
+  static_cast<void>(queue_.sys().flock(deputy_fd_.get(), LOCK_UN));
   struct flock lock = byte_lock(F_UNLCK, 0, 0);
-  static_cast<void>(::fcntl(fd_.get(), F_OFD_SETLK, &lock));
+  static_cast<void>(::fcntl(deputy_fd_.get(), F_OFD_SETLK, &lock));
 }
 
 void Leadership::hand_on() {
@@ -96,7 +97,7 @@ std::int64_t Leadership::find_follower(std::int64_t start) const {
   // in the end. So we ask for one nearer to `start` until there is none. Length 0 is to the end.
   for (std::int64_t length = 0; found != start; length = found - start) {
     struct flock lock = byte_lock(F_WRLCK, start, length);
-    if (::fcntl(fd_.get(), F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) break;
+    if (::fcntl(deputy_fd_.get(), F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) break;
     found = lock.l_start;
   }
   return found;

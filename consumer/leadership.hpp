@@ -51,11 +51,11 @@ class Leadership {
   std::string consumer_;
   std::function<void()> before_end_;
   ProcessMark process_;
-  LockFd fd_;
+  LockFd fd_;  ///< consumers/: its lock is the leader's.
   /// Our file in consumers/: when it is closed, because we end or die, the followers see it. Not
-  /// the proof of life, which others may hold for longer (Claim::proof_of_life()).
+  /// the proof of life, which others may hold for longer (ClaimHolder).
   LockFd own_file_;
-  LockFd deputy_fd_;
+  LockFd deputy_fd_;  ///< later/: the deputy's lock, and a byte for each follower.
   bool leading_ = false;
 };
 

@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 
+#include <charconv>
 #include <cstdint>
+#include <string_view>
 
 namespace spoolq::detail {
 
@@ -15,6 +17,15 @@ inline struct flock byte_lock(short type, std::int64_t place, std::int64_t lengt
   lock.l_start = place;
   lock.l_len = length;
   return lock;
+}
+
+/// The byte of consumers/ that proves that the consumer of that name lives: its 16 hex digits
+/// without the highest bit, so that it fits a file offset.
+inline std::int64_t byte_of_consumer(std::string_view consumer) {
+  constexpr int kHex = 16;
+  std::uint64_t number = 0;
+  std::from_chars(consumer.data(), consumer.data() + consumer.size(), number, kHex);
+  return static_cast<std::int64_t>((number << 1U) >> 1U);
 }
 
 }  // namespace spoolq::detail

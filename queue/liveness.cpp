@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "queue/byte_lock.hpp"
 #include "queue/directory_scan.hpp"
 #include "queue/message_id.hpp"
 #include "queue/message_name.hpp"
@@ -27,6 +28,8 @@ constexpr std::string_view kSparePrefix = "spare.";
 constexpr int kSpares = 4;
 constexpr int kLockFlags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 constexpr int kAttempts = 16;
+/// What is younger than this is not touched.
+constexpr std::chrono::hours kYoung{1};
 
 std::vector<std::string> list_spares(Sys& sys, const Folders& folders) {
   std::vector<std::string> spares;
@@ -77,6 +80,8 @@ void make_spares(Sys& sys, const Folders& folders, mode_t mode) {
 }
 
 Registration::Registration(OpenQueue& queue) : queue_{queue}, consumer_{random_token()} {
+  // First, so that nobody sees the file without it.
+  lock_byte();
   for (int i = 0; i < kAttempts; ++i) {
     if (take_spare()) {
       describe_process();
@@ -85,6 +90,20 @@ Registration::Registration(OpenQueue& queue) : queue_{queue}, consumer_{random_t
     make_spare();
   }
   throw_errno(EAGAIN, "register in", queue_.path(Folder::consumers), "every spare was taken");
+}
+
+void Registration::lock_byte() {
+  Sys& sys = queue_.sys();
+  const int dir = queue_.fd(Folder::consumers);
+  // A description of its own: the lock belongs to it.
+  LockFd lock{sys, [&] { return sys.openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); }};
+  if (lock.error() != 0) throw_errno(lock.error(), "open", queue_.path(Folder::consumers));
+  const SysResult locked = sys.lock_byte(lock.get(), F_RDLCK, byte_of_consumer(consumer_));
+  // EINVAL: not on this file system. Then the file alone has to do.
+  if (!locked.ok() && locked.error() != EINVAL) {
+    throw_errno(locked.error(), "lock a byte of", queue_.path(Folder::consumers));
+  }
+  byte_lock_ = std::move(lock);
 }
 
 bool Registration::take_spare() {
@@ -148,12 +167,17 @@ void Registration::describe_process() {
   }
 }
 
-int Registration::duplicate() const {
+std::array<int, 2> Registration::duplicate() const {
   process_.require_own("duplicate", consumer_.c_str());
-  // Not closed in a forked child, unlike the one that it is a copy of: that is what it is for.
-  const int fd = ::fcntl(lock_.get(), F_DUPFD_CLOEXEC, 0);
-  if (fd < 0) throw_errno(errno, "duplicate", queue_.path(Folder::consumers, consumer_));
-  return fd;
+  // Not closed in a forked child, unlike those that they are copies of: that is what they are for.
+  const int file = ::fcntl(lock_.get(), F_DUPFD_CLOEXEC, 0);
+  const int byte = file < 0 ? -1 : ::fcntl(byte_lock_.get(), F_DUPFD_CLOEXEC, 0);
+  if (byte < 0) {
+    const int error = errno;
+    if (file >= 0) ::close(file);
+    throw_errno(error, "duplicate", queue_.path(Folder::consumers, consumer_));
+  }
+  return {file, byte};
 }
 
 Registration::~Registration() {
@@ -168,13 +192,40 @@ Registration::~Registration() {
 bool is_alive(OpenQueue& queue, std::string_view consumer) {
   const std::string name{consumer};
   Sys& sys = queue.sys();
-  const SysResult opened = sys.openat(queue.fd(Folder::consumers), name.c_str(),
-                                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  const int dir = queue.fd(Folder::consumers);
+  // The byte first: of a file without a lock it is the only proof, and it costs one call.
+  const SysResult byte = sys.is_byte_locked(dir, byte_of_consumer(consumer));
+  if (byte.ok() ? byte.value() != 0 : byte.error() != EINVAL) return true;
+  const SysResult opened =
+      sys.openat(dir, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (!opened.ok()) return opened.error() != ENOENT;
   const UniqueFd fd{sys, opened.fd()};
   if (!queue.locks_prove_death()) return true;
   // Shared, so that two who ask at the same time do not take each other for the owner.
   return !sys.flock(fd.get(), LOCK_SH | LOCK_NB).ok();
+}
+
+void keep_young(OpenQueue& queue, std::string_view consumer) {
+  Sys& sys = queue.sys();
+  const Folders& folders = queue.folders();
+  const auto touch = [&sys](int dir, const std::string& name) {
+    static_cast<void>(sys.touchat(dir, name.c_str()));
+  };
+  touch(queue.fd(Folder::consumers), std::string{consumer});
+  struct stat status = {};
+  if (!sys.fstatat(folders.root(), kSettingsFile, status).ok()) return;
+  const Time touched{std::chrono::seconds{status.st_mtim.tv_sec}};
+  if (queue.now() - touched < kYoung) return;
+  // By the names in the queue's directory: a link to an inbox is touched, the inbox is not ours.
+  for (int i = 0; i < kFolderCount; ++i) {
+    touch(folders.root(), folder_name(static_cast<Folder>(i)));
+  }
+  for (const char* name : {"intake", "ballast", "."}) touch(folders.root(), name);
+  for (const std::string& spare : list_spares(sys, folders)) {
+    touch(queue.fd(Folder::consumers), spare);
+  }
+  // Last: it says that the others have been.
+  touch(folders.root(), kSettingsFile);
 }
 
 void scan_consumers(OpenQueue& queue, const std::function<void(std::string_view)>& visit) {

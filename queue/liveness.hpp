@@ -1,8 +1,10 @@
-// Who is alive: one locked file in consumers/ for each living consumer (docs/format.md,
-// "Consumers"). The kernel drops the lock when the process ends, however it ends, before anybody
-// can see it dead; so there is no clock in it and no process id that could be used again.
+// Who is alive: each living consumer has locked a file in consumers/ and a byte of that folder
+// (docs/format.md, "Consumers"). The kernel drops the locks when the process ends, however it ends,
+// before anybody can see it dead; so there is no clock in it and no process id that could be used
+// again. The byte is for programs that remove old files: they cannot remove it.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -25,11 +27,12 @@ class Registration {
   /// The 16 hex digits that claims carry.
   [[nodiscard]] const std::string& consumer() const { return consumer_; }
 
-  /// Another descriptor for the lock: it is held until this one and all of them are closed. The
-  /// caller closes it. Throws the errno.
-  [[nodiscard]] int duplicate() const;
+  /// Other descriptors for the locks of the file and of the byte: each is held until this one and
+  /// all of its kind are closed. The caller closes them. Throws the errno.
+  [[nodiscard]] std::array<int, 2> duplicate() const;
 
  private:
+  void lock_byte();
   bool take_spare();
   void make_spare();
   void describe_process();
@@ -37,6 +40,7 @@ class Registration {
   OpenQueue& queue_;
   ProcessMark process_;
   LockFd lock_;
+  LockFd byte_lock_;  ///< On consumers/.
   std::string consumer_;
 };
 
@@ -47,9 +51,14 @@ std::string host_name();
 /// that is no error.
 void make_spares(Sys& sys, const Folders& folders, mode_t mode);
 
-/// Whether the consumer of that name lives: its file exists and its lock is held. True also when it
+/// Whether the consumer of that name lives: its file or its byte is locked. True also when it
 /// cannot be found out: a claim is taken back only from the certainly dead.
 bool is_alive(OpenQueue& queue, std::string_view consumer);
+
+/// Sets the times of the consumer's file and, when spoolq.json has not been touched for an hour, of
+/// all else in the queue that is there for long: programs that remove old files leave it alone
+/// then. What was removed is not made again, and what may not be touched is left.
+void keep_young(OpenQueue& queue, std::string_view consumer);
 
 /// Visits the names of consumers/ that are consumers, dead or alive.
 void scan_consumers(OpenQueue& queue, const std::function<void(std::string_view)>& visit);

@@ -13,6 +13,8 @@
 #include <csignal>
 #include <cstdio>
 
+#include "queue/byte_lock.hpp"
+
 #ifndef F_SETSIG
 #define F_SETSIG 10
 #endif
@@ -60,10 +62,23 @@ class RealSys final : public Sys {
     return restarted([&] { return ::fallocate(fd, 0, 0, size); });
   }
   SysResult fchmod(int fd, mode_t mode) override { return result_of(::fchmod(fd, mode)); }
+  SysResult touchat(int dir, const char* name) override {
+    return result_of(::utimensat(dir, name, nullptr, AT_SYMLINK_NOFOLLOW));
+  }
   SysResult fsync(int fd) override { return result_of(::fsync(fd)); }
   SysResult syncfs(int fd) override { return result_of(::syncfs(fd)); }
   SysResult flock(int fd, int operation) override {
     return restarted([&] { return ::flock(fd, operation); });
+  }
+  SysResult lock_byte(int fd, short type, std::int64_t place) override {
+    struct flock lock = byte_lock(type, place, 1);
+    return result_of(::fcntl(fd, F_OFD_SETLK, &lock));
+  }
+  SysResult is_byte_locked(int fd, std::int64_t place) override {
+    // The kernel asks for no write access here, so a directory will do.
+    struct flock lock = byte_lock(F_WRLCK, place, 1);
+    if (::fcntl(fd, F_OFD_GETLK, &lock) < 0) return SysResult::failure(errno);
+    return SysResult::success(lock.l_type == F_UNLCK ? 0 : 1);
   }
   SysResult set_lease(int fd, int type) override {
     if (type != F_UNLCK && ::fcntl(fd, F_SETSIG, SIGURG) < 0) return SysResult::failure(errno);

@@ -60,9 +60,15 @@ class Sys {
   virtual SysResult ftruncate(int fd, off_t size) = 0;
   virtual SysResult fallocate(int fd, off_t size) = 0;
   virtual SysResult fchmod(int fd, mode_t mode) = 0;
+  /// utimensat(2) with the present time and AT_SYMLINK_NOFOLLOW.
+  virtual SysResult touchat(int dir, const char* name) = 0;
   virtual SysResult fsync(int fd) = 0;
   virtual SysResult syncfs(int fd) = 0;
   virtual SysResult flock(int fd, int operation) = 0;
+  /// fcntl(F_OFD_SETLK) of one byte, with `type` F_RDLCK, F_WRLCK or F_UNLCK.
+  virtual SysResult lock_byte(int fd, short type, std::int64_t place) = 0;
+  /// fcntl(F_OFD_GETLK): 1 if another open file description has that byte locked, else 0.
+  virtual SysResult is_byte_locked(int fd, std::int64_t place) = 0;
   /// fcntl(F_SETLEASE) with `type` F_RDLCK, F_WRLCK or F_UNLCK. The signal of a broken lease is
   /// set to SIGURG first, because the default, SIGIO, ends the process.
   virtual SysResult set_lease(int fd, int type) = 0;

@@ -53,7 +53,7 @@ class Job {
                            .input = setup.input,
                            .output = setup.output,
                            .error = error_.write.get(),
-                           .proof_of_life = setup.proof_of_life,
+                           .holder = setup.holder,
                            .descriptors = setup.descriptors}} {
     error_.write.close();
     if (setup.timeout) terminate_at_ = after(*setup.timeout);

@@ -9,6 +9,7 @@
 
 #include "cli/worker/command.hpp"
 #include "cli/worker/error_output.hpp"
+#include "spoolq/consumer.hpp"
 #include "spoolq/message.hpp"
 
 namespace spoolq::cli {
@@ -17,7 +18,7 @@ namespace spoolq::cli {
 struct JobSetup {
   const PreparedCommand& command;
   int input = -1;                              ///< The payload.
-  int proof_of_life = -1;                      ///< Claim::proof_of_life().
+  ClaimHolder* holder = nullptr;               ///< Launch::holder.
   int output = -1;                             ///< What its standard output is.
   const struct rlimit* descriptors = nullptr;  ///< Launch::descriptors.
   std::optional<Duration> timeout{};           ///< SIGTERM after this …

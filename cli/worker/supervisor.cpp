@@ -40,9 +40,10 @@ namespace {
 
 constexpr char kTerminate = 't';
 constexpr char kKill = 'k';
-/// Where the supervisor has its socket, and the proof of life.
+/// Where the supervisor has its socket, and what holds the claim.
 constexpr int kSocket = 3;
-constexpr int kProofOfLife = 4;
+constexpr int kHolder = 4;
+constexpr int kHolderEnd = kHolder + ClaimHolder::kDescriptors;
 /// Processes that cannot be killed (another user's) are waited for at most this many times 1 ms.
 constexpr int kPatienceMax = 500;
 
@@ -64,21 +65,21 @@ void close_from(unsigned first) {
 }
 
 /// Puts the job's descriptors at 0 to 2, the socket behind them, and closes all others. False with
-/// errno when the proof of life could not be kept.
+/// errno when the claim's holder could not be kept.
 bool keep_only(const Launch& launch, int socket) {
   // The worker's own 0 to 2 are always open, so what it opened is beyond them, and only the
   // worker's standard output may stand at its place already.
   ::dup2(launch.input, STDIN_FILENO);
   if (launch.output != STDOUT_FILENO) ::dup2(launch.output, STDOUT_FILENO);
   ::dup2(launch.error, STDERR_FILENO);
-  // First out of the way: each of the two may stand where the other is to go.
-  const int proof = ::fcntl(launch.proof_of_life, F_DUPFD_CLOEXEC, kProofOfLife + 1);
+  // First out of the way: it may stand where the holder is to go, and the holder where it is.
+  const int far_socket = ::fcntl(socket, F_DUPFD_CLOEXEC, kHolderEnd);
+  const bool held = far_socket >= 0 && launch.holder->move_to(kHolder);
   const int error = errno;
-  if (socket != kSocket) ::dup3(socket, kSocket, O_CLOEXEC);
-  if (proof >= 0) ::dup3(proof, kProofOfLife, O_CLOEXEC);
-  close_from(proof >= 0 ? kProofOfLife + 1 : kSocket + 1);
+  ::dup3(far_socket >= 0 ? far_socket : socket, kSocket, O_CLOEXEC);
+  close_from(held ? kHolderEnd : kSocket + 1);
   errno = error;
-  return proof >= 0;
+  return held;
 }
 
 /// What a program finds that is started by hand: nothing ignored, nothing blocked.

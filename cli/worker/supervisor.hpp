@@ -6,6 +6,8 @@
 
 #include <optional>
 
+#include "spoolq/consumer.hpp"
+
 namespace spoolq::cli {
 
 /// What a job is made of. All of it was prepared before: behind the fork nothing is allocated.
@@ -16,9 +18,9 @@ struct Launch {
   int input = -1;  ///< The job's descriptors 0 to 2.
   int output = -1;
   int error = -1;
-  /// Proves that the claim's owner lives, as long as the supervisor has it: the message is nobody
-  /// else's before all of the job is gone. -1: none.
-  int proof_of_life = -1;
+  /// As long as the supervisor has it, no other consumer gets the message, so none does before all
+  /// of the job is gone. Only the supervisor's copy of it is changed.
+  ClaimHolder* holder = nullptr;
   const struct rlimit* descriptors = nullptr;  ///< The job's RLIMIT_NOFILE; NULL: ours.
 };
 

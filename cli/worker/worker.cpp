@@ -191,7 +191,7 @@ void Worker::work_on(Claim& claim) {
 JobEnd Worker::run_job_of(Claim& claim, Run& run) {
   const File input{queue_.open_payload(claim.info())};
   require_path(claim, input.get());
-  const File proof_of_life{claim.proof_of_life()};
+  ClaimHolder holder = claim.holder();
   const Headers headers = claim.headers();
   const PreparedCommand command = command_.prepare({.info = claim.info(),
                                                     .headers = headers,
@@ -202,7 +202,7 @@ JobEnd Worker::run_job_of(Claim& claim, Run& run) {
   log_.tell({.event = "start", .message = &claim.info()});
   return run_job({.command = command,
                   .input = input.get(),
-                  .proof_of_life = proof_of_life.get(),
+                  .holder = &holder,
                   .output = run.output ? run.output->file.get() : STDOUT_FILENO,
                   .descriptors = &descriptors_,
                   .timeout = arguments_.timeout,

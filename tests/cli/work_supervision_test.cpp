@@ -142,13 +142,13 @@ TEST_CASE("a supervisor keeps nothing open that others wait for", "[cli][work][s
   REQUIRE(eventually([&] { return read_file(place / "pid").ends_with('\n'); }));
   const long job = std::stol(read_file(place / "pid"));
   const std::string fds = "/proc/" + std::to_string(parent_of(job)) + "/fd";
-  // The socket to the worker, the proof that the message has an owner, and the descriptor that
-  // tells of children.
-  CHECK(eventually([&] { return names_in(fds).size() == 3; }));
+  // The socket to the worker, the two locks that prove that the message has an owner, and the
+  // descriptor that tells of children.
+  CHECK(eventually([&] { return names_in(fds).size() == 4; }));
   for (const std::string& fd : names_in(fds)) {
     const std::string file = fs::read_symlink(fds + "/" + fd);
     CAPTURE(fd, file);
-    CHECK((has(file, "socket:") || has(file, "signalfd") || has(file, "/consumers/")));
+    CHECK((has(file, "socket:") || has(file, "signalfd") || has(file, "/consumers")));
   }
 }
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
@@ -115,18 +116,47 @@ TEST_CASE("a dead parent's claim is taken back though its child lives", "[consum
   CHECK(claim->info().attempts == 2);
 }
 
-TEST_CASE("a claim lasts as long as anybody has its proof of life", "[consumer][fork][death]") {
+TEST_CASE("a claim lasts as long as a forked process holds it, when a cleaner has been there",
+          "[consumer][fork][death][cleaner]") {
   RealQueue queue;
   queue.put("x");
   Pipe ids;
   ChildProcess parent{[&] {
     Consumer consumer = queue.consumer();
     const auto claim = consumer.try_take();
-    const int proof = claim->proof_of_life();
+    const ClaimHolder holder = claim->holder();
     const pid_t worker = ::fork();
     if (worker == 0) {
       ::sleep(60);
-      ::_exit(proof);
+      ::_exit(0);
+    }
+    ids.send(fmt::format("{:8}", worker));
+    ::sleep(60);
+    return 0;
+  }};
+  const pid_t worker = std::stoi(ids.receive(8));
+  for (const auto& each : std::filesystem::directory_iterator{queue.path() + "/consumers"}) {
+    std::filesystem::remove(each.path());
+  }
+  CHECK(queue.open().reap().returned == 0);
+  parent.kill();
+  CHECK(queue.open().reap().returned == 0);
+  ::kill(worker, SIGKILL);
+  CHECK(eventually([&] { return queue.open().reap().returned == 1; }));
+}
+
+TEST_CASE("a claim lasts as long as a forked process holds it", "[consumer][fork][death]") {
+  RealQueue queue;
+  queue.put("x");
+  Pipe ids;
+  ChildProcess parent{[&] {
+    Consumer consumer = queue.consumer();
+    const auto claim = consumer.try_take();
+    const ClaimHolder holder = claim->holder();
+    const pid_t worker = ::fork();
+    if (worker == 0) {
+      ::sleep(60);
+      ::_exit(0);
     }
     ids.send(fmt::format("{:8}", worker));
     ::sleep(60);

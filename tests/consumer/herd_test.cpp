@@ -275,17 +275,17 @@ TEST_CASE("when the one that watches is killed, and a job of it lives, another o
     consumer.run(
         [&](Claim& claim) {
           // What a supervising process has, which may live longer.
-          const int proof = claim.proof_of_life();
+          std::optional<ClaimHolder> holder{claim.holder()};
           if (::fork() == 0) {
             const pid_t self = ::getpid();
             helper.send({reinterpret_cast<const char*>(&self), sizeof self});
             ::close(STDOUT_FILENO);
             ::close(STDERR_FILENO);
             ::sleep(20);
-            ::close(proof);
+            holder.reset();
             std::_Exit(0);
           }
-          ::close(proof);
+          holder.reset();
           ::sleep(60);
         },
         two);

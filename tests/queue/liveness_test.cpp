@@ -19,6 +19,7 @@
 #include "tests/support/child_process.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/forwarding_sys.hpp"
+#include "tests/support/mutant_sys.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace spoolq::test {
@@ -111,6 +112,155 @@ TEST_CASE("without a file, or with one that nobody locks, a consumer is dead",
       world.disk.openat(world.queue->fd(Folder::consumers), "0123456789abcdef", O_RDONLY);
   REQUIRE(world.disk.flock(opened.fd(), LOCK_SH).ok());
   CHECK_FALSE(is_alive(*world.queue, "0123456789abcdef"));
+}
+
+TEST_CASE("a consumer whose file was removed lives by its byte, until its end",
+          "[queue][liveness][cleaner]") {
+  World world;
+  const auto other = world.open(world.disk);
+  std::string name;
+  {
+    const Registration living{*world.queue};
+    name = living.consumer();
+    world.disk.unlink(world.path(Folder::consumers, name));
+    CHECK(is_alive(*world.queue, name));
+    CHECK(is_alive(*other, name));
+    // No other consumer's byte says anything of it.
+    const Registration neighbour{*world.queue};
+    CHECK_FALSE(is_alive(*other, "0123456789abcdef"));
+  }
+  CHECK_FALSE(is_alive(*other, name));
+  // Nothing of it was made again.
+  CHECK_FALSE(world.disk.exists(world.path(Folder::consumers, name)));
+}
+
+TEST_CASE("a consumer whose byte is not locked is caught when its file is removed",
+          "[queue][liveness][cleaner]") {
+  World world;
+  MutantSys sys{world.disk, Mutant::no_byte_lock};
+  const auto queue = world.open(sys);
+  const Registration living{*queue};
+  CHECK(is_alive(*world.queue, living.consumer()));
+  world.disk.unlink(world.path(Folder::consumers, living.consumer()));
+  CHECK_FALSE(is_alive(*world.queue, living.consumer()));
+}
+
+TEST_CASE("a consumer of a version without bytes lives by its file", "[queue][liveness]") {
+  World world;
+  const std::string name = "0123456789abcdef";
+  world.disk.plant_file(world.path(Folder::consumers, name), "{}");
+  const auto opened =
+      world.disk.openat(world.queue->fd(Folder::consumers), name.c_str(), O_RDWR | O_CLOEXEC);
+  REQUIRE(world.disk.flock(opened.fd(), LOCK_EX).ok());
+  CHECK(is_alive(*world.queue, name));
+  REQUIRE(world.disk.close(opened.fd()).ok());
+  CHECK_FALSE(is_alive(*world.queue, name));
+}
+
+TEST_CASE("the byte is locked before the file has the consumer's name", "[queue][liveness]") {
+  World world;
+  world.disk.clear_calls();
+  const Registration living{*world.queue};
+  std::vector<std::string> order;
+  for (const CallRecord& each : world.disk.calls()) {
+    if (each.call == Call::lock_byte || each.call == Call::flock || each.call == Call::renameat2) {
+      order.emplace_back(to_string(each.call));
+    }
+  }
+  CHECK(order == std::vector<std::string>{"lock_byte", "flock", "renameat2"});
+}
+
+TEST_CASE("where there are no byte locks the file alone decides", "[queue][liveness]") {
+  class NoByteLocks final : public ForwardingSys {
+   public:
+    using ForwardingSys::ForwardingSys;
+
+   protected:
+    std::optional<SysResult> before(const CallInfo& info) override {
+      if (info.call != Call::lock_byte && info.call != Call::is_byte_locked) return std::nullopt;
+      return SysResult::failure(EINVAL);
+    }
+  };
+  World world;
+  NoByteLocks sys{world.disk};
+  const auto queue = world.open(sys);
+  const Registration living{*queue};
+  CHECK(is_alive(*queue, living.consumer()));
+  world.disk.unlink(world.path(Folder::consumers, living.consumer()));
+  CHECK_FALSE(is_alive(*queue, living.consumer()));
+}
+
+TEST_CASE("what cannot be found out of a byte counts as alive", "[queue][liveness]") {
+  World world;
+  class NoAnswer final : public ForwardingSys {
+   public:
+    NoAnswer(Sys& inner, int error) : ForwardingSys{inner}, error_{error} {}
+
+   protected:
+    std::optional<SysResult> before(const CallInfo& info) override {
+      if (info.call != Call::is_byte_locked) return std::nullopt;
+      return SysResult::failure(error_);
+    }
+
+   private:
+    int error_;
+  };
+  for (const int error : {ENOLCK, EIO, ENOMEM}) {
+    NoAnswer sys{world.disk, error};
+    const auto queue = world.open(sys);
+    CHECK(is_alive(*queue, "0123456789abcdef"));
+  }
+}
+
+TEST_CASE("a process whose file was removed is dead as soon as it is killed",
+          "[queue][liveness][cleaner][fork]") {
+  RealWorld world;
+  Pipe names;
+  ChildProcess child{[&] {
+    const auto queue = open_queue(detail::real_sys(), world.path);
+    const Registration living{*queue};
+    names.send(living.consumer());
+    ::pause();
+    return 0;
+  }};
+  const std::string consumer = names.receive(kConsumerName);
+  REQUIRE(::unlink(world.queue->path(Folder::consumers, consumer).c_str()) == 0);
+  CHECK(is_alive(*world.queue, consumer));
+  child.kill();
+  CHECK_FALSE(is_alive(*world.queue, consumer));
+}
+
+TEST_CASE("what is there for long is kept young, and nothing is made again",
+          "[queue][liveness][cleaner]") {
+  World world;
+  const Registration living{*world.queue};
+  const auto age = [&](int dir, const std::string& name) {
+    struct stat status = {};
+    REQUIRE(world.disk.fstatat(dir, name.c_str(), status).ok());
+    return world.queue->now() - Time{std::chrono::seconds{status.st_mtim.tv_sec}};
+  };
+  const int root = world.queue->folders().root();
+  const std::vector<std::string> kept{"spoolq.json", "ballast", "new",       "cur",
+                                      "later",       "failed",  "consumers", "tmp"};
+  world.disk.advance(std::chrono::minutes{59});
+  detail::keep_young(*world.queue, living.consumer());
+  // Its own file only: the rest is not an hour old.
+  CHECK(age(world.queue->fd(Folder::consumers), living.consumer()) < std::chrono::seconds{2});
+  for (const auto& name : kept) CHECK(age(root, name) > std::chrono::minutes{58});
+  world.disk.advance(std::chrono::minutes{2});
+  detail::keep_young(*world.queue, living.consumer());
+  for (const auto& name : kept) CHECK(age(root, name) < std::chrono::seconds{2});
+  for (const auto& name : world.names(Folder::consumers)) {
+    CHECK(age(world.queue->fd(Folder::consumers), name) < std::chrono::seconds{2});
+  }
+  world.disk.unlink(world.path(Folder::consumers, living.consumer()));
+  world.disk.unlink("/q/ballast");
+  world.disk.unlink("/q/spoolq.json");
+  world.disk.advance(std::chrono::hours{2});
+  detail::keep_young(*world.queue, living.consumer());
+  CHECK_FALSE(world.disk.exists(world.path(Folder::consumers, living.consumer())));
+  CHECK_FALSE(world.disk.exists("/q/ballast"));
+  CHECK_FALSE(world.disk.exists("/q/spoolq.json"));
 }
 
 TEST_CASE("what cannot be found out counts as alive", "[queue][liveness]") {

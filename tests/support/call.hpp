@@ -16,9 +16,12 @@ enum class Call {
   ftruncate,
   fallocate,
   fchmod,
+  touchat,
   fsync,
   syncfs,
   flock,
+  lock_byte,
+  is_byte_locked,
   set_lease,
   fstat,
   fstatat,
@@ -41,11 +44,11 @@ inline constexpr std::size_t kCallCount = static_cast<std::size_t>(Call::clock_g
 
 constexpr const char* to_string(Call call) {
   constexpr std::array<const char*, kCallCount> kNames = {
-      "openat",     "openat2",      "close",         "read",        "write",     "ftruncate",
-      "fallocate",  "fchmod",       "fsync",         "syncfs",      "flock",     "set_lease",
-      "fstat",      "fstatat",      "mount_id",      "file_system", "mkdirat",   "unlinkat",
-      "symlinkat",  "readlinkat",   "renameat2",     "getdents64",  "fsetxattr", "fgetxattr",
-      "flistxattr", "fremovexattr", "clock_gettime",
+      "openat",      "openat2",        "close",     "read",       "write",        "ftruncate",
+      "fallocate",   "fchmod",         "touchat",   "fsync",      "syncfs",       "flock",
+      "lock_byte",   "is_byte_locked", "set_lease", "fstat",      "fstatat",      "mount_id",
+      "file_system", "mkdirat",        "unlinkat",  "symlinkat",  "readlinkat",   "renameat2",
+      "getdents64",  "fsetxattr",      "fgetxattr", "flistxattr", "fremovexattr", "clock_gettime",
   };
   return kNames[static_cast<std::size_t>(call)];
 }

@@ -26,6 +26,7 @@ constexpr std::array kFchmod = {EPERM, EROFS, EIO};
 constexpr std::array kFsync = {EIO, ENOSPC, EDQUOT, EINTR};
 constexpr std::array kSyncfs = {EIO};
 constexpr std::array kFlock = {ENOLCK};
+constexpr std::array kTouchat = {EACCES, EPERM, EROFS, EIO};
 constexpr std::array kLease = {EACCES, EAGAIN, ENOMEM, EINVAL};
 constexpr std::array kStat = {EIO, ENOMEM};
 constexpr std::array kEio = {EIO};
@@ -57,11 +58,15 @@ std::span<const int> errors_of(Call call) {
       return kFallocate;
     case Call::fchmod:
       return kFchmod;
+    case Call::touchat:
+      return kTouchat;
     case Call::fsync:
       return kFsync;
     case Call::syncfs:
       return kSyncfs;
     case Call::flock:
+    case Call::lock_byte:
+    case Call::is_byte_locked:
       return kFlock;
     case Call::set_lease:
       return kLease;

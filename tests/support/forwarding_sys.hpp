@@ -61,6 +61,9 @@ class ForwardingSys : public Sys {
     return forward({Call::fchmod, fd, nullptr, -1, nullptr, mode},
                    [&] { return inner_.fchmod(fd, mode); });
   }
+  SysResult touchat(int dir, const char* name) override {
+    return forward({Call::touchat, dir, name}, [&] { return inner_.touchat(dir, name); });
+  }
   SysResult fsync(int fd) override {
     return forward({Call::fsync, fd}, [&] { return inner_.fsync(fd); });
   }
@@ -70,6 +73,13 @@ class ForwardingSys : public Sys {
   SysResult flock(int fd, int operation) override {
     return forward({Call::flock, fd, nullptr, -1, nullptr, unsigned_of(operation)},
                    [&] { return inner_.flock(fd, operation); });
+  }
+  SysResult lock_byte(int fd, short type, std::int64_t place) override {
+    return forward({Call::lock_byte, fd, nullptr, -1, nullptr, unsigned_of(type)},
+                   [&] { return inner_.lock_byte(fd, type, place); });
+  }
+  SysResult is_byte_locked(int fd, std::int64_t place) override {
+    return forward({Call::is_byte_locked, fd}, [&] { return inner_.is_byte_locked(fd, place); });
   }
   SysResult set_lease(int fd, int type) override {
     return forward({Call::set_lease, fd, nullptr, -1, nullptr, unsigned_of(type)},

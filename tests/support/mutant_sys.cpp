@@ -26,6 +26,8 @@ const char* to_string(Mutant mutant) {
       return "no_directory_fstat";
     case Mutant::no_recheck_after_lock:
       return "no_recheck_after_lock";
+    case Mutant::no_byte_lock:
+      return "no_byte_lock";
     case Mutant::no_sync_at_all:
       return "no_sync_at_all";
     case Mutant::no_journal:
@@ -120,6 +122,11 @@ SysResult MutantSys::fsync(int fd) {
       break;
   }
   return ForwardingSys::fsync(fd);
+}
+
+SysResult MutantSys::lock_byte(int fd, short type, std::int64_t place) {
+  return mutant_ == Mutant::no_byte_lock ? SysResult::success()
+                                         : ForwardingSys::lock_byte(fd, type, place);
 }
 
 SysResult MutantSys::syncfs(int fd) {

@@ -20,6 +20,7 @@ enum class Mutant {
   rename_replaces,        ///< RENAME_NOREPLACE is dropped.
   no_directory_fstat,     ///< fstat of a directory never fails after it has once succeeded.
   no_recheck_after_lock,  ///< fstat of a file never shows that it was unlinked.
+  no_byte_lock,           ///< No byte is ever locked.
   no_sync_at_all,         ///< fsync and syncfs do nothing.
   no_journal,             ///< Nothing is ever written to the journal of an intake.
   keeps_markers,          ///< A marker, NAME.done, is not removed.
@@ -36,6 +37,7 @@ class MutantSys final : public ForwardingSys {
 
   SysResult write(int fd, const void* bytes, std::size_t size) override;
   SysResult unlinkat(int dir, const char* name, int flags = 0) override;
+  SysResult lock_byte(int fd, short type, std::int64_t place) override;
   SysResult fsync(int fd) override;
   SysResult syncfs(int fd) override;
   SysResult fstat(int fd, struct stat& status) override;

@@ -147,6 +147,9 @@ ino_t DiskImage::apply(const DiskStep& step) {
     case Kind::chmod:
       target->mode = (target->mode & S_IFMT) | (step.mode & 07777U);
       break;
+    case Kind::touch:
+      target->accessed = target->modified = step.when;
+      break;
     case Kind::set_xattr:
       target->attributes[step.name] = step.bytes;
       break;
@@ -272,6 +275,8 @@ void SimulatedDisk::chmod(ino_t target, mode_t mode, timespec now) {
   made.mode = mode;
   perform({made});
 }
+
+void SimulatedDisk::touch(ino_t target, timespec now) { perform({step(Kind::touch, target, now)}); }
 
 void SimulatedDisk::set_xattr(ino_t target, std::string_view name, std::string_view value,
                               timespec now) {

@@ -76,6 +76,7 @@ struct DiskStep {
     truncate,
     extend,
     chmod,
+    touch,
     set_xattr,
     remove_xattr,
     write
@@ -136,6 +137,8 @@ class SimulatedDisk {
   /// Makes the file at least `size` bytes long; the new bytes are zero.
   void extend(ino_t file, std::uint64_t size, timespec now);
   void chmod(ino_t target, mode_t mode, timespec now);
+  /// Sets all times.
+  void touch(ino_t target, timespec now);
   void set_xattr(ino_t target, std::string_view name, std::string_view value, timespec now);
   void remove_xattr(ino_t target, std::string_view name, timespec now);
 

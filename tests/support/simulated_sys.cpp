@@ -283,6 +283,19 @@ SysResult SimulatedSys::fchmod(int fd, mode_t mode) {
   });
 }
 
+SysResult SimulatedSys::touchat(int dir, const char* name) {
+  return run(Call::touchat, dir, name, [&] {
+    ino_t start = 0;
+    Place place;
+    SysResult result = directory_of(dir, name, start);
+    if (result.ok()) result = walk(start, name, /*follow_last=*/false, 0, place);
+    if (!result.ok()) return result;
+    if (place.inode == 0) return failure(ENOENT);
+    disk_.touch(place.inode, now());
+    return SysResult::success();
+  });
+}
+
 SysResult SimulatedSys::fsync(int fd) {
   return run(Call::fsync, fd, nullptr, [&] {
     const OpenFile* file = find_opened(fd);
@@ -330,6 +343,42 @@ SysResult SimulatedSys::flock(int fd, int operation) {
     }
     file->lock = wanted;
     return SysResult::success();
+  });
+}
+
+bool SimulatedSys::byte_conflicts(const OpenFile& file, short wanted, std::int64_t place) const {
+  return std::any_of(files_.begin(), files_.end(), [&](const auto& each) {
+    const OpenFile& other = each.second;
+    const auto held = other.bytes.find(place);
+    return &other != &file && other.inode == file.inode && held != other.bytes.end() &&
+           (wanted == F_WRLCK || held->second == F_WRLCK);
+  });
+}
+
+SysResult SimulatedSys::lock_byte(int fd, short type, std::int64_t place) {
+  return run(Call::lock_byte, fd, nullptr, [&] {
+    OpenFile* file = find_opened(fd);
+    if (file == nullptr) return failure(EBADF);
+    if (place < 0 || (type != F_RDLCK && type != F_WRLCK && type != F_UNLCK)) {
+      return failure(EINVAL);
+    }
+    if (type == F_UNLCK) {
+      file->bytes.erase(place);
+      return SysResult::success();
+    }
+    if (type == F_RDLCK ? !file->readable() : !file->writable()) return failure(EBADF);
+    if (byte_conflicts(*file, type, place)) return failure(EAGAIN);
+    file->bytes[place] = type;
+    return SysResult::success();
+  });
+}
+
+SysResult SimulatedSys::is_byte_locked(int fd, std::int64_t place) {
+  return run(Call::is_byte_locked, fd, nullptr, [&] {
+    const OpenFile* file = find_opened(fd);
+    if (file == nullptr) return failure(EBADF);
+    if (place < 0) return failure(EINVAL);
+    return SysResult::success(byte_conflicts(*file, F_WRLCK, place) ? 1 : 0);
   });
 }
 

@@ -53,9 +53,12 @@ class SimulatedSys final : public detail::Sys {
   SysResult ftruncate(int fd, off_t size) override;
   SysResult fallocate(int fd, off_t size) override;
   SysResult fchmod(int fd, mode_t mode) override;
+  SysResult touchat(int dir, const char* name) override;
   SysResult fsync(int fd) override;
   SysResult syncfs(int fd) override;
   SysResult flock(int fd, int operation) override;
+  SysResult lock_byte(int fd, short type, std::int64_t place) override;
+  SysResult is_byte_locked(int fd, std::int64_t place) override;
   SysResult set_lease(int fd, int type) override;
   SysResult fstat(int fd, struct stat& status) override;
   SysResult fstatat(int dir, const char* name, struct stat& status) override;
@@ -139,8 +142,9 @@ class SimulatedSys final : public detail::Sys {
   struct OpenFile {
     ino_t inode = 0;
     int flags = 0;
-    std::uint64_t offset = 0;  ///< In bytes, or the scan position of the next entry.
-    int lock = 0;              ///< LOCK_SH, LOCK_EX or 0.
+    std::uint64_t offset = 0;             ///< In bytes, or the scan position of the next entry.
+    int lock = 0;                         ///< LOCK_SH, LOCK_EX or 0.
+    std::map<std::int64_t, short> bytes;  ///< Locked ones, each F_RDLCK or F_WRLCK.
     bool leased = false;
     std::string path;
 
@@ -177,6 +181,7 @@ class SimulatedSys final : public detail::Sys {
   void release(ino_t inode);
   [[nodiscard]] bool opened_for_writing(ino_t inode) const;
   [[nodiscard]] bool lock_conflicts(const OpenFile& file, int wanted) const;
+  [[nodiscard]] bool byte_conflicts(const OpenFile& file, short wanted, std::int64_t place) const;
   SysResult write_bytes(OpenFile& file, std::string_view bytes);
   [[nodiscard]] std::uint64_t free_bytes() const;
   void fill_status(ino_t number, struct stat& status) const;

@@ -31,6 +31,27 @@ struct RetryPolicy {
   std::optional<Backoff> backoff{};
 };
 
+/// Holds a claim in a process that is forked to deal with the message. As long as that process or
+/// the consumer lives, no other consumer gets the message. Destroyed, it lets go.
+class SPOOLQ_EXPORT ClaimHolder {
+ public:
+  ClaimHolder(ClaimHolder&&) noexcept;
+  ClaimHolder& operator=(ClaimHolder&&) noexcept;
+  ~ClaimHolder();
+
+  /// It consists of so many descriptors, all of them close-on-exec.
+  static constexpr int kDescriptors = 2;
+  /// For a process that closes all others: moves them to `first` and the numbers after it. Only
+  /// async-signal-safe calls. False with errno.
+  bool move_to(int first) noexcept;
+
+ private:
+  friend class Claim;
+  class Impl;
+  explicit ClaimHolder(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
 /// A message that is ours until we finish it or die.
 ///
 /// Exactly one consumer has it. Finish it with ack(), release() or fail(); destroyed unfinished it
@@ -85,11 +106,9 @@ class SPOOLQ_EXPORT Claim {
   /// Returns its path, the receipt with which Queue::held_claim finds it.
   std::string detach(Duration lease);
 
-  /// A descriptor (close-on-exec) that proves that the consumer lives for as long as any process
-  /// has it open: for a process that deals with the message and may outlive this one. While it is
-  /// open nobody else gets what this consumer has claimed, even if this process is killed. The
-  /// caller closes it. Throws the errno.
-  [[nodiscard]] int proof_of_life() const;
+  /// For a process that is forked to deal with the message and may outlive this one. Throws the
+  /// errno.
+  [[nodiscard]] ClaimHolder holder() const;
 
   /// False once finished, lost, or moved from.
   [[nodiscard]] bool held() const noexcept;
