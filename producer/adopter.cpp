@@ -194,7 +194,7 @@ std::vector<std::string> Adopter::Impl::markers_of(const std::string& file) cons
 }
 
 Arrival Adopter::Impl::arrival_of(const std::string& file, const Known& known) const {
-  Arrival arrival{.file = file, .status = known.sighting.status};
+  Arrival arrival{.file = file, .status = known.sighting.status, .born = known.sighting.born};
   // All of them go, also those of a file that was taken before: what stays would vouch for the next
   // one. In a folder that is kept, markers stay as well.
   if (!options_.keep) arrival.companions = markers_of(file);
@@ -206,11 +206,12 @@ bool Adopter::Impl::look(Files::iterator file, const detail::Intake& intake) {
   const auto& name = file->first;
   Known& known = file->second;
   struct stat status = {};
-  const auto found = open().sys().fstatat(directory_.get(), name.c_str(), status);
+  struct timespec born = {};
+  const auto found = open().sys().statx(directory_.get(), name.c_str(), status, born);
   if (found.error() == ENOENT) return false;
   if (!found.ok()) detail::throw_errno(found.error(), "stat", path_ + "/" + name);
   const Clock::time_point now = Clock::now();
-  known.sighting.look(status, now);
+  known.sighting.look(status, born, now);
   known.judgement = {};
   if (const auto why = completeness_.reason_to_ignore(name, status.st_mode)) {
     known.judgement = {Verdict::ignore, *why};

@@ -78,10 +78,12 @@ Judgement wait(std::string reason) { return {Verdict::wait, std::move(reason)}; 
 
 }  // namespace
 
-void Sighting::look(const struct stat& now, Clock::time_point at) {
-  if (status.st_ino != 0 && status.st_ino != now.st_ino) *this = {};
+void Sighting::look(const struct stat& now, const struct timespec& now_born, Clock::time_point at) {
+  const bool is_another = status.st_ino != now.st_ino || order(born) != order(now_born);
+  if (status.st_ino != 0 && is_another) *this = {};
   if (!is_same(status, now)) unchanged_since = at;
   status = now;
+  born = now_born;
 }
 
 Completeness::Completeness(Sys& sys, int directory, const AdoptOptions& options, Duration settle)

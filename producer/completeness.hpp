@@ -19,13 +19,14 @@ struct Sighting {
   using Clock = std::chrono::steady_clock;
 
   struct stat status = {};
+  struct timespec born = {};
   Clock::time_point unchanged_since{};  ///< By our own looks.
   bool renamed = false;                 ///< It was seen to come by rename.
   bool created = false;                 ///< It was seen to come otherwise.
   bool closed = false;                  ///< A writer was seen to close it.
 
   /// Takes the status of another look. What was seen of another file of that name is forgotten.
-  void look(const struct stat& now, Clock::time_point at);
+  void look(const struct stat& now, const struct timespec& now_born, Clock::time_point at);
 };
 
 struct Judgement {

@@ -151,7 +151,8 @@ void read_normal(const Intake& intake, int directory, const std::string& path, E
   fields.erase(payload);
   element.arrival.companions = std::move(fields);
   element.arrival.directory = directory;
-  if (!sys.fstatat(directory, element.arrival.file.c_str(), element.arrival.status).ok()) {
+  Arrival& arrival = element.arrival;
+  if (!sys.statx(directory, arrival.file.c_str(), arrival.status, arrival.born).ok()) {
     element.verdict = Verdict::ignore;
     element.reason = "it is gone";
     return;
@@ -187,7 +188,7 @@ bool visit_directory(const Intake& intake, const std::string& name, const VisitE
     Arrival& arrival = element.arrival;
     arrival = {.file = entry, .directory = directory->get(), .below = name + "/"};
     const std::string path = arrival.below + entry;
-    if (!sys.fstatat(directory->get(), entry.c_str(), arrival.status).ok()) continue;
+    if (!sys.statx(directory->get(), entry.c_str(), arrival.status, arrival.born).ok()) continue;
     if (S_ISDIR(arrival.status.st_mode)) {
       auto fields = open_below(sys, directory->get(), entry);
       if (!fields) continue;

@@ -39,7 +39,7 @@ void visit_maildir(const Intake& intake, const VisitElements& visit) {
     Element element;
     element.arrival = {.file = name, .directory = folder.get(), .below = below};
     struct stat& status = element.arrival.status;
-    if (!sys.fstatat(folder.get(), name.c_str(), status).ok()) continue;
+    if (!sys.statx(folder.get(), name.c_str(), status, element.arrival.born).ok()) continue;
     element.reason = "delivered";
     if (!S_ISREG(status.st_mode)) {
       element.verdict = Verdict::ignore;

@@ -66,7 +66,8 @@ std::optional<std::string> reason_to_leave(Sys& sys, int directory, Element& ele
       sys.openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (!opened.ok()) return std::generic_category().message(opened.error());
   const UniqueFd fd{sys, opened.fd()};
-  if (!sys.fstat(fd.get(), status).ok() || !S_ISREG(status.st_mode)) return "not a regular file";
+  if (!sys.statx(fd.get(), "", status, element.arrival.born).ok() || !S_ISREG(status.st_mode))
+    return "not a regular file";
   if (sys.flock(fd.get(), LOCK_SH | LOCK_NB).error() == EWOULDBLOCK) {
     return "nq runs it, or it waits to be run";
   }

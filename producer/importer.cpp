@@ -37,9 +37,8 @@ namespace detail {
 MessageName name_at(const Intake& intake, const Arrival& arrival, Time time, unsigned microseconds,
                     std::string original) {
   MessageName name;
-  name.id = derive_message_id(intake.queue().queue_id(), arrival.status.st_ino,
-                              static_cast<std::uint64_t>(arrival.status.st_size), time,
-                              arrival.below + arrival.file, microseconds);
+  name.id = derive_message_id(intake.queue().queue_id(), intake.identity_of(arrival),
+                              arrival.below + arrival.file, time, microseconds);
   name.original = std::move(original);
   return name;
 }

@@ -53,6 +53,14 @@ bool is_same_mount(OpenQueue& queue, int directory, const std::string& path) {
   return mounts[0] == mounts[1] && status[0].st_dev == status[1].st_dev;
 }
 
+bool keeps_birth_times_in(Sys& sys, int directory, const std::string& path) {
+  FileSystemInfo file_system;
+  if (const auto result = sys.file_system(directory, file_system); !result.ok()) {
+    throw_errno(result.error(), "statfs", path);
+  }
+  return keeps_birth_times(file_system);
+}
+
 /// Whether an error leaves the others what they are: it is about one file, or nothing was written.
 bool is_about_one_file(const std::error_code& code) {
   return is_forbidden(code) || code == errc::too_large || code == errc::headers_refused ||
@@ -83,6 +91,7 @@ Intake::Intake(OpenQueue& queue, const std::string& directory, IntakeOptions opt
       path_{directory},
       options_{options},
       directory_{open_directory(queue.sys(), directory)},
+      keeps_birth_times_{keeps_birth_times_in(queue.sys(), directory_.get(), directory)},
       by_rename_{!options.keep && !options.always_copy &&
                  is_same_mount(queue, directory_.get(), directory)} {
   queue_.require_own_process("take into");
@@ -120,6 +129,10 @@ IntakeJournal& Intake::journal() {
   return *journal_;
 }
 
+FileIdentity Intake::identity_of(const Arrival& arrival) const {
+  return detail::identity_of(arrival.status, keeps_birth_times_ ? arrival.born : timespec{});
+}
+
 bool Intake::has_taken(const Arrival& arrival) const {
   return journal_ && journal_->has_copied(arrival.key());
 }
@@ -138,7 +151,7 @@ std::string Intake::path_of(const Arrival& arrival) const {
 
 MessageName Intake::name_of(const Arrival& arrival) const {
   MessageName name =
-      arrival.name ? *arrival.name : derive_name(queue_, arrival.file, arrival.status);
+      arrival.name ? *arrival.name : derive_name(queue_, arrival.file, identity_of(arrival));
   name.size = static_cast<std::uint64_t>(arrival.status.st_size);
   fit_name(name);
   return name;

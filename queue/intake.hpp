@@ -22,10 +22,11 @@ namespace spoolq::detail {
 
 /// A file that was found complete.
 struct Arrival {
-  std::string file;         ///< Its name in `directory`.
-  struct stat status = {};  ///< As it was then. What has changed since is not taken.
-  int directory = -1;       ///< Where it is; -1: the folder itself. Others only to be copied.
-  std::string below{};      ///< The path of `directory` below the folder, with a slash at its end.
+  std::string file;           ///< Its name in `directory`.
+  struct stat status = {};    ///< As it was then. What has changed since is not taken.
+  struct timespec born = {};  ///< As statx(2) told with it.
+  int directory = -1;         ///< Where it is; -1: the folder itself. Others only to be copied.
+  std::string below{};  ///< The path of `directory` below the folder, with a slash at its end.
   /// What it is to be called; without it, what it would be called if it stood in new/.
   std::optional<MessageName> name{};
   Headers headers{};
@@ -74,6 +75,8 @@ class Intake {
   [[nodiscard]] int fd() const { return directory_.get(); }
   [[nodiscard]] const std::string& path() const { return path_; }
 
+  /// What an id is derived from.
+  [[nodiscard]] FileIdentity identity_of(const Arrival& arrival) const;
   /// Whether it was taken before, and is kept or could not be removed then.
   [[nodiscard]] bool has_taken(const Arrival& arrival) const;
   /// Whether its companions may have been removed already, by a run that did not get further.
@@ -107,6 +110,7 @@ class Intake {
   std::string path_;
   IntakeOptions options_;
   UniqueFd directory_;
+  bool keeps_birth_times_;
   bool by_rename_;
   LockFd way_;
   std::optional<IntakeJournal> journal_;

@@ -11,6 +11,7 @@
 #include <boost/uuid/uuid.hpp>
 #include <boost/uuid/uuid_io.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -89,6 +90,30 @@ void append_little_endian(std::vector<std::uint8_t>& to, std::uint64_t value) {
   for (int i = 0; i < 8; ++i) to.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
 }
 
+Time to_milliseconds(std::int64_t nanoseconds) {
+  return Time{std::chrono::floor<Duration>(std::chrono::nanoseconds{nanoseconds})};
+}
+
+std::array<std::uint8_t, 16> derived_bytes(const MessageId& queue_id, const FileIdentity& file,
+                                           std::string_view name, Time time) {
+  std::vector<std::uint8_t> input{queue_id.bytes().begin(), queue_id.bytes().end()};
+  append_little_endian(input, file.inode);
+  if (file.born_ns) append_little_endian(input, static_cast<std::uint64_t>(*file.born_ns));
+  append_little_endian(input, file.size);
+  input.insert(input.end(), name.begin(), name.end());
+  const XXH128_hash_t hash = XXH3_128bits(input.data(), input.size());
+
+  std::array<std::uint8_t, 16> bytes{};
+  store_time(bytes, std::max<std::int64_t>(time.time_since_epoch().count(), 0));
+  bytes[6] = static_cast<std::uint8_t>(hash.high64 >> 8);
+  bytes[7] = static_cast<std::uint8_t>(hash.high64);
+  for (std::size_t i = 0; i < 8; ++i) {
+    bytes[8 + i] = static_cast<std::uint8_t>(hash.low64 >> (56 - 8 * i));
+  }
+  store_version(bytes, 8);
+  return bytes;
+}
+
 }  // namespace
 
 MessageId MessageIdSource::next(Time now) {
@@ -132,29 +157,16 @@ std::string random_token() {
   return fmt::format("{:016x}", value);
 }
 
-MessageId derive_message_id(const MessageId& queue_id, std::uint64_t inode, std::uint64_t size,
-                            Time modified, std::string_view name) {
-  std::vector<std::uint8_t> input{queue_id.bytes().begin(), queue_id.bytes().end()};
-  append_little_endian(input, inode);
-  append_little_endian(input, size);
-  input.insert(input.end(), name.begin(), name.end());
-  const XXH128_hash_t hash = XXH3_128bits(input.data(), input.size());
-
-  std::array<std::uint8_t, 16> bytes{};
-  store_time(bytes, std::max<std::int64_t>(modified.time_since_epoch().count(), 0));
-  bytes[6] = static_cast<std::uint8_t>(hash.high64 >> 8);
-  bytes[7] = static_cast<std::uint8_t>(hash.high64);
-  for (std::size_t i = 0; i < 8; ++i) {
-    bytes[8 + i] = static_cast<std::uint8_t>(hash.low64 >> (56 - 8 * i));
-  }
-  store_version(bytes, 8);
-  return MessageId{bytes};
+MessageId derive_message_id(const MessageId& queue_id, const FileIdentity& file,
+                            std::string_view name) {
+  const Time time =
+      file.born_ns ? std::min(file.modified, to_milliseconds(*file.born_ns)) : file.modified;
+  return MessageId{derived_bytes(queue_id, file, name, time)};
 }
 
-MessageId derive_message_id(const MessageId& queue_id, std::uint64_t inode, std::uint64_t size,
-                            Time modified, std::string_view name, unsigned microseconds) {
-  std::array<std::uint8_t, 16> bytes =
-      derive_message_id(queue_id, inode, size, modified, name).bytes();
+MessageId derive_message_id(const MessageId& queue_id, const FileIdentity& file,
+                            std::string_view name, Time time, unsigned microseconds) {
+  std::array<std::uint8_t, 16> bytes = derived_bytes(queue_id, file, name, time);
   bytes[6] = static_cast<std::uint8_t>(microseconds >> 8);
   bytes[7] = static_cast<std::uint8_t>(microseconds);
   store_version(bytes, 8);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string_view>
 
 #include "spoolq/message.hpp"
@@ -32,12 +33,21 @@ MessageId random_queue_id();
 /// 64 random bits from the kernel as 16 hex digits.
 std::string random_token();
 
-/// The version 8 id of a file that is no message of ours, as docs/format.md defines it.
-MessageId derive_message_id(const MessageId& queue_id, std::uint64_t inode, std::uint64_t size,
-                            Time modified, std::string_view name);
-/// The same for what other programs keep the exact time of: the 12 bits after the version are the
-/// microseconds below the millisecond, so that such ids sort by them.
-MessageId derive_message_id(const MessageId& queue_id, std::uint64_t inode, std::uint64_t size,
-                            Time modified, std::string_view name, unsigned microseconds);
+/// What tells a file from all others, also from an earlier one with the same inode number.
+struct FileIdentity {
+  std::uint64_t inode = 0;
+  std::uint64_t size = 0;
+  Time modified{};
+  std::optional<std::int64_t> born_ns{};  ///< Time of birth, ns since 1970, where it is kept.
+};
+
+/// The version 8 id of a file that is no message of ours, as docs/format.md defines it. Its time is
+/// the earlier one of birth and modification.
+MessageId derive_message_id(const MessageId& queue_id, const FileIdentity& file,
+                            std::string_view name);
+/// The same for what other programs keep the exact time of, which is then the id's: the 12 bits
+/// after the version are the microseconds below the millisecond, so that such ids sort by them.
+MessageId derive_message_id(const MessageId& queue_id, const FileIdentity& file,
+                            std::string_view name, Time time, unsigned microseconds);
 
 }  // namespace spoolq::detail

@@ -3,13 +3,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string>
 
-#include "queue/message_id.hpp"
 #include "queue/unique_fd.hpp"
 
 namespace spoolq::detail {
@@ -59,20 +59,37 @@ bool is_maildir_name(std::string_view name) {
   return dot != std::string_view::npos && dot > 0 && dot + 1 < rest.size();
 }
 
-MessageName derive_name(const OpenQueue& queue, std::string_view file, const struct stat& status) {
+bool keeps_birth_times(const FileSystemInfo& file_system) {
+  return file_system.type != OVERLAYFS_SUPER_MAGIC;
+}
+
+FileIdentity identity_of(const struct stat& status, const struct timespec& born) {
+  FileIdentity identity{.inode = status.st_ino,
+                        .size = static_cast<std::uint64_t>(status.st_size),
+                        .modified = time_of(status.st_mtim)};
+  if (born.tv_sec != 0 || born.tv_nsec != 0) {
+    identity.born_ns = std::int64_t{born.tv_sec} * 1'000'000'000 + born.tv_nsec;
+  }
+  return identity;
+}
+
+MessageName derive_name(const OpenQueue& queue, std::string_view file,
+                        const FileIdentity& identity) {
   MessageName name;
-  name.id =
-      derive_message_id(queue.queue_id(), status.st_ino, static_cast<std::uint64_t>(status.st_size),
-                        time_of(status.st_mtim), file);
+  name.id = derive_message_id(queue.queue_id(), identity, file);
   name.original = file;
   fit_name(name);
   return name;
 }
 
 std::optional<MessageName> derive_name(OpenQueue& queue, std::string_view file) {
-  const auto status = status_of(queue, file);
-  if (!status || !S_ISREG(status->st_mode)) return std::nullopt;
-  return derive_name(queue, file, *status);
+  struct stat status = {};
+  struct timespec born = {};
+  const std::string name{file};
+  const auto found = queue.sys().statx(queue.fd(Folder::ready), name.c_str(), status, born);
+  if (!found.ok() || !S_ISREG(status.st_mode)) return std::nullopt;
+  if (!keeps_birth_times(queue.folders().file_system())) born = {};
+  return derive_name(queue, file, identity_of(status, born));
 }
 
 std::optional<bool> has_writer(OpenQueue& queue, Folder folder, const std::string& file) {

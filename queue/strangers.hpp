@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "queue/directory_scan.hpp"
+#include "queue/message_id.hpp"
 #include "queue/message_name.hpp"
 #include "queue/open_queue.hpp"
 
@@ -31,8 +32,15 @@ bool is_maildir_name(std::string_view name);
 /// one.
 bool is_temporary_name(std::string_view name);
 
-/// The name that a stranger's file has as a message, derived from its status.
-MessageName derive_name(const OpenQueue& queue, std::string_view file, const struct stat& status);
+/// Whether times of birth on this file system stay what they are: overlayfs makes a new one when it
+/// copies a file up.
+bool keeps_birth_times(const FileSystemInfo& file_system);
+/// What statx(2) told of a file. `born` zero: not kept.
+FileIdentity identity_of(const struct stat& status, const struct timespec& born);
+
+/// The name that a stranger's file has as a message, derived from its identity.
+MessageName derive_name(const OpenQueue& queue, std::string_view file,
+                        const FileIdentity& identity);
 /// The same, asking for the status; nullopt when the file is gone or not regular.
 std::optional<MessageName> derive_name(OpenQueue& queue, std::string_view file);
 

@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -34,6 +35,13 @@ SysResult restarted(Call call) {
     value = call();
   } while (value < 0 && errno == EINTR);
   return result_of(value);
+}
+
+struct timespec time_of(const struct statx_timestamp& time) {
+  struct timespec made = {};
+  made.tv_sec = time.tv_sec;
+  made.tv_nsec = time.tv_nsec;
+  return made;
 }
 
 class RealSys final : public Sys {
@@ -87,6 +95,27 @@ class RealSys final : public Sys {
   SysResult fstat(int fd, struct stat& status) override { return result_of(::fstat(fd, &status)); }
   SysResult fstatat(int dir, const char* name, struct stat& status) override {
     return result_of(::fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW));
+  }
+  SysResult statx(int dir, const char* name, struct stat& status, struct timespec& born) override {
+    struct statx found = {};
+    const SysResult result = result_of(::statx(dir, name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH,
+                                               STATX_BASIC_STATS | STATX_BTIME, &found));
+    if (!result.ok()) return result;
+    status = {};
+    status.st_dev = ::makedev(found.stx_dev_major, found.stx_dev_minor);
+    status.st_ino = found.stx_ino;
+    status.st_mode = found.stx_mode;
+    status.st_nlink = found.stx_nlink;
+    status.st_uid = found.stx_uid;
+    status.st_gid = found.stx_gid;
+    status.st_size = static_cast<off_t>(found.stx_size);
+    status.st_blksize = static_cast<blksize_t>(found.stx_blksize);
+    status.st_blocks = static_cast<blkcnt_t>(found.stx_blocks);
+    status.st_atim = time_of(found.stx_atime);
+    status.st_mtim = time_of(found.stx_mtime);
+    status.st_ctim = time_of(found.stx_ctime);
+    born = (found.stx_mask & STATX_BTIME) != 0 ? time_of(found.stx_btime) : timespec{};
+    return result;
   }
   SysResult mount_id(int fd, std::uint64_t& id) override {
     struct statx status = {};

@@ -75,6 +75,11 @@ class Sys {
   virtual SysResult fstat(int fd, struct stat& status) = 0;
   /// fstatat(2) with AT_SYMLINK_NOFOLLOW.
   virtual SysResult fstatat(int dir, const char* name, struct stat& status) = 0;
+  /// statx(2) with AT_SYMLINK_NOFOLLOW: what fstatat gives, and the time of birth, STATX_BTIME. An
+  /// empty `name` asks about the descriptor `dir`. `born` is zero where the kernel has no such
+  /// time.
+  virtual SysResult statx(int dir, const char* name, struct stat& status,
+                          struct timespec& born) = 0;
   /// The mount the descriptor is on (statx(2), stx_mnt_id); 0 where the kernel does not tell.
   virtual SysResult mount_id(int fd, std::uint64_t& id) = 0;
   virtual SysResult file_system(int fd, FileSystemInfo& info) = 0;

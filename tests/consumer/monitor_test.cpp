@@ -42,9 +42,9 @@ class Watched final : public ForwardingSys {
 
  protected:
   std::optional<SysResult> before(const CallInfo& info) override {
-    static const std::set<Call> looking = {Call::close,    Call::fstat,        Call::fstatat,
-                                           Call::mount_id, Call::getdents64,   Call::file_system,
-                                           Call::read,     Call::clock_gettime};
+    static const std::set<Call> looking = {Call::close,       Call::fstat, Call::fstatat,
+                                           Call::mount_id,    Call::statx, Call::getdents64,
+                                           Call::file_system, Call::read,  Call::clock_gettime};
     const bool opens = info.call == Call::openat || info.call == Call::openat2;
     const bool opens_folder = opens && (info.flags & O_DIRECTORY) != 0;
     const bool opens_settings = opens && std::string_view{info.name} == "spoolq.json";

@@ -54,7 +54,7 @@ std::vector<detail::Arrival> arrivals_in(const detail::Intake& intake, FolderKin
   for (const std::string& name : names) {
     if (name.ends_with(kMarkerEnd)) continue;
     detail::Arrival arrival{.file = name};
-    require(sys.fstatat(intake.fd(), name.c_str(), arrival.status), "stat", name);
+    require(sys.statx(intake.fd(), name.c_str(), arrival.status, arrival.born), "stat", name);
     if (kind == FolderKind::marked) {
       if (!names.contains(name + kMarkerEnd) && !intake.has_begun(arrival)) continue;
       arrival.companions = {name + kMarkerEnd};

@@ -141,12 +141,14 @@ TEST_CASE("an adopted file has the id that it would have in new/", "[intake]") {
   Place place{two_mounts};
   place.drop("a.txt", "first");
   struct stat status = {};
+  struct timespec born = {};
   const auto queue = place.queue();
   {
     const detail::UniqueFd folder = detail::open_directory(queue->sys(), Place::kFolder);
-    REQUIRE(queue->sys().fstatat(folder.get(), "a.txt", status).ok());
+    REQUIRE(queue->sys().statx(folder.get(), "a.txt", status, born).ok());
   }
-  const MessageId wanted = detail::derive_name(*queue, "a.txt", status).id;
+  const MessageId wanted =
+      detail::derive_name(*queue, "a.txt", detail::identity_of(status, born)).id;
   const auto results = place.take();
   REQUIRE(results.size() == 1);
   CHECK(results[0].id == wanted);

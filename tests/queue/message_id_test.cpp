@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -19,6 +20,7 @@ namespace spoolq::test {
 namespace {
 
 using detail::derive_message_id;
+using detail::FileIdentity;
 using detail::MessageIdSource;
 
 constexpr std::int64_t kNow = 1'763'870'400'123;
@@ -151,14 +153,15 @@ TEST_CASE("eight processes and a fork in the middle make no id twice", "[queue][
 
 TEST_CASE("the page's derived ids are derived", "[queue][id][format]") {
   const auto rows = format_table("<!-- test vectors: derived ids -->");
-  CHECK(rows.size() >= 3);
+  CHECK(rows.size() >= 6);
   for (const auto& row : rows) {
     const auto queue_id = MessageId::parse(row.at(0));
     REQUIRE(queue_id);
-    const MessageId id =
-        derive_message_id(*queue_id, std::stoull(row.at(1)), std::stoull(row.at(2)),
-                          time_of(std::stoll(row.at(3))), row.at(4));
-    CHECK(id.to_string() == row.at(5));
+    FileIdentity file{.inode = std::stoull(row.at(1)),
+                      .size = std::stoull(row.at(2)),
+                      .modified = time_of(std::stoll(row.at(3)))};
+    if (row.at(4) != "-") file.born_ns = std::stoll(row.at(4));
+    CHECK(derive_message_id(*queue_id, file, row.at(5)).to_string() == row.at(6));
   }
 }
 
@@ -186,33 +189,53 @@ TEST_CASE("a derived id is a UUID of version 8 that depends on all that the page
           "[queue][id]") {
   const MessageId queue = MessageId::parse("0b4f3c52-6d0e-8d4c-8a55-0f6c1c7c2f10").value();
   const MessageId other = MessageId::parse("0b4f3c52-6d0e-8d4c-8a55-0f6c1c7c2f11").value();
-  const MessageId id = derive_message_id(queue, 12, 34, time_of(kNow), "report.txt");
+  const FileIdentity file{
+      .inode = 12, .size = 34, .modified = time_of(kNow), .born_ns = kNow * 1'000'000 + 7};
+  const auto changed = [&file](auto change) {
+    FileIdentity another = file;
+    change(another);
+    return another;
+  };
+  const MessageId id = derive_message_id(queue, file, "report.txt");
   CHECK(id.time() == time_of(kNow));
   CHECK(id.bytes()[6] >> 4 == 8);
   CHECK(id.bytes()[8] >> 6 == 2);
   CHECK(MessageId::parse(id.to_string()) == id);
-  CHECK(derive_message_id(queue, 12, 34, time_of(kNow), "report.txt") == id);
+  CHECK(derive_message_id(queue, file, "report.txt") == id);
   const std::set<MessageId> different{
       id,
-      derive_message_id(other, 12, 34, time_of(kNow), "report.txt"),
-      derive_message_id(queue, 13, 34, time_of(kNow), "report.txt"),
-      derive_message_id(queue, 12, 35, time_of(kNow), "report.txt"),
-      derive_message_id(queue, 12, 34, time_of(kNow), "report.txu"),
-      derive_message_id(queue, 12, 34, time_of(kNow), ""),
-      derive_message_id(queue, 12, 34, time_of(kNow + 1), "report.txt")};
-  CHECK(different.size() == 7);
+      derive_message_id(other, file, "report.txt"),
+      derive_message_id(queue, changed([](auto& each) { ++each.inode; }), "report.txt"),
+      derive_message_id(queue, changed([](auto& each) { ++each.size; }), "report.txt"),
+      derive_message_id(queue, changed([](auto& each) { ++*each.born_ns; }), "report.txt"),
+      derive_message_id(queue, changed([](auto& each) { each.born_ns.reset(); }), "report.txt"),
+      derive_message_id(queue, changed([](auto& each) { each.modified -= Duration{1}; }),
+                        "report.txt"),
+      derive_message_id(queue, file, "report.txu"),
+      derive_message_id(queue, file, "")};
+  CHECK(different.size() == 9);
 }
 
-TEST_CASE("derived ids sort by the time of the last write", "[queue][id]") {
+TEST_CASE("a derived id has the earlier one of the times of birth and of modification",
+          "[queue][id]") {
   const MessageId queue = detail::random_queue_id();
-  MessageId last = derive_message_id(queue, 1, 1, time_of(0), "a");
+  const auto id_of = [&queue](std::int64_t modified, std::optional<std::int64_t> born_ns) {
+    return derive_message_id(
+        queue, {.inode = 1, .size = 1, .modified = time_of(modified), .born_ns = born_ns}, "a");
+  };
+  // A copy keeps a time of modification before its birth; a file may be dated ahead.
+  CHECK(id_of(kNow - 5, kNow * 1'000'000).time() == time_of(kNow - 5));
+  CHECK(id_of(kNow + 5, kNow * 1'000'000 + 999'999).time() == time_of(kNow));
+  CHECK(id_of(kNow, std::nullopt).time() == time_of(kNow));
+  MessageId last = id_of(0, std::nullopt);
   for (const std::int64_t now : {1L, 65'536L, kNow, kNow + 1}) {
-    const MessageId id = derive_message_id(queue, 1, 1, time_of(now), "a");
+    const MessageId id = id_of(now, std::nullopt);
     CHECK(last < id);
     last = id;
   }
   // A time before 1970 has no place in an id.
-  CHECK(derive_message_id(queue, 1, 1, time_of(-5), "a").time() == time_of(0));
+  CHECK(id_of(-5, std::nullopt).time() == time_of(0));
+  CHECK(id_of(5, -1).time() == time_of(0));
 }
 
 TEST_CASE("a queue's id reads back", "[queue][id]") {

@@ -4,13 +4,18 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <set>
+#include <thread>
+#include <utility>
 
 #include "queue/message_id.hpp"
 #include "queue/unique_fd.hpp"
@@ -206,6 +211,80 @@ TEST_CASE("the id of a stranger's file stays when the claim does not survive",
   detail::unclaim(*world.queue, *claimed, before.file);
   CHECK(world.names(Folder::ready) == std::vector<std::string>{"report.txt"});
   CHECK(only(*world.queue, State::ready).name == before.name);
+}
+
+TEST_CASE("a file that got the inode number of an earlier one has an id of its own",
+          "[queue][strangers][id]") {
+  /// All files have one inode number, one size and one time of modification.
+  class OneInode final : public ForwardingSys {
+   public:
+    using ForwardingSys::ForwardingSys;
+    bool has_births = true;
+
+    SysResult statx(int dir, const char* name, struct stat& status,
+                    struct timespec& born) override {
+      const SysResult result = ForwardingSys::statx(dir, name, status, born);
+      status.st_ino = 12;
+      status.st_mtim = {1'700'000'000, 0};
+      if (!has_births) born = {};
+      return result;
+    }
+  };
+  World world;
+  OneInode sys{world.disk};
+  const auto queue = world.open(sys);
+  const auto id_of_another = [&](const char* content) {
+    drop(world, "report.txt", content);
+    const MessageId id = detail::derive_name(*queue, "report.txt").value().id;
+    CHECK(only(*queue, State::ready).name.id == id);
+    world.disk.unlink(world.path(Folder::ready, "report.txt"));
+    return id;
+  };
+  CHECK(id_of_another("one") != id_of_another("two"));
+  // The control: without times of birth nothing tells them apart, as it was with the first formula.
+  sys.has_births = false;
+  CHECK(id_of_another("one") == id_of_another("two"));
+}
+
+TEST_CASE("on overlayfs, whose copies are born anew, the time of birth is no part of an id",
+          "[queue][strangers][id]") {
+  World world;
+  drop(world, "report.txt");
+  const auto kept = detail::derive_name(*world.queue, "report.txt").value();
+  world.disk.set_file_system_type(OVERLAYFS_SUPER_MAGIC);
+  const auto queue = world.open(world.disk);
+  const auto name = detail::derive_name(*queue, "report.txt").value();
+  CHECK(name.id != kept.id);
+  struct stat status = {};
+  struct timespec born = {};
+  REQUIRE(world.disk.statx(queue->fd(Folder::ready), "report.txt", status, born).ok());
+  CHECK(name == derive_name(*queue, "report.txt", detail::identity_of(status, {})));
+}
+
+TEST_CASE("the kernel tells two lives of an inode apart", "[queue][strangers][real][id]") {
+  const RealWorld world;
+  const std::filesystem::file_time_type then = std::filesystem::last_write_time(world.file);
+  std::set<MessageId> ids;
+  std::set<ino_t> inodes;
+  constexpr int kFiles = 8;
+  const auto tick = [] {
+    struct timespec now = {};
+    ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return std::pair{now.tv_sec, now.tv_nsec};
+  };
+  for (int i = 0; i < kFiles; ++i) {
+    // A time of birth is as exact as the kernel's clock ticks.
+    for (const auto before = tick(); tick() == before;) std::this_thread::yield();
+    std::filesystem::remove(world.file);
+    std::ofstream{world.file} << "content " << i;
+    std::filesystem::last_write_time(world.file, then);
+    struct stat status = {};
+    REQUIRE(::stat(world.file.c_str(), &status) == 0);
+    inodes.insert(status.st_ino);
+    ids.insert(detail::derive_name(*world.queue, "report.txt").value().id);
+  }
+  CAPTURE(inodes.size());
+  CHECK(ids.size() == kFiles);
 }
 
 TEST_CASE("a file written in place is complete after settle", "[queue][strangers][settle]") {

@@ -25,6 +25,7 @@ enum class Call {
   set_lease,
   fstat,
   fstatat,
+  statx,
   mount_id,
   file_system,
   mkdirat,
@@ -44,11 +45,12 @@ inline constexpr std::size_t kCallCount = static_cast<std::size_t>(Call::clock_g
 
 constexpr const char* to_string(Call call) {
   constexpr std::array<const char*, kCallCount> kNames = {
-      "openat",      "openat2",        "close",     "read",       "write",        "ftruncate",
-      "fallocate",   "fchmod",         "touchat",   "fsync",      "syncfs",       "flock",
-      "lock_byte",   "is_byte_locked", "set_lease", "fstat",      "fstatat",      "mount_id",
-      "file_system", "mkdirat",        "unlinkat",  "symlinkat",  "readlinkat",   "renameat2",
-      "getdents64",  "fsetxattr",      "fgetxattr", "flistxattr", "fremovexattr", "clock_gettime",
+      "openat",        "openat2",        "close",     "read",      "write",      "ftruncate",
+      "fallocate",     "fchmod",         "touchat",   "fsync",     "syncfs",     "flock",
+      "lock_byte",     "is_byte_locked", "set_lease", "fstat",     "fstatat",    "statx",
+      "mount_id",      "file_system",    "mkdirat",   "unlinkat",  "symlinkat",  "readlinkat",
+      "renameat2",     "getdents64",     "fsetxattr", "fgetxattr", "flistxattr", "fremovexattr",
+      "clock_gettime",
   };
   return kNames[static_cast<std::size_t>(call)];
 }

@@ -72,6 +72,7 @@ std::span<const int> errors_of(Call call) {
       return kLease;
     case Call::fstat:
     case Call::fstatat:
+    case Call::statx:
       return kStat;
     case Call::mount_id:
     case Call::file_system:

@@ -91,6 +91,9 @@ class ForwardingSys : public Sys {
   SysResult fstatat(int dir, const char* name, struct stat& status) override {
     return forward({Call::fstatat, dir, name}, [&] { return inner_.fstatat(dir, name, status); });
   }
+  SysResult statx(int dir, const char* name, struct stat& status, struct timespec& born) override {
+    return forward({Call::statx, dir, name}, [&] { return inner_.statx(dir, name, status, born); });
+  }
   SysResult mount_id(int fd, std::uint64_t& id) override {
     return forward({Call::mount_id, fd}, [&] { return inner_.mount_id(fd, id); });
   }

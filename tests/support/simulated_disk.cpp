@@ -112,7 +112,7 @@ ino_t DiskImage::apply(const DiskStep& step) {
     made.mode = step.mode;
     made.owner = static_cast<uid_t>(step.size);
     made.content = step.bytes;
-    made.accessed = made.modified = made.changed = step.when;
+    made.accessed = made.modified = made.changed = made.born = step.when;
     if (made.is_directory()) made.directory_size = kDirectoryBlock;
     inodes[step.inode] = std::move(made);
     return 0;

@@ -57,6 +57,7 @@ struct Inode {
   timespec accessed = {};
   timespec modified = {};
   timespec changed = {};
+  timespec born = {};
 
   [[nodiscard]] bool is_directory() const;
   [[nodiscard]] bool is_file() const;

@@ -62,6 +62,7 @@ class SimulatedSys final : public detail::Sys {
   SysResult set_lease(int fd, int type) override;
   SysResult fstat(int fd, struct stat& status) override;
   SysResult fstatat(int dir, const char* name, struct stat& status) override;
+  SysResult statx(int dir, const char* name, struct stat& status, struct timespec& born) override;
   SysResult mount_id(int fd, std::uint64_t& id) override;
   SysResult file_system(int fd, FileSystemInfo& info) override;
   SysResult mkdirat(int dir, const char* name, mode_t mode) override;

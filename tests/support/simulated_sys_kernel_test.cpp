@@ -359,6 +359,45 @@ void scans(Script& script) {
   script.note("of a file", sys.getdents64(script.open("short", O_RDONLY), buffer.data(), 4096));
 }
 
+/// A time of birth is the inode's: neither names nor content nor mode change it.
+void births(Script& script) {
+  Sys& sys = script.sys();
+  const int fd = script.make("a", "first");
+  struct stat status = {};
+  struct timespec born = {};
+  script.note("statx", sys.statx(script.root(), "a", status, born));
+  const bool is_kept = born.tv_sec != 0;
+  script.note(is_kept ? "kept" : "not kept");
+  script.note("size " + std::to_string(status.st_size));
+  const auto is_as_before = [&](const char* what, const char* name) {
+    struct stat by_stat = {};
+    struct timespec now = {};
+    script.note(what, sys.statx(name[0] == '\0' ? fd : script.root(), name, status, now));
+    const bool is_same = now.tv_sec == born.tv_sec && now.tv_nsec == born.tv_nsec;
+    script.note(is_same ? "the same birth" : "another birth");
+    static_cast<void>(sys.fstat(fd, by_stat));
+    script.note(by_stat.st_ino == status.st_ino && by_stat.st_dev == status.st_dev &&
+                        by_stat.st_mode == status.st_mode && by_stat.st_size == status.st_size &&
+                        by_stat.st_nlink == status.st_nlink && by_stat.st_uid == status.st_uid &&
+                        by_stat.st_mtim.tv_nsec == status.st_mtim.tv_nsec &&
+                        by_stat.st_ctim.tv_nsec == status.st_ctim.tv_nsec
+                    ? "as fstat"
+                    : "not as fstat");
+  };
+  is_as_before("by descriptor", "");
+  script.rename("a", "b");
+  is_as_before("renamed", "b");
+  script.note("write", sys.write(fd, "more", 4));
+  is_as_before("written", "b");
+  script.note("chmod", sys.fchmod(fd, 0640));
+  script.note("fsync", sys.fsync(fd));
+  is_as_before("synced", "b");
+  script.rename("b", "c", kNoReplace);
+  is_as_before("renamed again", "c");
+  script.note("gone", sys.statx(script.root(), "a", status, born));
+  script.note("bad descriptor", sys.statx(99'999, "", status, born));
+}
+
 struct Case {
   const char* name;
   void (*run)(Script&);
@@ -369,6 +408,7 @@ constexpr std::array kCases = {
     Case{"renames", renames},       Case{"removals", removals},
     Case{"locks", locks},           Case{"leases", leases},
     Case{"attributes", attributes}, Case{"scans", scans},
+    Case{"births", births},
 };
 
 std::string on_kernel(void (*run)(Script&)) {

@@ -73,6 +73,27 @@ SysResult SimulatedSys::fstatat(int dir, const char* name, struct stat& status) 
   });
 }
 
+SysResult SimulatedSys::statx(int dir, const char* name, struct stat& status,
+                              struct timespec& born) {
+  return run(Call::statx, dir, name, [&] {
+    const OpenFile* file = find(dir);
+    ino_t number = file == nullptr ? 0 : file->inode;
+    if (name[0] != '\0') {
+      ino_t directory = 0;
+      Place place;
+      SysResult result = parent_of(dir, name, directory);
+      if (result.ok()) result = walk(directory, name, false, 0, place);
+      if (!result.ok()) return result;
+      if (place.inode == 0) return failure(ENOENT);
+      number = place.inode;
+    }
+    if (number == 0) return failure(EBADF);
+    fill_status(number, status);
+    born = disk_.inode(number).born;
+    return SysResult::success();
+  });
+}
+
 SysResult SimulatedSys::mkdirat(int dir, const char* name, mode_t mode) {
   return run(Call::mkdirat, dir, name, [&] {
     ino_t directory = 0;
