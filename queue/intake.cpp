@@ -134,11 +134,16 @@ FileIdentity Intake::identity_of(const Arrival& arrival) const {
 }
 
 bool Intake::has_taken(const Arrival& arrival) const {
-  return journal_ && journal_->has_copied(arrival.key());
+  return journal_ && journal_->has_copied(keys_of(arrival));
 }
 
 bool Intake::has_begun(const Arrival& arrival) const {
-  return journal_ && journal_->has_marked(arrival.key());
+  return journal_ && journal_->has_marked(keys_of(arrival));
+}
+
+IntakeKeys Intake::keys_of(const Arrival& arrival) const {
+  return intake_keys(arrival.below + arrival.file, arrival.status,
+                     keeps_birth_times_ ? arrival.born : timespec{});
 }
 
 int Intake::directory_of(const Arrival& arrival) const {
@@ -182,7 +187,7 @@ std::vector<Intaken> Intake::take(const std::vector<Arrival>& arrivals) {
 /// Whether the content is that of the copy: another file may have the same inode number, size, time
 /// and name by now, and what is removed has to be in the queue.
 bool Intake::is_what_was_taken(const Arrival& arrival) const {
-  const auto copy = journal_->copy_of(arrival.key());
+  const auto copy = journal_->copy_of(keys_of(arrival));
   if (!copy || !copy->checksum) return true;
   const SysResult opened =
       queue_.sys().openat(directory_of(arrival), arrival.file.c_str(), kReadFlags);
@@ -230,7 +235,7 @@ bool Intake::open(Item& item) {
 void Intake::rename_all(std::vector<Item>& items) {
   std::vector<IntakeJournal::Record> records;
   for (const Item& item : items) {
-    if (!item.arrival.companions.empty()) records.push_back({item.arrival.key(), "-"});
+    if (!item.arrival.companions.empty()) records.push_back({keys_of(item.arrival).key, "-"});
   }
   if (!records.empty()) {
     journal().add(records);
@@ -252,9 +257,9 @@ void Intake::rename_all(std::vector<Item>& items) {
     throw_errc(errc::indeterminate, "take from", path_);
   }
   if (!journal_) return;
-  std::vector<std::string> keys;
+  std::vector<IntakeKeys> keys;
   for (const Item& item : items) {
-    if (item.result.outcome == Outcome::taken) keys.push_back(item.arrival.key());
+    if (item.result.outcome == Outcome::taken) keys.push_back(keys_of(item.arrival));
   }
   journal_->forget(keys);
 }
@@ -329,7 +334,7 @@ void Intake::copy_all(std::vector<Item>& items) {
   for (Item& item : items) {
     if (item.result.outcome != Outcome::changed) continue;
     copy_one(item);
-    if (item.copy) records.push_back({item.arrival.key(), item.staged});
+    if (item.copy) records.push_back({keys_of(item.arrival).key, item.staged});
   }
   if (records.empty()) return;
   journal().add(records);
@@ -423,13 +428,13 @@ void Intake::remove_sources(std::vector<Item>& items) {
   }
   remove_companions(items, Outcome::taken);
   remove_companions(items, Outcome::forgotten);
-  std::vector<std::string> keys;
+  std::vector<IntakeKeys> keys;
   std::set<int> directories;
   for (Item& item : items) {
     if (item.stays || (!item.copy && item.result.outcome != Outcome::forgotten)) continue;
     if (!remove_source(item)) continue;
     directories.insert(directory_of(item.arrival));
-    keys.push_back(item.arrival.key());
+    keys.push_back(keys_of(item.arrival));
   }
   for (const int directory : directories) sync_foreign_directory(sys, directory, path_);
   journal().forget(keys);

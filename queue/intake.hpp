@@ -32,9 +32,6 @@ struct Arrival {
   Headers headers{};
   /// Files beside it that go when it goes, just before it. The first one may be a marker.
   std::vector<std::string> companions{};
-
-  /// What it is known by.
-  [[nodiscard]] std::string key() const { return intake_key(below + file, status); }
 };
 
 /// What became of one.
@@ -93,6 +90,7 @@ class Intake {
   IntakeJournal& journal();
   [[nodiscard]] int directory_of(const Arrival& arrival) const;
   [[nodiscard]] std::string path_of(const Arrival& arrival) const;
+  [[nodiscard]] IntakeKeys keys_of(const Arrival& arrival) const;
   [[nodiscard]] MessageName name_of(const Arrival& arrival) const;
   bool open(Item& item);
   void rename_all(std::vector<Item>& items);

@@ -10,6 +10,8 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <set>
 
@@ -26,11 +28,9 @@ constexpr const char* kJournalFile = "journal";
 /// A record's file when there is no copy.
 constexpr std::string_view kMarked = "-";
 constexpr std::size_t kKeySize = 32;
+/// The key of a record that is about no file: what follows has keys of the second formula.
+constexpr std::string_view kSecondFormula = "00000000000000000000000000000002";
 constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-
-std::string folder_for(const std::string& source) {
-  return fmt::format("{:016x}", XXH3_64bits(source.data(), source.size()));
-}
 
 bool is_key(std::string_view text) {
   return text.size() == kKeySize &&
@@ -54,31 +54,81 @@ UniqueFd open_below(Sys& sys, int parent, const std::string& name, const std::st
   return {};
 }
 
-}  // namespace
+std::uint64_t nanoseconds_of(const struct timespec& time) {
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
+         static_cast<std::uint64_t>(time.tv_nsec);
+}
 
-std::string intake_key(std::string_view name, const struct stat& status) {
+std::string key_of(std::string_view name, std::initializer_list<std::uint64_t> numbers) {
   std::string input;
-  const auto append = [&input](std::uint64_t value) {
-    for (int i = 0; i < 8; ++i) input.push_back(static_cast<char>(value >> (8 * i) & 0xff));
-  };
-  append(status.st_ino);
-  append(static_cast<std::uint64_t>(status.st_size));
-  append(static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000U +
-         static_cast<std::uint64_t>(status.st_mtim.tv_nsec));
+  for (const std::uint64_t number : numbers) {
+    for (int i = 0; i < 8; ++i) input.push_back(static_cast<char>(number >> (8 * i) & 0xff));
+  }
   input += name;
   const XXH128_hash_t hash = XXH3_128bits(input.data(), input.size());
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
+/// The folder `name`, made where it is missing.
+UniqueFd make_below(OpenQueue& queue, int parent, const std::string& name,
+                    const std::string& path) {
+  Sys& sys = queue.sys();
+  UniqueFd folder = open_below(sys, parent, name, path);
+  if (!folder) {
+    const SysResult made = sys.mkdirat(parent, name.c_str(), 0700);
+    if (!made.ok() && made.error() != EEXIST) throw_errno(made.error(), "mkdir", path);
+    folder = open_below(sys, parent, name, path);
+    if (!folder) throw_errno(ENOENT, "open", path);
+    // The mode does not depend on the umask; another's folder keeps its own. The parent's group
+    // goes on to what is made here where it does so there.
+    struct stat status = {};
+    if (made.ok() && sys.fstat(folder.get(), status).ok()) {
+      const mode_t inherited = status.st_mode & S_ISGID;
+      static_cast<void>(sys.fchmod(folder.get(), queue.settings()->mode | inherited));
+    }
+  }
+  // Also when it was there: who made it may have died before its sync.
+  if (const auto synced = sys.fsync(parent); !synced.ok()) {
+    throw_errno(synced.error(), "fsync", path);
+  }
+  return folder;
+}
+
+std::string intake_path(const OpenQueue& queue) {
+  return fmt::format("{}/{}", queue.path(), kIntakeFolder);
+}
+
+}  // namespace
+
+IntakeKeys intake_keys(std::string_view name, const struct stat& status,
+                       const struct timespec& born) {
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  const std::uint64_t modified = nanoseconds_of(status.st_mtim);
+  std::string before = key_of(name, {status.st_ino, size, modified});
+  if (born.tv_sec == 0 && born.tv_nsec == 0) return {before, before};
+  return {key_of(name, {status.st_ino, size, modified, nanoseconds_of(born)}), std::move(before)};
+}
+
+std::string intake_folder_name(const std::string& source) {
+  return fmt::format("{:016x}", XXH3_64bits(source.data(), source.size()));
+}
+
+UniqueFd open_intake_folder(OpenQueue& queue) {
+  return open_below(queue.sys(), queue.folders().root(), kIntakeFolder, intake_path(queue));
+}
+
+UniqueFd make_intake_folder(OpenQueue& queue) {
+  return make_below(queue, queue.folders().root(), kIntakeFolder, intake_path(queue));
+}
+
 bool IntakeJournal::exists(OpenQueue& queue, const std::string& source) {
-  const std::string path = fmt::format("{}/{}", queue.path(), kIntakeFolder);
-  const UniqueFd intake = open_below(queue.sys(), queue.folders().root(), kIntakeFolder, path);
-  return intake && open_below(queue.sys(), intake.get(), folder_for(source), path);
+  const UniqueFd intake = open_intake_folder(queue);
+  return intake &&
+         open_below(queue.sys(), intake.get(), intake_folder_name(source), intake_path(queue));
 }
 
 IntakeJournal::IntakeJournal(OpenQueue& queue, const std::string& source, Access access)
-    : queue_{queue},
-      path_{fmt::format("{}/{}/{}", queue.path(), kIntakeFolder, folder_for(source))} {
+    : queue_{queue}, path_{fmt::format("{}/{}", intake_path(queue), intake_folder_name(source))} {
   if (access == Access::look) {
     folder_ = open_directory(queue_.sys(), path_);
     journal_ = LockFd{queue_.sys(), [&] {
@@ -88,7 +138,7 @@ IntakeJournal::IntakeJournal(OpenQueue& queue, const std::string& source, Access
     if (journal_.error() == 0) static_cast<void>(read_journal());
     return;
   }
-  make_folder(folder_for(source));
+  make_folder(intake_folder_name(source));
   open_journal(source);
   const off_t whole = read_journal();
   if (whole > size_) {
@@ -101,31 +151,8 @@ IntakeJournal::IntakeJournal(OpenQueue& queue, const std::string& source, Access
 }
 
 void IntakeJournal::make_folder(const std::string& name) {
-  Sys& sys = queue_.sys();
-  const auto make = [&](int parent, const std::string& file, const std::string& path) {
-    UniqueFd folder = open_below(sys, parent, file, path);
-    if (!folder) {
-      const SysResult made = sys.mkdirat(parent, file.c_str(), 0700);
-      if (!made.ok() && made.error() != EEXIST) throw_errno(made.error(), "mkdir", path);
-      folder = open_below(sys, parent, file, path);
-      if (!folder) throw_errno(ENOENT, "open", path);
-      // The mode does not depend on the umask; another's folder keeps its own. The parent's group
-      // goes on to what is made here where it does so there.
-      struct stat status = {};
-      if (made.ok() && sys.fstat(folder.get(), status).ok()) {
-        const mode_t inherited = status.st_mode & S_ISGID;
-        static_cast<void>(sys.fchmod(folder.get(), queue_.settings()->mode | inherited));
-      }
-    }
-    // Also when it was there: who made it may have died before its sync.
-    if (const auto synced = sys.fsync(parent); !synced.ok()) {
-      throw_errno(synced.error(), "fsync", path);
-    }
-    return folder;
-  };
-  const std::string intake = fmt::format("{}/{}", queue_.path(), kIntakeFolder);
-  parent_ = make(queue_.folders().root(), kIntakeFolder, intake);
-  folder_ = make(parent_.get(), name, path_);
+  parent_ = make_intake_folder(queue_);
+  folder_ = make_below(queue_, parent_.get(), name, path_);
 }
 
 void IntakeJournal::open_journal(const std::string& source) {
@@ -166,8 +193,12 @@ off_t IntakeJournal::read_journal() {
     if (end == std::string::npos) break;
     auto record = parse_record(std::string_view{text}.substr(good, end - good));
     if (!record) break;
-    records_.insert_or_assign(std::move(record->key), std::move(record->file));
     good = end + 1;
+    if (record->key == kSecondFormula) {
+      is_marked_ = true;
+    } else {
+      records_.insert_or_assign(std::move(record->key), std::move(record->file));
+    }
   }
   size_ = static_cast<off_t>(good);
   return static_cast<off_t>(text.size());
@@ -193,17 +224,24 @@ void IntakeJournal::finish_earlier() {
   publish(unpublished);
 }
 
-bool IntakeJournal::has_copied(const std::string& key) const {
-  const auto record = records_.find(key);
-  return record != records_.end() && record->second != kMarked;
+const std::string* IntakeJournal::find(const IntakeKeys& keys) const {
+  auto record = records_.find(keys.key);
+  // Also behind the mark: a program of before may have gone on with this journal since.
+  if (record == records_.end()) record = records_.find(keys.before);
+  return record == records_.end() ? nullptr : &record->second;
 }
 
-std::optional<MessageName> IntakeJournal::copy_of(const std::string& key) const {
-  const auto record = records_.find(key);
-  return record == records_.end() ? std::nullopt : parse_name(record->second);
+bool IntakeJournal::has_copied(const IntakeKeys& keys) const {
+  const std::string* const file = find(keys);
+  return file != nullptr && *file != kMarked;
 }
 
-bool IntakeJournal::has_marked(const std::string& key) const { return records_.contains(key); }
+std::optional<MessageName> IntakeJournal::copy_of(const IntakeKeys& keys) const {
+  const std::string* const file = find(keys);
+  return file == nullptr ? std::nullopt : parse_name(*file);
+}
+
+bool IntakeJournal::has_marked(const IntakeKeys& keys) const { return find(keys) != nullptr; }
 
 void IntakeJournal::add(const std::vector<Record>& records) {
   if (records.empty()) return;
@@ -215,7 +253,7 @@ void IntakeJournal::add(const std::vector<Record>& records) {
     queue_.durability().condemn();
     throw_errno(synced.error(), "fsync", path_);
   }
-  std::string lines;
+  std::string lines = is_marked_ ? "" : fmt::format("{} {}\n", kSecondFormula, kMarked);
   for (const Record& record : records) lines += fmt::format("{} {}\n", record.key, record.file);
   try {
     write_all(sys, journal_.get(), lines, path);
@@ -229,6 +267,7 @@ void IntakeJournal::add(const std::vector<Record>& records) {
     throw_errno(synced.error(), "fsync", path);
   }
   size_ += static_cast<off_t>(lines.size());
+  is_marked_ = true;
   for (const Record& record : records) {
     if (record.file == kMarked) records_.insert_or_assign(record.key, record.file);
   }
@@ -250,11 +289,16 @@ std::vector<std::string> IntakeJournal::publish(const std::vector<Record>& recor
   return published;
 }
 
-void IntakeJournal::forget(const std::vector<std::string>& keys) {
-  for (const std::string& key : keys) records_.erase(key);
+void IntakeJournal::forget(const std::vector<IntakeKeys>& keys) {
+  for (const IntakeKeys& each : keys) {
+    records_.erase(each.key);
+    records_.erase(each.before);
+  }
   if (!records_.empty() || size_ == 0) return;
   // Not synced: records of files that are gone do no harm.
-  if (queue_.sys().ftruncate(journal_.get(), 0).ok()) size_ = 0;
+  if (!queue_.sys().ftruncate(journal_.get(), 0).ok()) return;
+  size_ = 0;
+  is_marked_ = false;
 }
 
 }  // namespace spoolq::detail

@@ -17,8 +17,21 @@
 
 namespace spoolq::detail {
 
-/// What a file is known by in a journal: 32 hex digits of its inode, size, mtime and name.
-std::string intake_key(std::string_view name, const struct stat& status);
+/// What a file is known by in a journal, 32 hex digits.
+struct IntakeKeys {
+  std::string key;     ///< Of its inode, size, mtime, time of birth and name.
+  std::string before;  ///< As programs of before made it, without the time of birth.
+};
+/// `born` zero: not kept; both keys are the same then.
+IntakeKeys intake_keys(std::string_view name, const struct stat& status,
+                       const struct timespec& born);
+
+/// The name in intake/ of the folder at this absolute path: 16 hex digits.
+std::string intake_folder_name(const std::string& source);
+/// intake/ of a queue; empty when it is not there.
+UniqueFd open_intake_folder(OpenQueue& queue);
+/// The same, made where it is missing; durable when it returns.
+UniqueFd make_intake_folder(OpenQueue& queue);
 
 /// The folder intake/HASH/ of a queue: its journal and its unpublished copies. Locked as long as
 /// this lives. When a call has thrown, make another one, which finishes what this one has begun.
@@ -36,11 +49,11 @@ class IntakeJournal {
   IntakeJournal(OpenQueue& queue, const std::string& source, Access access = Access::take);
 
   /// Whether a copy of this file was published.
-  [[nodiscard]] bool has_copied(const std::string& key) const;
+  [[nodiscard]] bool has_copied(const IntakeKeys& keys) const;
   /// The name of that copy.
-  [[nodiscard]] std::optional<MessageName> copy_of(const std::string& key) const;
+  [[nodiscard]] std::optional<MessageName> copy_of(const IntakeKeys& keys) const;
   /// Whether this file was found complete by its marker.
-  [[nodiscard]] bool has_marked(const std::string& key) const;
+  [[nodiscard]] bool has_marked(const IntakeKeys& keys) const;
 
   /// Where copies wait.
   [[nodiscard]] int fd() const { return folder_.get(); }
@@ -56,10 +69,12 @@ class IntakeJournal {
   /// Publishes copies; durable when it returns. Their names in new/, in the same order.
   std::vector<std::string> publish(const std::vector<Record>& records);
   /// The files with these keys are gone for good.
-  void forget(const std::vector<std::string>& keys);
+  void forget(const std::vector<IntakeKeys>& keys);
 
  private:
   void make_folder(const std::string& name);
+  /// What is recorded of a file; nullptr: nothing.
+  [[nodiscard]] const std::string* find(const IntakeKeys& keys) const;
   void open_journal(const std::string& source);
   [[nodiscard]] off_t read_journal();
   void finish_earlier();
@@ -69,7 +84,8 @@ class IntakeJournal {
   UniqueFd parent_;  ///< intake/
   UniqueFd folder_;
   LockFd journal_;
-  off_t size_ = 0;                                           ///< Of the journal's whole lines.
+  off_t size_ = 0;          ///< Of the journal's whole lines.
+  bool is_marked_ = false;  ///< Says that records have keys with times of birth.
   std::map<std::string, std::string, std::less<>> records_;  ///< By key.
 };
 
