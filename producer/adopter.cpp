@@ -345,7 +345,7 @@ void Adopter::Impl::look_at_due(detail::Intake& intake, const Report& report) {
 
 void Adopter::Impl::take(detail::Intake& intake, std::vector<Files::iterator>& batch,
                          const Report& report) {
-  if (batch.empty()) return;
+  if (batch.empty() && !intake.has_kept()) return;
   std::vector<Arrival> arrivals;
   arrivals.reserve(batch.size());
   for (const auto& file : batch) arrivals.push_back(arrival_of(file->first, file->second));
@@ -406,7 +406,12 @@ void Adopter::Impl::reject(Files::iterator file, const std::string& reason, cons
     for (const std::string& marker : markers_of(file->first)) {
       static_cast<void>(open().sys().unlinkat(directory_.get(), marker.c_str()));
     }
-    detail::reject_file(open().sys(), directory_.get(), path_, file->first, reason);
+    if (!detail::reject_file(open().sys(), directory_.get(), path_, file->first,
+                             file->second.sighting.status, reason)) {
+      // Another file has its name.
+      file->second.next_look = Clock::now() + kMargin;
+      return;
+    }
   } catch (const Error& error) {
     put_off(file,
             {.file = file->first,

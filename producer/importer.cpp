@@ -131,6 +131,7 @@ void Importer::Impl::import(const Report& report) {
     take(intake, elements, directory, report);
     return !stopped_.exchange(false);
   });
+  if (intake.has_kept()) static_cast<void>(intake.take({}));
 }
 
 /// So many at a time as share the syncs of folders.

@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include <cerrno>
+#include <cstdio>
 
 #include "queue/message_id.hpp"
 #include "queue/message_name.hpp"
@@ -46,10 +47,23 @@ bool write_reason(Sys& sys, int folder, const std::string& file, const std::stri
   return true;
 }
 
+bool is_judged(Sys& sys, int folder, const std::string& file, const struct stat& judged) {
+  struct stat status = {};
+  return !sys.fstatat(folder, file.c_str(), status).ok() ||
+         (status.st_ino == judged.st_ino && status.st_dev == judged.st_dev &&
+          status.st_size == judged.st_size);
+}
+
+/// False when its name is taken by now: then it stays, for a person to look at.
+bool rename_back(Sys& sys, int folder, const std::string& file, int directory,
+                 const std::string& original) {
+  return sys.renameat2(folder, file.c_str(), directory, original.c_str(), RENAME_NOREPLACE).ok();
+}
+
 }  // namespace
 
-void reject_file(Sys& sys, int directory, const std::string& path, const std::string& file,
-                 const std::string& reason) {
+bool reject_file(Sys& sys, int directory, const std::string& path, const std::string& file,
+                 const struct stat& judged, const std::string& reason) {
   const std::string folder_path = fmt::format("{}/{}", path, kFolder);
   const std::string source = fmt::format("{}/{}", path, file);
   const UniqueFd folder = open_folder(sys, directory, folder_path);
@@ -61,9 +75,12 @@ void reject_file(Sys& sys, int directory, const std::string& path, const std::st
                      fmt::format("{}/{}", folder_path, reason_file))) {
       const SysResult renamed =
           rename_new(sys, directory, file.c_str(), folder.get(), target.c_str());
-      if (renamed.ok()) return;
+      // Another file may have got the name since it was judged. The name in .rejected/ is ours
+      // alone as long as the reason is.
+      if (renamed.ok() && is_judged(sys, folder.get(), target, judged)) return true;
+      if (renamed.ok() && !rename_back(sys, folder.get(), target, directory, file)) return true;
       static_cast<void>(sys.unlinkat(folder.get(), reason_file.c_str()));
-      if (renamed.error() == ENOENT) return;
+      if (renamed.ok() || renamed.error() == ENOENT) return false;
       if (renamed.error() != EEXIST) throw_errno(renamed.error(), "rename", source);
     }
     const std::string token = "." + random_token();

@@ -1,6 +1,8 @@
 // Where files go that will never be messages: .rejected/ in the folder they were dropped into.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <string>
 
 #include "queue/sys.hpp"
@@ -8,9 +10,9 @@
 namespace spoolq::detail {
 
 /// Moves the file into .rejected/, which is made when it is missing, with its reason in a file
-/// NAME.reason beside it. Opens nothing, overwrites nothing. Does nothing when it is gone. Throws
-/// the errno; the file is where it was then.
-void reject_file(Sys& sys, int directory, const std::string& path, const std::string& file,
-                 const std::string& reason);
+/// NAME.reason beside it. Opens nothing, overwrites nothing. False when it is gone, or is another
+/// file than the one whose status was `judged`. Throws the errno; the file is where it was then.
+bool reject_file(Sys& sys, int directory, const std::string& path, const std::string& file,
+                 const struct stat& judged, const std::string& reason);
 
 }  // namespace spoolq::detail

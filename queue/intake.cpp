@@ -1,7 +1,7 @@
 // Files of other folders become messages.
 //
-// Where a rename does it, the rename is the one moment in which the file changes hands: sync the
-// file, rename it, sync new/ and the folder it was in. Elsewhere the journal says what was copied.
+// Where a rename does it: sync the file, seize it, rename it into new/, sync new/ and the folder it
+// was in. Elsewhere the journal says what was copied, and the source is seized and removed.
 // Companions go first in both, when it is recorded that they were there.
 #include "queue/intake.hpp"
 
@@ -31,12 +31,11 @@ using Outcome = Intaken::Outcome;
 constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
 constexpr int kReadFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
-/// Whether nobody has written to it in between. The time of change does not count: a link, or
-/// another mode, leaves the content as it is.
-bool is_unchanged(const struct stat& before, const struct stat& now) {
-  return before.st_ino == now.st_ino && before.st_dev == now.st_dev &&
-         before.st_size == now.st_size && before.st_mtim.tv_sec == now.st_mtim.tv_sec &&
-         before.st_mtim.tv_nsec == now.st_mtim.tv_nsec && S_ISREG(now.st_mode);
+/// How much longer than `settle` a file waits whose writers we may not ask about.
+constexpr int kBlindFactor = 10;
+
+bool is_same_file(const struct stat& one, const struct stat& two) {
+  return one.st_ino == two.st_ino && one.st_dev == two.st_dev;
 }
 
 /// Whether new/ is where a rename from there can go.
@@ -82,8 +81,24 @@ struct Intake::Item {
   MessageName name{};
   UniqueFd fd{};
   std::unique_ptr<PendingMessage> copy{};
-  std::string staged{};  ///< The copy's name in the journal's folder.
-  bool stays = false;    ///< Its source cannot be removed.
+  std::string staged{};   ///< The copy's name in the journal's folder.
+  bool stays = false;     ///< Its source cannot be removed.
+  SeizedSource source{};  ///< What is announced of it, and where it is when it is seized.
+
+  [[nodiscard]] bool is_seized() const { return !source.file.empty(); }
+  [[nodiscard]] bool was_seized_before() const { return arrival.directory == kSeized; }
+  /// Its copy, if one is wanted, is a message.
+  [[nodiscard]] bool goes() const {
+    return !stays && (copy || result.outcome == Outcome::forgotten);
+  }
+  static constexpr int kSeized = -2;  ///< Arrival::directory of a file with a private name.
+};
+
+/// Files that wait under private names, and all that items about them refer to.
+struct Intake::KeptItems {
+  std::vector<SeizedSources::Kept> kept;
+  std::vector<Arrival> arrivals;
+  std::vector<Intaken> results;
 };
 
 Intake::Intake(OpenQueue& queue, const std::string& directory, IntakeOptions options)
@@ -93,7 +108,9 @@ Intake::Intake(OpenQueue& queue, const std::string& directory, IntakeOptions opt
       directory_{open_directory(queue.sys(), directory)},
       keeps_birth_times_{keeps_birth_times_in(queue.sys(), directory_.get(), directory)},
       by_rename_{!options.keep && !options.always_copy &&
-                 is_same_mount(queue, directory_.get(), directory)} {
+                 is_same_mount(queue, directory_.get(), directory)},
+      sources_{queue, directory, directory_.get(),
+               is_same_mount(queue, directory_.get(), directory)} {
   queue_.require_own_process("take into");
   if (!options_.look_only) require_one_way();
   const bool exists = IntakeJournal::exists(queue_, path_);
@@ -102,6 +119,7 @@ Intake::Intake(OpenQueue& queue, const std::string& directory, IntakeOptions opt
   } else if (!by_rename_ || exists) {
     journal_.emplace(queue_, path_);
   }
+  if (!options_.look_only) sources_.recover();
 }
 
 /// Files that one process copies and another one moves would be messages twice. So each of them has
@@ -146,6 +164,15 @@ IntakeKeys Intake::keys_of(const Arrival& arrival) const {
                      keeps_birth_times_ ? arrival.born : timespec{});
 }
 
+/// Whether nobody has written to it in between. The time of change does not count: a link, another
+/// name or another mode leaves the content as it is.
+bool Intake::is_unchanged(const Arrival& arrival, const struct stat& now) const {
+  const struct stat& before = arrival.status;
+  return is_same_file(before, now) && before.st_size == now.st_size &&
+         before.st_mtim.tv_sec == now.st_mtim.tv_sec &&
+         before.st_mtim.tv_nsec == now.st_mtim.tv_nsec && S_ISREG(now.st_mode);
+}
+
 int Intake::directory_of(const Arrival& arrival) const {
   return arrival.directory >= 0 ? arrival.directory : directory_.get();
 }
@@ -167,30 +194,123 @@ std::vector<Intaken> Intake::take(const std::vector<Arrival>& arrivals) {
   queue_.refresh_settings();
   std::vector<Intaken> results(arrivals.size());
   std::vector<Item> items;
-  for (std::size_t i = 0; i < arrivals.size(); ++i) {
-    Item item{.arrival = arrivals[i], .result = results[i]};
-    item.name = name_of(item.arrival);
-    item.result.id = item.name.id;
-    if (has_taken(item.arrival) && (options_.keep || is_what_was_taken(item.arrival))) {
-      item.result.outcome = Outcome::forgotten;
-      items.push_back(std::move(item));
-    } else if (open(item)) {
-      items.push_back(std::move(item));
-    }
-  }
+  KeptItems kept;
+  begin_kept(items, kept);
+  for (std::size_t i = 0; i < arrivals.size(); ++i) begin(items, arrivals[i], results[i]);
   if (by_rename_) rename_all(items);
   if (!by_rename_) copy_all(items);
   if (!options_.keep) remove_sources(items);
+  sources_.settle();
   return results;
+}
+
+void Intake::begin(std::vector<Item>& items, const Arrival& arrival, Intaken& result) {
+  Item item{.arrival = arrival, .result = result};
+  item.name = name_of(arrival);
+  result.id = item.name.id;
+  if (has_taken(arrival) && (options_.keep || is_what_was_taken(item))) {
+    result.outcome = Outcome::forgotten;
+    items.push_back(std::move(item));
+  } else if (open(item)) {
+    items.push_back(std::move(item));
+  }
+}
+
+/// Files that could not be put back: they are put back now, or taken from where they are, when
+/// their writers have gone.
+void Intake::begin_kept(std::vector<Item>& items, KeptItems& kept) {
+  if (!sources_.has_kept()) return;
+  Sys& sys = queue_.sys();
+  sources_.put_back_kept();
+  if (options_.keep) return;
+  kept.kept = sources_.kept();
+  kept.arrivals.reserve(kept.kept.size());
+  kept.results.reserve(kept.kept.size());
+  for (const SeizedSources::Kept& each : kept.kept) {
+    const SeizedSource& source = each.source;
+    const std::size_t leaf = source.original.rfind('/') + 1;
+    Arrival arrival{.file = source.original.substr(leaf),
+                    .directory = Item::kSeized,
+                    .below = source.original.substr(0, leaf)};
+    struct stat& status = arrival.status;
+    if (!sys.statx(source.directory, source.file.c_str(), status, arrival.born).ok()) continue;
+    const auto writer = has_writer(sys, source.directory, source.file);
+    const Duration age = queue_.now() - Time{Duration{std::int64_t{status.st_ctim.tv_sec} * 1000}};
+    const bool is_quiet = writer ? !*writer : age > queue_.settings()->settle * kBlindFactor;
+    if (!S_ISREG(status.st_mode) || !is_quiet) continue;
+    queue_.log(LogLevel::notice, fmt::format("{} is taken from {}, where it was kept",
+                                             escaped(source.original), source.file));
+    Item item{.arrival = kept.arrivals.emplace_back(std::move(arrival)),
+              .result = kept.results.emplace_back()};
+    item.source = source;
+    item.name = name_of(item.arrival);
+    if (has_taken(item.arrival) && is_what_was_taken(item)) {
+      item.result.outcome = Outcome::forgotten;
+    } else if (!open(item)) {
+      continue;
+    }
+    items.push_back(std::move(item));
+  }
+}
+
+SysResult Intake::open_source(const Item& item) const {
+  const bool is_seized = item.is_seized();
+  return queue_.sys().openat(is_seized ? item.source.directory : directory_of(item.arrival),
+                             is_seized ? item.source.file.c_str() : item.arrival.file.c_str(),
+                             kReadFlags);
+}
+
+/// Gives private names to those that are wanted, which have none yet.
+void Intake::announce(std::vector<Item>& items, bool (*wanted)(const Item&)) {
+  std::vector<std::string> originals;
+  std::vector<Item*> announced;
+  for (Item& item : items) {
+    if (!wanted(item) || item.is_seized()) continue;
+    announced.push_back(&item);
+    originals.push_back(item.arrival.below + item.arrival.file);
+  }
+  std::vector<SeizedSource> sources = sources_.announce(originals);
+  for (std::size_t i = 0; i < announced.size(); ++i) announced[i]->source = std::move(sources[i]);
+}
+
+/// Renames a source to its private name, and looks again at what it got: true when that is what is
+/// open as `fd`, as it was found complete. Anything else is put back. Throws the errno.
+bool Intake::seize(Item& item, int fd, WriterHold& writers) {
+  Sys& sys = queue_.sys();
+  const Arrival& arrival = item.arrival;
+  const int directory = directory_of(arrival);
+  if (!item.is_seized()) {
+    SysResult seized = sources_.seize(item.source, directory, arrival.file);
+    if (seized.error() == EXDEV && !by_rename_) {
+      seized = sources_.seize(item.source, directory, arrival.file);
+    }
+    if (seized.error() == ENOENT) return false;
+    if (!seized.ok()) throw_errno(seized.error(), "rename", path_of(arrival));
+  }
+  struct stat got = {};
+  struct stat wanted = {};
+  if (sys.fstatat(item.source.directory, item.source.file.c_str(), got).ok() &&
+      sys.fstat(fd, wanted).ok() && is_same_file(got, wanted) &&
+      is_left_alone(arrival, fd, writers)) {
+    return true;
+  }
+  put_back(item);
+  return false;
+}
+
+void Intake::put_back(Item& item) {
+  if (!item.is_seized() || item.was_seized_before()) return;
+  sources_.put_back(item.source, directory_of(item.arrival), item.arrival.file);
+  item.source.file.clear();
 }
 
 /// Whether the content is that of the copy: another file may have the same inode number, size, time
 /// and name by now, and what is removed has to be in the queue.
-bool Intake::is_what_was_taken(const Arrival& arrival) const {
+bool Intake::is_what_was_taken(const Item& item) const {
+  const Arrival& arrival = item.arrival;
   const auto copy = journal_->copy_of(keys_of(arrival));
   if (!copy || !copy->checksum) return true;
-  const SysResult opened =
-      queue_.sys().openat(directory_of(arrival), arrival.file.c_str(), kReadFlags);
+  const SysResult opened = open_source(item);
   if (!opened.ok()) return true;  // It is looked at again before it is removed.
   const UniqueFd fd{queue_.sys(), opened.fd()};
   Checksum checksum;
@@ -207,8 +327,7 @@ bool Intake::is_what_was_taken(const Arrival& arrival) const {
 /// False, with the outcome, when it is not as it was, or not ours to read.
 bool Intake::open(Item& item) {
   const Arrival& arrival = item.arrival;
-  const SysResult opened =
-      queue_.sys().openat(directory_of(arrival), arrival.file.c_str(), kReadFlags);
+  const SysResult opened = open_source(item);
   if (opened.error() == ENOENT || opened.error() == ELOOP || opened.error() == ENXIO) return false;
   try {
     if (opened.error() == EWOULDBLOCK) {
@@ -217,10 +336,13 @@ bool Intake::open(Item& item) {
     if (!opened.ok()) throw_errno(opened.error(), "open", path_of(arrival));
     item.fd = UniqueFd{queue_.sys(), opened.fd()};
     struct stat status = {};
-    if (const auto result = queue_.sys().fstat(item.fd.get(), status); !result.ok()) {
+    struct timespec born = {};
+    if (const auto result = queue_.sys().statx(item.fd.get(), "", status, born); !result.ok()) {
       throw_errno(result.error(), "stat", path_of(arrival));
     }
-    if (!is_unchanged(arrival.status, status)) return false;
+    const bool is_another = keeps_birth_times_ && (born.tv_sec != arrival.born.tv_sec ||
+                                                   born.tv_nsec != arrival.born.tv_nsec);
+    if (is_another || !is_unchanged(arrival, status)) return false;
     require_max_size(queue_, static_cast<std::uint64_t>(status.st_size));
     return true;
   } catch (const Error& error) {
@@ -241,6 +363,7 @@ void Intake::rename_all(std::vector<Item>& items) {
     journal().add(records);
     remove_companions(items, Outcome::changed);
   }
+  announce(items, [](const Item& item) { return item.result.outcome == Outcome::changed; });
   bool any = false;
   for (Item& item : items) {
     if (item.result.outcome != Outcome::changed) continue;
@@ -250,18 +373,19 @@ void Intake::rename_all(std::vector<Item>& items) {
   }
   if (!any) return;
   try {
-    queue_.durability().sync_changed({Folder::ready});
+    queue_.durability().sync_changed(Folder::ready, sources_.intake(), queue_.path() + "/intake");
     sync_foreign_directory(queue_.sys(), directory_.get(), path_);
   } catch (const Error&) {
     queue_.durability().condemn();
     throw_errc(errc::indeterminate, "take from", path_);
   }
-  if (!journal_) return;
   std::vector<IntakeKeys> keys;
   for (const Item& item : items) {
-    if (item.result.outcome == Outcome::taken) keys.push_back(keys_of(item.arrival));
+    if (item.result.outcome != Outcome::taken) continue;
+    sources_.end(item.source);
+    keys.push_back(keys_of(item.arrival));
   }
-  journal_->forget(keys);
+  if (journal_) journal_->forget(keys);
 }
 
 void Intake::rename_one(Item& item) {
@@ -285,22 +409,16 @@ void Intake::rename_one(Item& item) {
     // Until it has its new name, or the old one again, who wants to write to it waits.
     WriterHold writers{sys, item.fd.get()};
     if (!is_left_alone(item.arrival, item.fd.get(), writers)) return;
-    const auto file = rename_into(sys, directory_of(arrival), path_, arrival.file, queue_,
+    if (!seize(item, item.fd.get(), writers)) return;
+    const auto file = rename_into(sys, item.source.directory, path_, item.source.file, queue_,
                                   {Folder::ready, item.name, {}}, Ballast::keep);
-    if (!file) return;
-    // Somebody may have put another file under that name since it was opened, or begun to open it
-    // for writing just before the rename; from now on nobody finds it there.
-    struct stat status = {};
-    const int ready = queue_.fd(Folder::ready);
-    const bool is_another =
-        sys.fstatat(ready, file->c_str(), status).ok() && status.st_ino != arrival.status.st_ino;
-    if (is_another || !is_left_alone(arrival, item.fd.get(), writers)) {
-      const SysResult back =
-          rename_new(sys, ready, file->c_str(), directory_of(arrival), arrival.file.c_str());
-      // Otherwise a consumer was faster, and it is a message.
-      if (back.error() != ENOENT) return;
+    // Nobody else moves what has a private name.
+    if (!file) {
+      sources_.end(item.source);
+      return;
     }
   } catch (const Error& error) {
+    put_back(item);
     if (error.code() == std::errc::cross_device_link) {
       by_rename_ = false;
       return;
@@ -326,7 +444,7 @@ bool Intake::is_left_alone(const Arrival& arrival, int fd, WriterHold& writers) 
   if (const auto result = queue_.sys().fstat(fd, status); !result.ok()) {
     throw_errno(result.error(), "stat", path_of(arrival));
   }
-  return is_unchanged(arrival.status, status);
+  return is_unchanged(arrival, status);
 }
 
 void Intake::copy_all(std::vector<Item>& items) {
@@ -421,22 +539,23 @@ void Intake::warn_of_source(Item& item, const std::string& file, const std::erro
 /// about to; those are new files then.
 void Intake::remove_sources(std::vector<Item>& items) {
   Sys& sys = queue_.sys();
-  if (std::none_of(items.begin(), items.end(), [](const Item& item) {
-        return item.copy || item.result.outcome == Outcome::forgotten;
-      })) {
-    return;
-  }
+  const auto goes = [](const Item& item) { return item.goes(); };
+  if (std::none_of(items.begin(), items.end(), goes)) return;
   remove_companions(items, Outcome::taken);
   remove_companions(items, Outcome::forgotten);
+  announce(items, goes);
   std::vector<IntakeKeys> keys;
+  std::vector<const SeizedSource*> removed;
   std::set<int> directories;
   for (Item& item : items) {
-    if (item.stays || (!item.copy && item.result.outcome != Outcome::forgotten)) continue;
-    if (!remove_source(item)) continue;
+    if (!item.goes() || !remove_source(item)) continue;
+    directories.insert(item.is_seized() ? item.source.directory : directory_of(item.arrival));
     directories.insert(directory_of(item.arrival));
+    removed.push_back(&item.source);
     keys.push_back(keys_of(item.arrival));
   }
   for (const int directory : directories) sync_foreign_directory(sys, directory, path_);
+  for (const SeizedSource* source : removed) sources_.end(*source);
   journal().forget(keys);
 }
 
@@ -444,15 +563,23 @@ void Intake::remove_sources(std::vector<Item>& items) {
 bool Intake::remove_source(Item& item) {
   Sys& sys = queue_.sys();
   const Arrival& arrival = item.arrival;
-  const int directory = directory_of(arrival);
-  const SysResult opened = sys.openat(directory, arrival.file.c_str(), kReadFlags);
+  const SysResult opened = open_source(item);
   if (opened.error() == ENOENT) return true;
   if (!opened.ok()) return false;
   const UniqueFd fd{sys, opened.fd()};
   WriterHold writers{sys, fd.get()};
   if (!is_left_alone(arrival, fd.get(), writers)) return false;
-  const SysResult removed = sys.unlinkat(directory, arrival.file.c_str());
+  try {
+    if (!seize(item, fd.get(), writers)) return false;
+  } catch (const Error& error) {
+    if (error.code().category() != std::generic_category()) throw;
+    put_back(item);
+    warn_of_source(item, arrival.file, error.code());
+    return false;
+  }
+  const SysResult removed = sys.unlinkat(item.source.directory, item.source.file.c_str());
   if (!removed.ok() && removed.error() != ENOENT) {
+    put_back(item);
     warn_of_source(item, arrival.file, {removed.error(), std::generic_category()});
     return false;
   }

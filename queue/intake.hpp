@@ -15,6 +15,7 @@
 #include "queue/message_name.hpp"
 #include "queue/open_queue.hpp"
 #include "queue/put.hpp"
+#include "queue/seize.hpp"
 #include "queue/strangers.hpp"
 #include "queue/unique_fd.hpp"
 
@@ -82,23 +83,34 @@ class Intake {
   /// Takes these files; what became of each, in the same order. Durable when it returns. Throws
   /// errc::condemned, errc::indeterminate (they are visible), or the errno.
   std::vector<Intaken> take(const std::vector<Arrival>& arrivals);
+  /// Whether a file waits under a private name, because another one took its own: take() is to be
+  /// called again, also with no files.
+  [[nodiscard]] bool has_kept() const { return sources_.has_kept(); }
 
  private:
   struct Item;
+  struct KeptItems;
 
   void require_one_way();
   IntakeJournal& journal();
   [[nodiscard]] int directory_of(const Arrival& arrival) const;
   [[nodiscard]] std::string path_of(const Arrival& arrival) const;
   [[nodiscard]] IntakeKeys keys_of(const Arrival& arrival) const;
+  [[nodiscard]] bool is_unchanged(const Arrival& arrival, const struct stat& now) const;
   [[nodiscard]] MessageName name_of(const Arrival& arrival) const;
+  void begin(std::vector<Item>& items, const Arrival& arrival, Intaken& result);
+  void begin_kept(std::vector<Item>& items, KeptItems& kept);
+  [[nodiscard]] SysResult open_source(const Item& item) const;
   bool open(Item& item);
+  void announce(std::vector<Item>& items, bool (*wanted)(const Item&));
+  bool seize(Item& item, int fd, WriterHold& writers);
+  void put_back(Item& item);
   void rename_all(std::vector<Item>& items);
   void rename_one(Item& item);
   [[nodiscard]] bool is_left_alone(const Arrival& arrival, int fd, WriterHold& writers) const;
   void copy_all(std::vector<Item>& items);
   void copy_one(Item& item);
-  [[nodiscard]] bool is_what_was_taken(const Arrival& arrival) const;
+  [[nodiscard]] bool is_what_was_taken(const Item& item) const;
   void remove_companions(std::vector<Item>& items, Intaken::Outcome outcome);
   void warn_of_source(Item& item, const std::string& file, const std::error_code& code);
   void remove_sources(std::vector<Item>& items);
@@ -112,6 +124,7 @@ class Intake {
   bool by_rename_;
   LockFd way_;
   std::optional<IntakeJournal> journal_;
+  SeizedSources sources_;
 };
 
 }  // namespace spoolq::detail

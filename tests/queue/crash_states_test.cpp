@@ -199,6 +199,10 @@ TEST_CASE("an adopted file whose marker goes without a record is caught", "[cras
   CHECK(caught(Mutant::no_journal, "adopt beside a marker"));
 }
 
+TEST_CASE("an adopted file that is seized without a record is caught", "[crash][mutant]") {
+  CHECK(caught(Mutant::no_seize_record, "adopt"));
+}
+
 TEST_CASE("a rename that replaces is caught", "[crash][mutant]") {
   CHECK(caught(Mutant::rename_replaces, "reap beside a copy"));
 }

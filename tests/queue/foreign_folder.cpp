@@ -52,7 +52,7 @@ std::vector<detail::Arrival> arrivals_in(const detail::Intake& intake, FolderKin
   });
   std::vector<detail::Arrival> arrivals;
   for (const std::string& name : names) {
-    if (name.ends_with(kMarkerEnd)) continue;
+    if (name.starts_with('.') || name.ends_with(kMarkerEnd)) continue;
     detail::Arrival arrival{.file = name};
     require(sys.statx(intake.fd(), name.c_str(), arrival.status, arrival.born), "stat", name);
     if (kind == FolderKind::marked) {

@@ -247,7 +247,8 @@ TEST_CASE("a copy that cannot be removed from its folder is no second message", 
 
    protected:
     std::optional<SysResult> before(const CallInfo& info) override {
-      const bool removes = info.call == Call::unlinkat && std::string_view{info.name} == "a.txt";
+      const bool changes = info.call == Call::unlinkat || info.call == Call::renameat2;
+      const bool removes = changes && std::string_view{info.name} == "a.txt";
       return removes ? std::optional{SysResult::failure(EROFS)} : std::nullopt;
     }
   };

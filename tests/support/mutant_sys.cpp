@@ -7,6 +7,16 @@
 #include <string_view>
 
 namespace spoolq::test {
+namespace {
+
+/// intake/HASH.TOKEN, two times 16 hex digits.
+bool is_seize_record(std::string_view name) {
+  constexpr std::size_t kHashSize = 16;
+  return name.size() == 2 * kHashSize + 1 && name[kHashSize] == '.' &&
+         name.find_first_not_of("0123456789abcdef.") == std::string_view::npos;
+}
+
+}  // namespace
 
 const char* to_string(Mutant mutant) {
   switch (mutant) {
@@ -34,6 +44,8 @@ const char* to_string(Mutant mutant) {
       return "no_journal";
     case Mutant::keeps_markers:
       return "keeps_markers";
+    case Mutant::no_seize_record:
+      return "no_seize_record";
   }
   return "";
 }
@@ -83,7 +95,8 @@ SysResult MutantSys::after(const CallInfo& info, SysResult result) {
 }
 
 SysResult MutantSys::write(int fd, const void* bytes, std::size_t size) {
-  if (mutant_ == Mutant::no_journal && opened(fd).name == "journal") {
+  const bool drops_journal = mutant_ == Mutant::no_journal && opened(fd).name == "journal";
+  if (drops_journal || (mutant_ == Mutant::no_seize_record && is_seize_record(opened(fd).name))) {
     return SysResult::success(static_cast<std::int64_t>(size));
   }
   return ForwardingSys::write(fd, bytes, size);

@@ -24,6 +24,7 @@ enum class Mutant {
   no_sync_at_all,         ///< fsync and syncfs do nothing.
   no_journal,             ///< Nothing is ever written to the journal of an intake.
   keeps_markers,          ///< A marker, NAME.done, is not removed.
+  no_seize_record,        ///< Nothing is ever written to the record of seized sources.
 };
 
 const char* to_string(Mutant mutant);
