@@ -65,11 +65,6 @@ Durability::Durability(Sys& sys, const Folders& folders) : sys_{sys}, folders_{f
   per_folder_ = syncs_per_folder(folders.file_system());
 }
 
-void Durability::sync_published(Folder folder) {
-  require_sound(folders_.path());
-  sync_folder(folder);
-}
-
 void Durability::sync_changed(std::initializer_list<Folder> folders) {
   require_sound(folders_.path());
   if (!per_folder_) {
@@ -79,8 +74,9 @@ void Durability::sync_changed(std::initializer_list<Folder> folders) {
   for (const Folder folder : folders) sync_folder(folder);
 }
 
-void Durability::sync_changed(Folder folder, int directory, const std::string& path) {
-  sync_changed({folder});
+void Durability::sync_changed(std::initializer_list<Folder> folders, int directory,
+                              const std::string& path) {
+  sync_changed(folders);
   if (!per_folder_) return;  // The whole file system is synced.
   if (const int error = fsync_directory(sys_, directory); error != 0) fail(error, "fsync", path);
 }

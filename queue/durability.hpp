@@ -31,8 +31,8 @@ class GroupSync {
   bool running_ = false;
 };
 
-/// Makes the changes of one directory durable that is no folder of a queue: fsync and fstat on ext4
-/// and xfs, else one syncfs, as Durability does. Throws the errno.
+/// Makes the changes of one directory durable without an open queue: fsync and fstat on ext4 and
+/// xfs, else one syncfs, as Durability does. Throws the errno.
 void sync_foreign_directory(Sys& sys, int fd, const std::string& path);
 
 /// The syncs of one open queue. After the first failure everything is condemned: the kernel may
@@ -41,15 +41,13 @@ class Durability {
  public:
   Durability(Sys& sys, const Folders& folders);
 
-  /// After a put's rename into `folder`. fsync of the folder, on every file system.
-  void sync_published(Folder folder);
-  /// After any other change of `folders`, in the order in which they must become durable. ext4 and
-  /// xfs: fsync and fstat of each. Everything else: one syncfs, because an fsync of one btrfs
-  /// folder can undo a change of another that was committed earlier.
+  /// After changes of `folders`, in the order in which they must become durable. ext4 and xfs:
+  /// fsync and fstat of each. Everything else: one syncfs. An fsync of one btrfs folder can undo an
+  /// earlier change of another, and can succeed without the name that a rename has just brought.
   void sync_changed(std::initializer_list<Folder> folders);
 
-  /// The same, and for a directory of the queue that is no folder of messages.
-  void sync_changed(Folder folder, int directory, const std::string& path);
+  /// The same, and then for a directory of the queue that is no folder of messages.
+  void sync_changed(std::initializer_list<Folder> folders, int directory, const std::string& path);
 
   /// After changes and puts that were not synced: one syncfs, which is for the payloads too.
   void sync_all();

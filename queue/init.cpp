@@ -12,6 +12,7 @@
 #include <set>
 
 #include "queue/directory_scan.hpp"
+#include "queue/durability.hpp"
 #include "queue/inbox.hpp"
 #include "queue/liveness.hpp"
 #include "queue/message_id.hpp"
@@ -21,10 +22,6 @@
 
 namespace spoolq::detail {
 namespace {
-
-void sync_directory(Sys& sys, int fd, const std::string& path) {
-  if (const auto result = sys.fsync(fd); !result.ok()) throw_errno(result.error(), "fsync", path);
-}
 
 /// Makes the directory unless it is there; true when it was made. Its mode does not depend on the
 /// umask; an existing directory keeps its own.
@@ -127,17 +124,11 @@ void init_queue(Sys& sys, const std::string& path, const std::vector<SettingChan
     make_ballast(sys, folders);
     for (int i = 0; i < kFolderCount; ++i) {
       const auto folder = static_cast<Folder>(i);
-      sync_directory(sys, folders.fd(folder), folders.path(folder));
+      sync_foreign_directory(sys, folders.fd(folder), folders.path(folder));
     }
   }
-  sync_directory(sys, root.get(), path);
-  // The fsync of a directory can leave a new link in it empty (btrfs before Linux 5.18).
-  if (!inbox.empty()) {
-    if (const auto result = sys.syncfs(root.get()); !result.ok()) {
-      throw_errno(result.error(), "syncfs", path);
-    }
-  }
-  sync_directory(sys, parent.get(), parent_path);
+  sync_foreign_directory(sys, root.get(), path);
+  sync_foreign_directory(sys, parent.get(), parent_path);
   // Step 3.
   if (!exists || !settings.empty()) write_queue_file(sys, root.get(), path, *file);
 }

@@ -373,7 +373,7 @@ void Intake::rename_all(std::vector<Item>& items) {
   }
   if (!any) return;
   try {
-    queue_.durability().sync_changed(Folder::ready, sources_.intake(), queue_.path() + "/intake");
+    queue_.durability().sync_changed({Folder::ready}, sources_.intake(), queue_.path() + "/intake");
     sync_foreign_directory(queue_.sys(), directory_.get(), path_);
   } catch (const Error&) {
     queue_.durability().condemn();

@@ -16,6 +16,7 @@
 #include <set>
 
 #include "queue/directory_scan.hpp"
+#include "queue/durability.hpp"
 #include "queue/rename.hpp"
 #include "queue/throw_error.hpp"
 #include "queue/whole_file.hpp"
@@ -88,9 +89,7 @@ UniqueFd make_below(OpenQueue& queue, int parent, const std::string& name,
     }
   }
   // Also when it was there: who made it may have died before its sync.
-  if (const auto synced = sys.fsync(parent); !synced.ok()) {
-    throw_errno(synced.error(), "fsync", path);
-  }
+  sync_foreign_directory(sys, parent, path);
   return folder;
 }
 
@@ -170,9 +169,7 @@ void IntakeJournal::open_journal(const std::string& source) {
     throw_errno(EAGAIN, "take from", source, "another process copies files from there");
   }
   if (!locked.ok()) throw_errno(locked.error(), "lock", path);
-  if (const auto synced = sys.fsync(folder_.get()); !synced.ok()) {
-    throw_errno(synced.error(), "fsync", path_);
-  }
+  sync_foreign_directory(sys, folder_.get(), path_);
 }
 
 /// Reads all whole records, and returns the size of the file.
@@ -246,13 +243,9 @@ bool IntakeJournal::has_marked(const IntakeKeys& keys) const { return find(keys)
 void IntakeJournal::add(const std::vector<Record>& records) {
   if (records.empty()) return;
   Sys& sys = queue_.sys();
-  queue_.durability().require_sound(queue_.path());
   const std::string path = fmt::format("{}/{}", path_, kJournalFile);
   // The names of the copies, before anything says that they are there.
-  if (const auto synced = sys.fsync(folder_.get()); !synced.ok()) {
-    queue_.durability().condemn();
-    throw_errno(synced.error(), "fsync", path_);
-  }
+  queue_.durability().sync_changed({}, folder_.get(), path_);
   std::string lines = is_marked_ ? "" : fmt::format("{} {}\n", kSecondFormula, kMarked);
   for (const Record& record : records) lines += fmt::format("{} {}\n", record.key, record.file);
   try {
@@ -284,7 +277,7 @@ std::vector<std::string> IntakeJournal::publish(const std::vector<Record>& recor
     if (!file) throw_errno(ENOENT, "rename", fmt::format("{}/{}", path_, record.file));
     published.push_back(*file);
   }
-  if (!records.empty()) queue_.durability().sync_changed(Folder::ready, folder_.get(), path_);
+  if (!records.empty()) queue_.durability().sync_changed({Folder::ready}, folder_.get(), path_);
   for (const Record& record : records) records_.insert_or_assign(record.key, record.file);
   return published;
 }

@@ -173,7 +173,7 @@ bool move_by_copy(OpenQueue& queue, const StoredMessage& message, OpenQueue& tar
     }
     if (is_there(target, copy.destination(), size)) {
       published = copy.destination().file();
-      target.durability().sync_published(folder);
+      target.durability().sync_changed({folder});
     } else {
       published = copy.publish();
     }

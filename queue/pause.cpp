@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "queue/durability.hpp"
 #include "queue/throw_error.hpp"
 #include "queue/unique_fd.hpp"
 
@@ -19,8 +20,7 @@ void require_queue(const OpenQueue& queue, const char* operation) {
 }
 
 void sync_root(OpenQueue& queue) {
-  const SysResult synced = queue.sys().fsync(queue.folders().root());
-  if (!synced.ok()) throw_errno(synced.error(), "fsync", queue.path());
+  sync_foreign_directory(queue.sys(), queue.folders().root(), queue.path());
 }
 
 std::string pause_path(const OpenQueue& queue) { return queue.path() + "/" + kPauseFile; }

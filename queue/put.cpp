@@ -244,7 +244,7 @@ std::string PendingMessage::publish() {
   if (sync_ != Sync::durable) return *published;
   // Step 5.
   try {
-    queue_.durability().sync_published(destination_.folder);
+    queue_.durability().sync_changed({destination_.folder});
   } catch (const Error&) {
     // Take it back, so that the caller may put it again. Whoever has claimed it keeps it.
     const int folder = queue_.fd(destination_.folder);

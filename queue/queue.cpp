@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "queue/attributes.hpp"
+#include "queue/durability.hpp"
 #include "queue/held_claims.hpp"
 #include "queue/listing.hpp"
 #include "queue/message_name.hpp"
@@ -54,9 +55,7 @@ void make_parents(const fs::path& parent) {
   detail::Sys& sys = detail::real_sys();
   const auto grandparent =
       detail::open_directory(sys, detail::canonical_path(parent.parent_path().string()));
-  if (const auto synced = sys.fsync(grandparent.get()); !synced.ok()) {
-    detail::throw_errno(synced.error(), "fsync", parent.parent_path().string());
-  }
+  detail::sync_foreign_directory(sys, grandparent.get(), parent.parent_path().string());
 }
 
 /// The absolute path of a queue that may not exist yet, without links and dots, its parent made.

@@ -199,9 +199,7 @@ void SeizedSources::open_record() {
       throw_errno(found.error(), "stat", path);
     }
     if (status.st_nlink == 0) continue;
-    if (const auto synced = sys.fsync(intake_.get()); !synced.ok()) {
-      throw_errno(synced.error(), "fsync", path);
-    }
+    sync_foreign_directory(sys, intake_.get(), path);
     record_ = std::move(made);
     record_name_ = name;
     return;

@@ -12,6 +12,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "queue/durability.hpp"
 #include "queue/message_id.hpp"
 #include "queue/throw_error.hpp"
 #include "queue/unique_fd.hpp"
@@ -257,9 +258,7 @@ void write_queue_file(Sys& sys, int root, const std::string& path, const QueueFi
     static_cast<void>(sys.unlinkat(root, temporary.c_str()));
     throw;
   }
-  if (const auto result = sys.fsync(root); !result.ok()) {
-    throw_errno(result.error(), "fsync", path);
-  }
+  sync_foreign_directory(sys, root, path);
 }
 
 }  // namespace spoolq::detail

@@ -257,7 +257,7 @@ TEST_CASE("a stranger's file that is handed out without fsync is caught",
 TEST_CASE("a stranger's file that is handed out before its claim is durable is caught",
           "[consumer][strange][crash][mutant]") {
   // With one journal for all, the fsync of the file takes the claim along.
-  CHECK_FALSE(wrong_after_a_cut(Mutant::no_ack_sync, CrashModel::per_directory).empty());
+  CHECK_FALSE(wrong_after_a_cut(Mutant::no_syncfs, CrashModel::per_directory).empty());
 }
 
 }  // namespace spoolq::test

@@ -78,7 +78,6 @@ enum class Committed { yes, no };
 
 Findings explore(const Story& story, Mutant mutant, CrashModel model, Committed committed) {
   SimulatedSys disk{model};
-  if (model == CrashModel::per_directory) disk.set_file_system_type(BTRFS_SUPER_MAGIC);
   disk.record_calls(false);
   make_story_queue(disk, kPath);
   Fates fates;
@@ -124,7 +123,6 @@ namespace {
 /// for the first time: the run has begun, so whoever takes the message next is to know of it.
 std::string wrong_counts(Mutant mutant, CrashModel model) {
   SimulatedSys disk{model};
-  if (model == CrashModel::per_directory) disk.set_file_system_type(BTRFS_SUPER_MAGIC);
   make_story_queue(disk, kPath);
   const auto open = [](detail::Sys& sys) {
     return Queue{std::make_shared<detail::OpenQueue>(sys, kPath, LogHandler{})};
@@ -181,9 +179,18 @@ TEST_CASE("a move by copy without fsync of the copy is caught", "[crash][mutant]
   CHECK(caught(Mutant::no_file_fsync, "move by copy", CrashModel::journal, Committed::yes));
 }
 
-TEST_CASE("a move by copy without fsync of the target's new/ is caught", "[crash][mutant]") {
+TEST_CASE("on btrfs a put that is published with a lone fsync of new/ is caught",
+          "[crash][mutant]") {
+  const auto committed = GENERATE(Committed::yes, Committed::no);
+  for (const char* name : {"put", "put with all options", "move by copy"}) {
+    INFO(name);
+    CHECK(caught(Mutant::fsync_on_btrfs, name, CrashModel::per_directory, committed));
+  }
+}
+
+TEST_CASE("a move by copy without a sync of the target is caught", "[crash][mutant]") {
   // The two queues have nothing in common, as the directories of this disk.
-  CHECK(caught(Mutant::no_new_fsync, "move by copy", CrashModel::per_directory, Committed::yes));
+  CHECK(caught(Mutant::no_syncfs, "move by copy", CrashModel::per_directory, Committed::yes));
 }
 
 TEST_CASE("an adopted file that is copied without fsync is caught", "[crash][mutant]") {
@@ -221,6 +228,7 @@ TEST_CASE(
     "[crash][mutant]") {
   // ext4's policy on such a disk: the reason why everything but ext4 and xfs gets one syncfs.
   SimulatedSys disk{CrashModel::per_directory};
+  disk.set_file_system_type(EXT4_SUPER_MAGIC);
   make_story_queue(disk, kPath);
   Fates fates;
   const Story& ack = story("claim and ack");

@@ -38,6 +38,10 @@ const char* to_string(Mutant mutant) {
       return "no_recheck_after_lock";
     case Mutant::no_byte_lock:
       return "no_byte_lock";
+    case Mutant::no_syncfs:
+      return "no_syncfs";
+    case Mutant::fsync_on_btrfs:
+      return "fsync_on_btrfs";
     case Mutant::no_sync_at_all:
       return "no_sync_at_all";
     case Mutant::no_journal:
@@ -143,7 +147,20 @@ SysResult MutantSys::lock_byte(int fd, short type, std::int64_t place) {
 }
 
 SysResult MutantSys::syncfs(int fd) {
-  return mutant_ == Mutant::no_sync_at_all ? SysResult::success() : ForwardingSys::syncfs(fd);
+  if (mutant_ == Mutant::no_sync_at_all || mutant_ == Mutant::no_syncfs) {
+    return SysResult::success();
+  }
+  std::set<int> published;
+  {
+    const std::lock_guard lock{mutex_};
+    published.swap(published_);
+  }
+  if (mutant_ != Mutant::fsync_on_btrfs || published.empty()) return ForwardingSys::syncfs(fd);
+  for (const int folder : published) {
+    const SysResult synced = ForwardingSys::fsync(folder);
+    if (!synced.ok()) return synced;
+  }
+  return SysResult::success();
 }
 
 SysResult MutantSys::fstat(int fd, struct stat& status) {
@@ -170,7 +187,12 @@ SysResult MutantSys::renameat2(int from_dir, const char* from, int to_dir, const
                                unsigned flags) {
   const unsigned dropped =
       mutant_ == Mutant::rename_replaces ? static_cast<unsigned>(RENAME_NOREPLACE) : 0U;
-  return ForwardingSys::renameat2(from_dir, from, to_dir, to, flags & ~dropped);
+  const SysResult renamed = ForwardingSys::renameat2(from_dir, from, to_dir, to, flags & ~dropped);
+  if (renamed.ok() && opened(from_dir).name == "tmp") {
+    const std::lock_guard lock{mutex_};
+    published_.insert(to_dir);
+  }
+  return renamed;
 }
 
 }  // namespace spoolq::test

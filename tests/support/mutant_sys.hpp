@@ -5,6 +5,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "tests/support/forwarding_sys.hpp"
@@ -21,6 +22,8 @@ enum class Mutant {
   no_directory_fstat,     ///< fstat of a directory never fails after it has once succeeded.
   no_recheck_after_lock,  ///< fstat of a file never shows that it was unlinked.
   no_byte_lock,           ///< No byte is ever locked.
+  no_syncfs,              ///< syncfs does nothing.
+  fsync_on_btrfs,         ///< The syncfs after puts is an fsync of their folders.
   no_sync_at_all,         ///< fsync and syncfs do nothing.
   no_journal,             ///< Nothing is ever written to the journal of an intake.
   keeps_markers,          ///< A marker, NAME.done, is not removed.
@@ -65,6 +68,7 @@ class MutantSys final : public ForwardingSys {
   const Mutant mutant_;
   std::mutex mutex_;
   std::map<int, Opened> opened_;
+  std::set<int> published_;  ///< Folders that files went to from tmp/ since the last syncfs.
 };
 
 }  // namespace spoolq::test

@@ -235,6 +235,7 @@ void SimulatedDisk::rename(ino_t from_directory, std::string_view from, ino_t to
   DiskStep add = step(Kind::add, number, now);
   add.directory = to_directory;
   add.name = to;
+  add.moved = true;
   DiskStep removal = step(Kind::remove, number, now);
   removal.directory = from_directory;
   removal.name = from;

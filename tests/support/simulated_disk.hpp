@@ -19,7 +19,8 @@ enum class CrashModel {
   /// last one that touched x; changes after that may be lost, in reverse order.
   journal,
   /// Each directory is written on its own, as in the log tree of btrfs: a rename adds the new
-  /// name first and removes the old one separately, so after a cut both may be there.
+  /// name first and removes the old one separately, so after a cut both may be there. fsync of a
+  /// directory does not promise the names that renames brought into it.
   per_directory,
 };
 
@@ -90,7 +91,7 @@ struct DiskStep {
   std::string bytes;    ///< Content or value; of an exchange the other name.
   std::uint64_t size = 0;  ///< Offset of a write, or the new size.
   mode_t mode = 0;
-  bool moved = false;  ///< A removal whose addition is in the same group.
+  bool moved = false;  ///< One half of a rename: the addition, or the removal after it.
   timespec when = {};
 };
 

@@ -119,7 +119,7 @@ class SimulatedSys final : public detail::Sys {
 
   // What the file system says about itself.
 
-  /// The magic number, ext4 at first.
+  /// The magic number, at first that of ext4, or of btrfs where each directory is written alone.
   void set_file_system_type(std::int64_t type);
   void set_free_bytes(std::uint64_t bytes);
   void set_free_inodes(std::uint64_t count);

@@ -12,6 +12,7 @@ namespace spoolq::test {
 namespace {
 
 constexpr std::int64_t kExt4 = 0xEF53;
+constexpr std::int64_t kBtrfs = 0x9123683E;
 constexpr SimulatedSys::Duration kFirstRealtime = std::chrono::seconds{1'763'870'400};
 constexpr SimulatedSys::Duration kFirstMonotonic = std::chrono::seconds{100};
 constexpr mode_t kPlantedFileMode = S_IFREG | 0600U;
@@ -31,7 +32,7 @@ std::string to_string(const CallRecord& record) {
 
 SimulatedSys::SimulatedSys(CrashModel model)
     : disk_{model, ::geteuid()}, realtime_{kFirstRealtime}, monotonic_{kFirstMonotonic} {
-  info_.type = kExt4;
+  info_.type = model == CrashModel::journal ? kExt4 : kBtrfs;
   info_.free_bytes = std::uint64_t{100} << 30U;
   info_.total_inodes = 10'000'000;
   info_.free_inodes = 9'000'000;
