@@ -105,10 +105,11 @@ void make_mounts_private() {
   fail("mount --make-private");
 }
 
-DiskImage::DiskImage(FileSystem type, std::uint64_t size, bool keep) : type_{type}, keep_{keep} {
+DiskImage::DiskImage(FileSystem type, std::uint64_t size, bool keep, const fs::path& parent)
+    : type_{type}, keep_{keep}, nested_{!parent.empty()} {
   const char* const variable = ::getenv("TMPDIR");
-  std::string folder = fmt::format("{}/spoolq-{}-XXXXXX",
-                                   variable == nullptr ? "/var/tmp" : variable, to_string(type));
+  const fs::path place = nested_ ? parent : fs::path{variable == nullptr ? "/var/tmp" : variable};
+  std::string folder = fmt::format("{}/spoolq-{}-XXXXXX", place.string(), to_string(type));
   if (::mkdtemp(folder.data()) == nullptr) fail("mkdtemp " + folder);
   folder_ = fs::canonical(folder);
   mount_point_ = folder_ / "mount";
@@ -117,7 +118,7 @@ DiskImage::DiskImage(FileSystem type, std::uint64_t size, bool keep) : type_{typ
     fs::create_directory(mount_point_);
     make_file(size);
     attach();
-    if (!keep_) fs::remove(file_);
+    if (!keep_ && !nested_) fs::remove(file_);
     format();
     mount();
   } catch (...) {
@@ -142,6 +143,8 @@ void DiskImage::make_file(std::uint64_t size) {
 
 void DiskImage::attach() {
   constexpr int kTries = 50;
+  if (image_fd_ < 0) image_fd_ = ::open(file_.c_str(), O_RDWR | O_CLOEXEC);
+  if (image_fd_ < 0) fail("open " + file_.string());
   int control = ::open("/dev/loop-control", O_RDWR | O_CLOEXEC);
   if (control < 0) throw CannotRun{"/dev/loop-control"};
   for (int i = 0; i < kTries && loop_fd_ < 0; ++i) {
@@ -215,6 +218,7 @@ void DiskImage::unmount() {
   // With the device goes its cache. In it is metadata of ext4 that never got to the disk, and a
   // machine that comes up again does not have it.
   detach();
+  if (nested_) close_fd(image_fd_);
 }
 
 void DiskImage::sync() const {

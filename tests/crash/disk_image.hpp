@@ -25,7 +25,11 @@ void make_mounts_private();
 class DiskImage {
  public:
   /// Makes, attaches, formats and mounts it. Throws CannotRun with what is missing.
-  DiskImage(FileSystem type, std::uint64_t size, bool keep = false);
+  ///
+  /// With `parent`, the mount point of another image, the file lies there and keeps its name. It is
+  /// closed while it is not mounted, so that the other image can be unmounted.
+  DiskImage(FileSystem type, std::uint64_t size, bool keep = false,
+            const std::filesystem::path& parent = {});
   DiskImage(const DiskImage&) = delete;
   DiskImage& operator=(const DiskImage&) = delete;
   ~DiskImage();
@@ -39,8 +43,8 @@ class DiskImage {
   void unmount();
   /// Writes everything to the device.
   void sync() const;
-  /// The power cut: nothing reaches the device from here on, not even the journal's buffer. Not
-  /// for btrfs.
+  /// The power cut: nothing reaches the device from here on, not even the journal's buffer. Btrfs
+  /// has no such call: see CuttableDisk.
   void shut_down() const;
 
   /// Room that is left, in bytes.
@@ -55,6 +59,7 @@ class DiskImage {
 
   const FileSystem type_;
   const bool keep_;
+  const bool nested_;
   std::filesystem::path folder_;
   std::filesystem::path mount_point_;
   std::filesystem::path file_;

@@ -277,6 +277,11 @@ void Judge::settle(const Snapshot& snapshot) {
   }
 }
 
+bool Judge::retry_begun(const MessageId& id) const {
+  const auto found = messages_.find(id);
+  return found != messages_.end() && found->second.retried;
+}
+
 void Judge::forget() {
   next_ = 0;
   messages_.clear();

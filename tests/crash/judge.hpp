@@ -56,6 +56,9 @@ class Judge {
   /// After a power cut what is on the disk is settled: what was in doubt is from now on expected to
   /// stay as `snapshot` shows it.
   void settle(const Snapshot& snapshot);
+  /// Whether a retry was begun since the message last failed. A retry removes the reason first, and
+  /// a process or the machine may die before the rename.
+  [[nodiscard]] bool retry_begun(const MessageId& id) const;
   /// Something that the caller found.
   void add(Fault fault, const MessageId& id, std::string what);
   /// Forgets all messages, not the counts, when the ledger was cleared.

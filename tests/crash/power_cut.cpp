@@ -8,7 +8,7 @@
 #include "queue/sys.hpp"
 #include "spoolq/queue.hpp"
 #include "tests/crash/crew.hpp"
-#include "tests/crash/disk_image.hpp"
+#include "tests/crash/cuttable_disk.hpp"
 #include "tests/crash/judge.hpp"
 #include "tests/crash/program.hpp"
 #include "tests/crash/worker.hpp"
@@ -24,11 +24,12 @@ Lets producers and consumers work in a queue on a disk image, cuts the power at 
 (a shutdown of the file system that drops what is not on the device), mounts the image again and
 compares what is there with what was promised. The queue goes on from cut to cut. Needs root.
 
-  --fs=ext4|xfs    (ext4)
+  --fs=ext4|xfs|btrfs  (ext4; btrfs is a file on xfs, which is shut down)
   --cuts=N         (50)
   --survivors      the workers go on after the disk has gone: what they are promised then counts
   --sync-between=half|always|never
                    in these cuts everything is synced between the first puts and what follows (half)
+  --longest=N      milliseconds from the start of the workers to a cut, at most (60; btrfs 250)
   --producers=N    (2)
   --consumers=N    (2)
   --mutant=NAME    leave a call out, as tests/support/mutant_sys.hpp lists them (none)
@@ -42,7 +43,8 @@ Exit: 0 all promises were kept, 1 one was not, 2 usage, 77 cannot run here.
 /// The queue is emptied and made anew after so many cuts.
 constexpr std::uint64_t kCutsOfQueue = 20;
 constexpr double kRunMin = 5;
-constexpr double kRunMax = 60;
+constexpr std::uint64_t kRunMax = 60;
+constexpr std::uint64_t kRunMaxBtrfs = 250;  // Syncs of the whole file system take their time.
 constexpr double kAfterlifeMax = 20;
 
 Mutant parse_mutant(const std::string& text) {
@@ -58,6 +60,7 @@ struct Setup {
   std::uint64_t cuts = 0;
   std::uint64_t producers = 0;
   std::uint64_t consumers = 0;
+  std::uint64_t longest = 0;
   std::uint64_t seed = 0;
   std::string sync_between;
   Mutant mutant = Mutant::none;
@@ -70,7 +73,7 @@ struct Setup {
 class PowerCuts {
  public:
   explicit PowerCuts(const Setup& setup)
-      : setup_{setup}, random_{setup.seed}, image_{setup.type, usual_size(setup.type), setup.keep} {
+      : setup_{setup}, random_{setup.seed}, image_{setup.type, setup.keep} {
     ledger_.set_survivors(setup.survivors);
     plan_.seed = setup.seed;
     plan_.sys = setup.mutant == Mutant::none ? &detail::real_sys() : &mutant_;
@@ -149,13 +152,12 @@ class PowerCuts {
       let_run(std::uniform_real_distribution<double>{0, kAfterlifeMax}(random_));
     }
     crew_.kill_all();
-    image_.unmount();
-    image_.mount();
+    image_.restart();
     ledger_.set_power(true);
   }
 
   void cut() {
-    std::uniform_real_distribution<double> length{kRunMin, kRunMax};
+    std::uniform_real_distribution<double> length{kRunMin, static_cast<double>(setup_.longest)};
     const bool synced =
         setup_.sync_between == "always" || (setup_.sync_between == "half" && cuts_ % 2 == 0);
     for (std::uint64_t i = 0; i < setup_.producers; ++i) {
@@ -183,7 +185,7 @@ class PowerCuts {
 
   const Setup setup_;
   std::mt19937_64 random_;
-  DiskImage image_;
+  CuttableDisk image_;
   MutantSys mutant_{detail::real_sys(), setup_.mutant};
   Plan plan_;
   Ledger ledger_;
@@ -198,6 +200,8 @@ class PowerCuts {
 int power_cut(Options& options) {
   Setup setup;
   setup.type = parse_file_system(options.text("--fs", "ext4"));
+  setup.longest =
+      options.number("--longest", setup.type == FileSystem::btrfs ? kRunMaxBtrfs : kRunMax);
   setup.cuts = options.number("--cuts", 50);
   setup.producers = options.number("--producers", 2);
   setup.consumers = options.number("--consumers", 2);
@@ -213,6 +217,7 @@ int power_cut(Options& options) {
       setup.sync_between != "never") {
     throw Usage{"--sync-between is half, always or never"};
   }
+  if (static_cast<double>(setup.longest) < kRunMin) throw Usage{"--longest is 5 at least"};
   make_mounts_private();
   return PowerCuts{setup}.run();
 }
