@@ -14,6 +14,7 @@
 #include "producer/inbox_watch.hpp"
 #include "producer/rejection.hpp"
 #include "queue/directory_scan.hpp"
+#include "queue/inbox.hpp"
 #include "queue/intake.hpp"
 #include "queue/throw_error.hpp"
 #include "queue/wake.hpp"
@@ -147,6 +148,12 @@ void Adopter::Impl::require_foreign_folder() const {
     detail::throw_errc(errc::bad_value, "adopt", path_,
                        fmt::format("it is {}/ of this queue, whose consumers take what is there",
                                    detail::folder_name(folder)));
+  }
+  if (const auto other = detail::queue_of_inbox(sys, directory_.get(), path_)) {
+    detail::throw_errc(errc::bad_value, "adopt", path_,
+                       fmt::format("it is the inbox of the queue {}; 'spoolq mv' moves messages "
+                                   "from queue to queue",
+                                   detail::escaped(*other)));
   }
   const std::size_t slash = path_.rfind('/');
   const std::string parent = slash == 0 ? "/" : path_.substr(0, slash);

@@ -320,6 +320,11 @@ TEST_CASE("a folder of another queue is not adopted", "[cli][adopt]") {
     CHECK(has(outcome.err, "spoolq mv"));
   }
   CHECK(names_in(other + "/new").size() == 1);
+  const std::string third = inbox.outside("third");
+  run_well({"init", third, "--inbox", inbox.folder()});
+  const Outcome outcome = run({"adopt", inbox.folder(), inbox.queue()});
+  CHECK(outcome.exit == 65);
+  CHECK(has(outcome.err, "it is the inbox of the queue " + third));
 }
 
 TEST_CASE("wrong use of adopt is named", "[cli][adopt]") {
