@@ -215,6 +215,11 @@ void Claim::Impl::extend() {
   info_.name = std::move(whole_name);
 }
 
+std::unique_ptr<ClaimHolder::Impl> Claim::Impl::holder() const {
+  return std::make_unique<ClaimHolder::Impl>(identity_->queue(), identity_->registration(),
+                                             message_.name.id);
+}
+
 std::string Claim::Impl::detach(Duration lease) {
   const std::string claim = std::string{detail::kDetachedClaim} + detail::random_token();
   finish("detach", [&] {
@@ -242,9 +247,7 @@ State Claim::retry_later(const Reason& reason, const RetryPolicy& policy) {
 void Claim::fail(const Reason& reason) { impl_->fail(reason); }
 void Claim::move(Queue& target) { impl_->move(target); }
 void Claim::extend() { impl_->extend(); }
-ClaimHolder Claim::holder() const {
-  return ClaimHolder{std::make_unique<ClaimHolder::Impl>(impl_->registration())};
-}
+ClaimHolder Claim::holder() const { return ClaimHolder{impl_->holder()}; }
 std::string Claim::detach(Duration lease) { return impl_->detach(lease); }
 bool Claim::held() const noexcept { return impl_ && impl_->held(); }
 

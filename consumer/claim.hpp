@@ -83,9 +83,7 @@ class [[gnu::visibility("hidden")]] Claim::Impl {
   void fail(const Reason& reason);
   void move(Queue& target);
   void extend();
-  [[nodiscard]] const detail::Registration& registration() const {
-    return identity_->registration();
-  }
+  [[nodiscard]] std::unique_ptr<ClaimHolder::Impl> holder() const;
   std::string detach(Duration lease);
 
  private:

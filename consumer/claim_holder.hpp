@@ -5,6 +5,7 @@
 #include <string>
 
 #include "queue/liveness.hpp"
+#include "queue/message_id.hpp"
 #include "queue/open_queue.hpp"
 #include "spoolq/consumer.hpp"
 
@@ -13,15 +14,27 @@ namespace spoolq {
 /// Everything is prepared by the constructor: the rest allocates nothing and throws nothing.
 class [[gnu::visibility("hidden")]] ClaimHolder::Impl {
  public:
-  explicit Impl(const detail::Registration& registration);
+  Impl(detail::OpenQueue& queue, const detail::Registration& registration, const MessageId& id);
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl();
 
   bool move_to(int first) noexcept;
+  bool take_over() noexcept;
 
  private:
-  std::array<int, kDescriptors> fds_{-1, -1};
+  /// In this order: the two of Registration::duplicate(), and cur/.
+  enum { kFile, kConsumers, kClaimed };
+
+  void close(int& fd) noexcept;
+  /// Gives the claim to `heir_`; the errno, ENOENT when there is no such claim any more.
+  [[nodiscard]] int rename_claim() noexcept;
+
+  detail::Sys& sys_;
+  std::string id_;
+  std::string owner_;  ///< ",C=" and the consumer.
+  detail::NewConsumer heir_;
+  std::array<int, kDescriptors> fds_{-1, -1, -1};
 };
 
 }  // namespace spoolq

@@ -66,6 +66,33 @@ std::string host_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string{name.data()} : "";
 }
 
+NewConsumer NewConsumer::prepare(mode_t mode) {
+  return {random_token(), std::string{kSparePrefix} + random_token(), mode};
+}
+
+std::optional<std::array<int, 2>> NewConsumer::prove_life(Sys& sys, int consumers) const noexcept {
+  const auto close = [&sys](const SysResult& opened) {
+    if (opened.ok()) static_cast<void>(sys.close(opened.fd()));
+  };
+  // In the order of Registration::take_spare().
+  const SysResult file =
+      sys.openat(consumers, spare.c_str(), kLockFlags | O_CREAT | O_EXCL, S_IRUSR | S_IWUSR);
+  if (file.ok()) static_cast<void>(sys.fchmod(file.fd(), mode));
+  // Another consumer may have taken it for a spare before it was locked.
+  const bool locked = file.ok() && sys.flock(file.fd(), LOCK_EX | LOCK_NB).ok();
+  const SysResult folder = sys.openat(consumers, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool has_byte =
+      folder.ok() && sys.lock_byte(folder.fd(), F_RDLCK, byte_of_consumer(name)).ok();
+  if (locked && folder.ok() &&
+      rename_new(sys, consumers, spare.c_str(), consumers, name.c_str()).ok()) {
+    return std::array{file.fd(), folder.fd()};
+  }
+  close(file);
+  if (has_byte) return std::array{-1, folder.fd()};
+  close(folder);
+  return std::nullopt;
+}
+
 void make_spares(Sys& sys, const Folders& folders, mode_t mode) {
   const int dir = folders.fd(Folder::consumers);
   for (auto count = list_spares(sys, folders).size(); count < kSpares; ++count) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -42,6 +43,19 @@ class Registration {
   LockFd lock_;
   LockFd byte_lock_;  ///< On consumers/.
   std::string consumer_;
+};
+
+/// A consumer's name that was not used before, and what its proof of life is made from.
+struct NewConsumer {
+  std::string name;
+  std::string spare;  ///< The name that its file has until it is locked.
+  mode_t mode = 0;
+
+  static NewConsumer prepare(mode_t mode);
+  /// Locks its byte of the folder consumers/ and a file, and gives the file its name; the two
+  /// descriptors, which are not closed in a forked child. On a full disk the byte alone has to do.
+  /// Allocates nothing. Empty when neither could be had.
+  std::optional<std::array<int, 2>> prove_life(Sys& sys, int consumers) const noexcept;
 };
 
 /// The name of this machine, empty when it has none.

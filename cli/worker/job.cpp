@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
+#include <string>
 #include <system_error>
 
 #include "cli/file.hpp"
@@ -40,6 +42,14 @@ struct Pipe {
   File read;
   File write;
 };
+
+std::string describe_wait(int process) {
+  if (process == 0) return "waiting for a process that the job left running";
+  std::ifstream file{fmt::format("/proc/{}/comm", process)};
+  std::string name;
+  std::getline(file, name);
+  return fmt::format("waiting for process {} ({}) of the job, which does not end", process, name);
+}
 
 class Job {
  public:
@@ -149,6 +159,12 @@ class Job {
         return;
       case Report::Kind::not_executable:
         exec_error_ = report->value;
+        return;
+      case Report::Kind::no_proc:
+        setup_.warn_no_proc();
+        return;
+      case Report::Kind::waits:
+        setup_.warn(describe_wait(report->value));
         return;
       case Report::Kind::no_process:
         throw std::system_error{report->value, std::generic_category(), "fork"};

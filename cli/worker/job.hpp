@@ -27,6 +27,10 @@ struct JobSetup {
   std::optional<Duration> renewal{};           ///< How often `renew` is called while the job runs.
   /// Keeps the claim; false when it is lost: then the job is killed.
   std::function<bool()> renew{};
+  /// Told what the end of the job waits for.
+  std::function<void(const std::string&)> warn{};
+  /// The same, when /proc cannot be read.
+  std::function<void()> warn_no_proc{};
 };
 
 /// How a job ended.

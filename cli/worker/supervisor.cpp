@@ -11,7 +11,9 @@
 // 3. It becomes the reaper of whatever the job's processes leave behind, and starts the job in a
 //    process group of its own, with the signals as at the start of any program.
 // 4. It waits for the job, for orders and for the end of the worker.
-// 5. It kills what is left until it has no child any more, tells the job's wait status and ends.
+// 5. It kills what is left until it has no child any more, however long that takes, tells the job's
+//    wait status and ends. If it outlives the worker, it takes over the claim of its job, so that
+//    the worker's other claims end.
 //
 // Process groups alone would not do: a process may leave its group. A parent-death signal alone
 // would not either: it reaches one process only, and comes at the end of a thread.
@@ -32,6 +34,9 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
+#include <ctime>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -44,14 +49,19 @@ constexpr char kKill = 'k';
 constexpr int kSocket = 3;
 constexpr int kHolder = 4;
 constexpr int kHolderEnd = kHolder + ClaimHolder::kDescriptors;
-/// Processes that cannot be killed (another user's) are waited for at most this many times 1 ms.
-constexpr int kPatienceMax = 500;
+/// In milliseconds. What cannot be killed is tried again this often, …
+constexpr int kLookAgain = 1000;
+/// … and the worker is told of it after the first time, and then this often.
+constexpr int kTellEvery = 60'000;
+/// Without a worker: how long all of the job may take to die before the supervisor takes over the
+/// claim.
+constexpr int kOrphanWait = 100;
 
 // ---- In the supervisor and in the job: only async-signal-safe calls.
 
-void send_report(Report::Kind kind, int value) {
+void send_report(Report::Kind kind, int value, int flags = 0) {
   const Report report{.kind = kind, .value = value};
-  static_cast<void>(::send(kSocket, &report, sizeof report, MSG_NOSIGNAL));
+  static_cast<void>(::send(kSocket, &report, sizeof report, MSG_NOSIGNAL | flags));
 }
 
 void close_from(unsigned first) {
@@ -119,44 +129,6 @@ void signal_job(pid_t job, int number) {
   if (::getpgid(job) != job) ::kill(job, number);  // It left its group.
 }
 
-/// Sends SIGKILL to every child of ours; false when there is none that it reached.
-bool kill_children() {
-  const int fd = ::open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  bool killed = false;
-  pid_t child = 0;
-  std::array<char, 4096> buffer{};
-  ssize_t count = 0;
-  while ((count = ::read(fd, buffer.data(), buffer.size())) > 0) {
-    for (ssize_t i = 0; i < count; ++i) {
-      const char c = buffer[static_cast<std::size_t>(i)];
-      if (c >= '0' && c <= '9') {
-        child = child * 10 + (c - '0');
-      } else if (child > 0) {
-        killed = ::kill(child, SIGKILL) == 0 || killed;
-        child = 0;
-      }
-    }
-  }
-  ::close(fd);
-  return killed;
-}
-
-/// Ends all that the job left behind. When a process dies its children become ours, so what is
-/// ours is killed until there is nothing more.
-void kill_leftovers() {
-  int patience = kPatienceMax;
-  while (patience > 0) {
-    const bool killed = kill_children();
-    const pid_t ended = ::waitpid(-1, nullptr, killed ? 0 : WNOHANG);
-    if (ended < 0 && errno == ECHILD) return;
-    if (ended != 0) continue;
-    // There is somebody whom we did not see, or may not kill.
-    static_cast<void>(::poll(nullptr, 0, 1));
-    --patience;
-  }
-}
-
 /// Reaps what has ended. True when the job is among it: then its group has been killed, and
 /// `status` is set.
 bool reap(pid_t job, int& status) {
@@ -174,6 +146,139 @@ bool reap(pid_t job, int& status) {
     return true;
   }
 }
+
+/// What there is to be seen of our children.
+struct Children {
+  bool readable = false;
+  pid_t first = 0;
+};
+
+/// Sends SIGKILL to every child of ours.
+Children kill_children() {
+  const int fd = ::open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return {};
+  Children children{.readable = true};
+  pid_t child = 0;
+  std::array<char, 4096> buffer{};
+  ssize_t count = 0;
+  while ((count = ::read(fd, buffer.data(), buffer.size())) > 0) {
+    for (ssize_t i = 0; i < count; ++i) {
+      const char c = buffer[static_cast<std::size_t>(i)];
+      if (c >= '0' && c <= '9') {
+        child = child * 10 + (c - '0');
+      } else if (child > 0) {
+        ::kill(child, SIGKILL);
+        if (children.first == 0) children.first = child;
+        child = 0;
+      }
+    }
+  }
+  ::close(fd);
+  return children;
+}
+
+/// Milliseconds of a clock that nobody sets.
+std::int64_t clock_ms() {
+  struct timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+/// What the supervisor does after the start of the job. Some processes cannot be killed: those of
+/// another user, those that the kernel holds. They are waited for, however long that takes.
+class Care {
+ public:
+  Care(pid_t job, int signals, ClaimHolder& holder)
+      : job_{job}, signals_{signals}, holder_{holder} {}
+
+  /// Step 4; the job's wait status.
+  int wait_for_job() {
+    int status = 0;
+    while (!reap(job_, status)) {
+      if (killing_) {
+        signal_job(job_, SIGKILL);
+        tell_of(job_);
+      }
+      wait(killing_ ? kLookAgain : -1);
+    }
+    job_ = 0;
+    return status;
+  }
+
+  /// Step 5. When a process dies its children become ours, so what is ours is killed until there is
+  /// nothing more.
+  void end_leftovers() {
+    bool told = false;
+    begin_to_kill();
+    for (;;) {
+      const Children children = kill_children();
+      pid_t ended = 0;
+      bool any = false;
+      while ((ended = ::waitpid(-1, nullptr, WNOHANG)) > 0) any = true;
+      if (ended < 0 && errno == ECHILD) return;
+      if (!children.readable && !std::exchange(told, true)) send_report(Report::Kind::no_proc, 0);
+      tell_of(children.first);
+      wait(any ? 0 : kLookAgain);
+    }
+  }
+
+ private:
+  void begin_to_kill() {
+    killing_ = true;
+    tell_at_ = clock_ms() + kLookAgain;
+  }
+
+  void tell_of(pid_t process) {
+    if (clock_ms() < tell_at_) return;
+    tell_at_ = clock_ms() + kTellEvery;
+    // A worker that is stopped reads nothing.
+    send_report(Report::Kind::waits, process, MSG_DONTWAIT);
+  }
+
+  /// Until a child has ended, an order has come or the time is over. -1: no time.
+  void wait(int milliseconds) {
+    if (orphaned_ && clock_ms() >= take_over_at_) {
+      take_over_at_ = holder_.take_over() ? kNever : clock_ms() + kLookAgain;
+    }
+    if (orphaned_ && take_over_at_ != kNever) milliseconds = std::min(milliseconds, kOrphanWait);
+    std::array<struct pollfd, 2> ready = {
+        {{.fd = signals_, .events = POLLIN, .revents = 0},
+         {.fd = orphaned_ ? -1 : kSocket, .events = POLLIN, .revents = 0}}};
+    if (::poll(ready.data(), ready.size(), milliseconds) < 0) return;
+    if (ready[0].revents != 0) {
+      struct signalfd_siginfo ignored{};
+      static_cast<void>(::read(signals_, &ignored, sizeof ignored));
+    }
+    if (ready[1].revents != 0) obey();
+  }
+
+  void obey() {
+    char order = kKill;
+    const ssize_t count = ::recv(kSocket, &order, 1, MSG_DONTWAIT);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    orphaned_ = count <= 0;
+    // The job has a moment to end: then nothing has to be taken over.
+    if (orphaned_) take_over_at_ = clock_ms() + kOrphanWait;
+    if (job_ == 0) return;
+    if (!orphaned_ && order == kTerminate) {
+      signal_job(job_, SIGTERM);
+      signal_job(job_, SIGCONT);  // A stopped process does not see the other signal.
+    } else {
+      signal_job(job_, SIGKILL);
+      if (!killing_) begin_to_kill();
+    }
+  }
+
+  static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+
+  pid_t job_;
+  int signals_;
+  ClaimHolder& holder_;
+  bool orphaned_ = false;
+  bool killing_ = false;
+  std::int64_t take_over_at_ = kNever;
+  std::int64_t tell_at_ = kNever;
+};
 
 [[noreturn]] void supervise(const Launch& launch, int socket) {
   // Step 1. All signals are blocked: the worker blocks them around the fork.
@@ -208,32 +313,9 @@ bool reap(pid_t job, int& status) {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::close(fd);
   send_report(Report::Kind::started, job);
 
-  // Step 4.
-  int status = 0;
-  bool orphaned = false;
-  while (!reap(job, status)) {
-    std::array<struct pollfd, 2> ready = {
-        {{.fd = signals, .events = POLLIN, .revents = 0},
-         {.fd = orphaned ? -1 : kSocket, .events = POLLIN, .revents = 0}}};
-    if (::poll(ready.data(), ready.size(), -1) < 0) continue;
-    if (ready[0].revents != 0) {
-      struct signalfd_siginfo ignored{};
-      static_cast<void>(::read(signals, &ignored, sizeof ignored));
-    }
-    if (ready[1].revents == 0) continue;
-    char order = kKill;
-    const ssize_t count = ::recv(kSocket, &order, 1, MSG_DONTWAIT);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    orphaned = count <= 0;
-    if (!orphaned && order == kTerminate) {
-      signal_job(job, SIGTERM);
-      signal_job(job, SIGCONT);  // A stopped process does not see the other signal.
-    } else {
-      signal_job(job, SIGKILL);
-    }
-  }
-  // Step 5.
-  kill_leftovers();
+  Care care{job, signals, *launch.holder};
+  const int status = care.wait_for_job();
+  care.end_leftovers();
   send_report(Report::Kind::ended, status);
   ::_exit(0);
 }

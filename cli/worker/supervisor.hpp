@@ -30,6 +30,8 @@ struct Report {
     started,         ///< `value` is the job's process.
     not_executable,  ///< `value` is the errno of the exec; `ended` follows.
     no_process,      ///< There was no room for it; `value` is the errno. The last report.
+    no_proc,         ///< /proc cannot be read: what left the job's group is waited for, unkilled.
+    waits,           ///< For `value`, a process that does not end; 0: for one that is not known.
     ended,           ///< `value` is the wait status, and nothing of the job is left. The last one.
   };
   Kind kind = Kind::ended;

@@ -209,8 +209,24 @@ JobEnd Worker::run_job_of(Claim& claim, Run& run) {
                   .grace = arguments_.grace,
                   .abort = abort_event_.get(),
                   .renewal = renewal(),
-                  .renew = [&] { return renew(claim); }},
+                  .renew = [&] { return renew(claim); },
+                  .warn =
+                      [&](const std::string& text) {
+                        log_.tell_soon({.level = LogLevel::warning,
+                                        .event = "warning",
+                                        .message = &claim.info(),
+                                        .text = text});
+                      },
+                  .warn_no_proc = [&] { warn_no_proc(); }},
                  run.error_output);
+}
+
+void Worker::warn_no_proc() {
+  if (no_proc_told_.exchange(true)) return;
+  log_.tell_soon({.level = LogLevel::warning,
+                  .event = "warning",
+                  .text = "cannot read /proc: what a job leaves running outside its process group "
+                          "is waited for, but not killed"});
 }
 
 unsigned Worker::attempts_max() const {

@@ -56,6 +56,7 @@ class Worker {
   void work_on(Claim& claim);
   JobEnd run_job_of(Claim& claim, Run& run);
   bool renew(Claim& claim);
+  void warn_no_proc();
   void note_job(const Claim& claim, const Run& run, const JobEnd& end);
   // These finish the claim, and return what is to be told of it.
 
@@ -88,6 +89,7 @@ class Worker {
   WorkCounts counts_;
   std::atomic<std::uint64_t> begun_{0};
   std::atomic<bool> aborted_{false};
+  std::atomic<bool> no_proc_told_{false};
   std::atomic<bool> job_log_failed_{false};
   std::mutex mutex_;
   ExitCode exit_code_ = kExitDone;

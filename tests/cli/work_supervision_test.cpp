@@ -135,6 +135,106 @@ TEST_CASE("a message is nobody else's before the last process of its job is gone
   }
 }
 
+/// A worker, and so its supervisors, that cannot kill what another user runs.
+Invocation without_kill(Invocation worker) {
+  if (::geteuid() != 0) FAIL("needs root: its jobs become other users");
+  worker.arguments.insert(worker.arguments.begin(),
+                          {"--bounding-set=-kill", "--inh-caps=-kill",
+                           worker.program.empty() ? program_path() : worker.program});
+  worker.program = "/usr/bin/setpriv";
+  return worker;
+}
+
+/// In a job: leaves such a process, whose number is in the file `helper`.
+const std::string kLeaveHelper =
+    "setpriv --reuid=61239 --clear-groups sleep 1000 > /dev/null 2>&1 & echo $! > h;"
+    "until grep -q 61239 /proc/$!/status; do sleep 0.01; done; mv h helper;";
+
+/// Ends that process, whatever happens to the test.
+class Helper {
+ public:
+  explicit Helper(const Workplace& place) : file_{place / "helper"} {}
+  Helper(const Helper&) = delete;
+  Helper& operator=(const Helper&) = delete;
+  ~Helper() { kill(); }
+  [[nodiscard]] bool is_there() const { return fs::exists(file_); }
+  [[nodiscard]] long process() const { return std::stol(read_file(file_)); }
+  void kill() const {
+    if (is_there()) ::kill(static_cast<pid_t>(process()), SIGKILL);
+  }
+
+ private:
+  std::string file_;
+};
+
+TEST_CASE("of a killed worker only the claim whose job has a process left is held",
+          "[cli][work][supervision]") {
+  const Workplace place;
+  for (const char* payload : {"stays", "first", "second"}) place.put(payload);
+  const Helper helper{place};
+  const Running worker{
+      without_kill(place.script({"-j3"}, "read -r kind; [ $kind != stays ] || { " + kLeaveHelper +
+                                             " }; : > begun.$kind; exec sleep 1000"))};
+  REQUIRE(eventually([&] {
+    return fs::exists(place / "begun.stays") && fs::exists(place / "begun.first") &&
+           fs::exists(place / "begun.second");
+  }));
+  worker.signal(SIGKILL);
+  std::vector<std::string> taken;
+  for (int i = 0; i < 2; ++i) {
+    taken.push_back(run_well({"take", place.queue(), "--wait=30s"}));
+  }
+  std::ranges::sort(taken);
+  CHECK(taken == std::vector<std::string>{"first", "second"});
+  CHECK(run_well({"reap", place.queue()}).find("stays") == std::string::npos);
+  CHECK(place.count("claimed") == 1);
+  REQUIRE(is_alive(helper.process()));
+  helper.kill();
+  CHECK(run_well({"take", place.queue(), "--wait=30s"}) == "stays");
+}
+
+TEST_CASE("a job ends when a process that cannot be killed has ended, and the log names it",
+          "[cli][work][supervision]") {
+  const Workplace place;
+  place.put();
+  const Helper helper{place};
+  Running worker{without_kill(place.logged({"--once"}, kLeaveHelper + "exit 0"))};
+  REQUIRE(eventually([&] { return helper.is_there(); }));
+  const std::string process = std::to_string(helper.process());
+  CHECK(eventually([&] {
+    return has(read_file(place / "err"), "waiting for process " + process + " (sleep) of the job");
+  }));
+  CHECK(place.count("claimed") == 1);
+  CHECK(is_alive(helper.process()));
+  helper.kill();
+  CHECK(worker.wait().exit == 0);
+  CHECK(place.count("claimed") == 0);
+}
+
+TEST_CASE("without /proc what has left the job's group is waited for, and that is said once",
+          "[cli][work][supervision]") {
+  if (::geteuid() != 0) FAIL("needs root: it runs a worker where there is no /proc");
+  const Workplace place;
+  place.put_many(2);
+  Invocation invocation = place.logged(
+      {"--drain"},
+      "setsid sh -c ': > left; until [ -e go ]; do sleep 0.05; done; : > outlived' > /dev/null "
+      "2>&1 & until [ -e left ]; do sleep 0.01; done");
+  invocation.arguments.insert(
+      invocation.arguments.begin(),
+      {"-m", "sh", "-c", "umount -l /proc && exec \"$@\"", "sh", invocation.program});
+  invocation.program = "/usr/bin/unshare";
+  Running worker{invocation};
+  REQUIRE(eventually([&] { return has(read_file(place / "err"), "cannot read /proc"); }));
+  CHECK(place.count("claimed") == 1);
+  CHECK_FALSE(fs::exists(place / "outlived"));
+  write_file(place / "go", "");
+  CHECK(worker.wait().exit == 0);
+  CHECK(fs::exists(place / "outlived"));
+  const std::string err = read_file(place / "err");
+  CHECK(err.find("/proc") == err.rfind("/proc"));
+}
+
 TEST_CASE("a supervisor keeps nothing open that others wait for", "[cli][work][supervision]") {
   const Workplace place;
   place.put();
@@ -142,13 +242,14 @@ TEST_CASE("a supervisor keeps nothing open that others wait for", "[cli][work][s
   REQUIRE(eventually([&] { return read_file(place / "pid").ends_with('\n'); }));
   const long job = std::stol(read_file(place / "pid"));
   const std::string fds = "/proc/" + std::to_string(parent_of(job)) + "/fd";
-  // The socket to the worker, the two locks that prove that the message has an owner, and the
-  // descriptor that tells of children.
-  CHECK(eventually([&] { return names_in(fds).size() == 4; }));
+  // The socket to the worker, the two locks that prove that the message has an owner, the folder
+  // where its claim is, and the descriptor that tells of children.
+  CHECK(eventually([&] { return names_in(fds).size() == 5; }));
   for (const std::string& fd : names_in(fds)) {
     const std::string file = fs::read_symlink(fds + "/" + fd);
     CAPTURE(fd, file);
-    CHECK((has(file, "socket:") || has(file, "signalfd") || has(file, "/consumers")));
+    CHECK((has(file, "socket:") || has(file, "signalfd") || has(file, "/consumers") ||
+           file.ends_with("/cur")));
   }
 }
 

@@ -116,6 +116,61 @@ TEST_CASE("a dead parent's claim is taken back though its child lives", "[consum
   CHECK(claim->info().attempts == 2);
 }
 
+TEST_CASE("a process that outlives the consumer keeps one claim and frees the others",
+          "[consumer][fork][death]") {
+  const bool cleaned = GENERATE(false, true);
+  RealQueue queue;
+  queue.put("kept");
+  queue.put("freed");
+  Pipe ids;
+  Pipe go;
+  Pipe answer;
+  ChildProcess parent{[&] {
+    Consumer consumer = queue.consumer();
+    auto kept = consumer.try_take();
+    const auto freed = consumer.try_take();
+    ClaimHolder holder = kept->holder();
+    // As a worker does while the job runs.
+    kept->extend();
+    const pid_t worker = ::fork();
+    if (worker == 0) {
+      static_cast<void>(go.receive(1));
+      answer.send(holder.take_over() ? "y" : "n");
+      ::sleep(60);
+      ::_exit(0);
+    }
+    ids.send(fmt::format("{:8}", worker));
+    ::sleep(60);
+    return 0;
+  }};
+  const pid_t worker = std::stoi(ids.receive(8));
+  parent.kill();
+  if (cleaned) {
+    for (const auto& each : std::filesystem::directory_iterator{queue.path() + "/consumers"}) {
+      std::filesystem::remove(each.path());
+    }
+  }
+  CHECK(queue.open().reap().returned == 0);
+  go.send("x");
+  REQUIRE(answer.receive(1) == "y");
+  CHECK(queue.open().reap().returned == 1);
+  CHECK(queue.count(Folder::claimed) == 1);
+  Consumer next = queue.consumer();
+  {
+    auto claim = next.try_take();
+    REQUIRE(claim);
+    CHECK(claim->payload() == "freed");
+    claim->ack();
+  }
+  CHECK_FALSE(next.try_take());
+  ::kill(worker, SIGKILL);
+  CHECK(eventually([&] { return queue.open().reap().returned == 1; }));
+  auto claim = next.take(std::chrono::seconds{10});
+  REQUIRE(claim);
+  CHECK(claim->payload() == "kept");
+  CHECK(claim->info().attempts == 2);
+}
+
 TEST_CASE("a claim lasts as long as a forked process holds it, when a cleaner has been there",
           "[consumer][fork][death][cleaner]") {
   RealQueue queue;

@@ -230,6 +230,33 @@ TEST_CASE("a process whose file was removed is dead as soon as it is killed",
   CHECK_FALSE(is_alive(*world.queue, consumer));
 }
 
+TEST_CASE("on a full disk the byte alone proves that a forked process lives", "[queue][liveness]") {
+  World world;
+  NoNewFiles sys{world.disk};
+  const auto queue = world.open(sys);
+  const auto heir = detail::NewConsumer::prepare(0600);
+  const auto proof = heir.prove_life(sys, queue->fd(Folder::consumers));
+  REQUIRE(proof);
+  CHECK(proof->front() == -1);
+  CHECK(is_alive(*world.queue, heir.name));
+  REQUIRE(world.disk.close(proof->back()).ok());
+  CHECK_FALSE(is_alive(*world.queue, heir.name));
+}
+
+TEST_CASE("a forked process has a proof of life as any consumer", "[queue][liveness]") {
+  World world;
+  const auto heir = detail::NewConsumer::prepare(0600);
+  const auto proof = heir.prove_life(world.disk, world.queue->fd(Folder::consumers));
+  REQUIRE(proof);
+  CHECK(count_spares(world) == 4);
+  CHECK(world.disk.exists(world.path(Folder::consumers, heir.name)));
+  // Each of the two is enough.
+  REQUIRE(world.disk.close(proof->back()).ok());
+  CHECK(is_alive(*world.queue, heir.name));
+  REQUIRE(world.disk.close(proof->front()).ok());
+  CHECK_FALSE(is_alive(*world.queue, heir.name));
+}
+
 TEST_CASE("what is there for long is kept young, and nothing is made again",
           "[queue][liveness][cleaner]") {
   World world;

@@ -40,10 +40,16 @@ class SPOOLQ_EXPORT ClaimHolder {
   ~ClaimHolder();
 
   /// It consists of so many descriptors, all of them close-on-exec.
-  static constexpr int kDescriptors = 2;
+  static constexpr int kDescriptors = 3;
   /// For a process that closes all others: moves them to `first` and the numbers after it. Only
   /// async-signal-safe calls. False with errno.
   bool move_to(int first) noexcept;
+
+  /// For a process that has outlived the consumer: as long as it holds the claim in the consumer's
+  /// name, none of the consumer's claims can be reclaimed. This takes a proof of life of its own,
+  /// renames the claim to it, and lets go of the consumer's. Only async-signal-safe calls. False:
+  /// it still holds the claim in the consumer's name.
+  bool take_over() noexcept;
 
  private:
   friend class Claim;
