@@ -281,14 +281,14 @@ TEST_CASE("a link of another user's file says nothing", "[cli][adopt][users]") {
                      {"--reuid=65534", "--regid=65534", "--clear-groups", program_path()});
     return run(Invocation{.arguments = std::move(arguments), .program = "/usr/bin/setpriv"});
   };
-  REQUIRE(as_nobody({"init", queue}).exit == 0);
+  REQUIRE(as_nobody({"init", queue, "settle=1h"}).exit == 0);
+  run_well({"config", inbox.queue(), "settle=1h"});
   for (const std::string rule : {"--done=auto", "--done=rename"}) {
     CAPTURE(rule);
-    const Outcome outcome =
-        as_nobody({"adopt", inbox.folder(), queue, "--dry-run", "--settle=1h", rule});
+    const Outcome outcome = as_nobody({"adopt", inbox.folder(), queue, "--dry-run", rule});
     CHECK(has(outcome.out, "not left alone for 10h yet"));
     // The kernel answers root.
-    CHECK(inbox.verdicts({"--settle=1h", rule}).at("upload") == "take: it has a second link");
+    CHECK(inbox.verdicts({rule}).at("upload") == "take: it has a second link");
   }
 }
 
