@@ -107,8 +107,6 @@ void make_spares(Sys& sys, const Folders& folders, mode_t mode) {
 }
 
 Registration::Registration(OpenQueue& queue) : queue_{queue}, consumer_{random_token()} {
-  // First, so that nobody sees the file without it.
-  lock_byte();
   for (int i = 0; i < kAttempts; ++i) {
     if (take_spare()) {
       describe_process();
@@ -156,6 +154,10 @@ bool Registration::take_spare() {
         ours.st_ino != named.st_ino) {
       continue;
     }
+    // Before the file has the name, so that no reaper sees that without the byte. After the file
+    // was opened: at the end of a process the kernel closes what was opened last first (the last to
+    // get a number), and the closing of the file is what tells the reapers to ask for both.
+    lock_byte();
     const SysResult renamed = rename_new(sys, dir, spare.c_str(), dir, consumer_.c_str());
     if (!renamed.ok()) {
       throw_errno(renamed.error(), "rename", queue_.path(Folder::consumers, spare));

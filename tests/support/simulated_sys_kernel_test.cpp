@@ -5,10 +5,12 @@
 #include <sys/file.h>
 
 #include <array>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <set>
 #include <stdexcept>
 
@@ -293,6 +295,37 @@ void locks(Script& script) {
   lock("directory", directory, LOCK_EX);
 }
 
+void byte_locks(Script& script) {
+  Sys& sys = script.sys();
+  constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();
+  const int first = script.open("a", O_CREAT | O_RDWR);
+  const int second = script.open("a", O_RDONLY);
+  script.note("second reads", sys.lock_byte(second, F_RDLCK, kLast));
+  script.note("asked by first", sys.is_byte_locked(first, kLast));
+  script.note("asked by second", sys.is_byte_locked(second, kLast));
+  script.note("another byte", sys.is_byte_locked(first, 0));
+  script.note("first writes", sys.lock_byte(first, F_WRLCK, kLast));
+  script.note("first reads", sys.lock_byte(first, F_RDLCK, kLast));
+  script.note("second is gone", sys.lock_byte(second, F_UNLCK, kLast));
+  script.note("asked by second", sys.is_byte_locked(second, kLast));
+  script.note("first writes", sys.lock_byte(first, F_WRLCK, kLast));
+  script.note("second writes", sys.lock_byte(second, F_WRLCK, kLast));
+  script.note("second reads", sys.lock_byte(second, F_RDLCK, kLast));
+  script.note("no byte", sys.lock_byte(first, F_RDLCK, -1));
+  script.note("no byte", sys.is_byte_locked(first, -1));
+  script.close(first);
+  script.note("second reads", sys.lock_byte(second, F_RDLCK, kLast));
+  const int directory = script.open(".", O_RDONLY | O_DIRECTORY);
+  const int other = script.open(".", O_RDONLY | O_DIRECTORY);
+  script.note("directory", sys.lock_byte(directory, F_RDLCK, 1));
+  script.note("asked by other", sys.is_byte_locked(other, 1));
+  script.close(directory);
+  script.note("asked by other", sys.is_byte_locked(other, 1));
+  script.note("touch", sys.touchat(script.root(), "a"));
+  script.note("touch itself", sys.touchat(script.root(), "."));
+  script.note("touch nothing", sys.touchat(script.root(), "none"));
+}
+
 void leases(Script& script) {
   Sys& sys = script.sys();
   const int writer = script.make("a");
@@ -406,9 +439,9 @@ struct Case {
 constexpr std::array kCases = {
     Case{"open flags", open_flags}, Case{"descriptors", descriptors},
     Case{"renames", renames},       Case{"removals", removals},
-    Case{"locks", locks},           Case{"leases", leases},
-    Case{"attributes", attributes}, Case{"scans", scans},
-    Case{"births", births},
+    Case{"locks", locks},           Case{"byte locks", byte_locks},
+    Case{"leases", leases},         Case{"attributes", attributes},
+    Case{"scans", scans},           Case{"births", births},
 };
 
 std::string on_kernel(void (*run)(Script&)) {
