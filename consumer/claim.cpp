@@ -149,7 +149,7 @@ void Claim::Impl::finish(const char* operation, const std::function<void()>& tra
     transition();
   } catch (const Error& error) {
     // After any other error the message may still be ours: the destructor tries to give it back.
-    if (error.code() == errc::claim_lost) over();
+    if (error.code() == errc::claim_lost && held_) over();
     throw;
   }
   over();
@@ -198,7 +198,11 @@ void Claim::Impl::fail(const Reason& reason) {
 void Claim::Impl::move(Queue& target) {
   detail::OpenQueue& other = *target.internals();
   other.require_own_process("move into");
-  finish("move", [&] { detail::hand_over(queue(), message_, other); });
+  const auto renew = [this] {
+    extend();
+    return message_;
+  };
+  finish("move", [&] { detail::hand_over(queue(), message_, other, renew); });
 }
 
 void Claim::Impl::extend() {

@@ -100,6 +100,20 @@ bool is_claim(std::string_view text) {
   return counter.size() <= 8 && parse_hex(counter, counter.size()).has_value();
 }
 
+/// Exactly 13 digits of milliseconds.
+std::optional<Time> parse_due(std::string_view text) {
+  if (text.size() != kDueSize || text[0] == '-') return std::nullopt;
+  std::int64_t due = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + kDueSize, due);
+  if (error != std::errc{} || end != text.data() + kDueSize) return std::nullopt;
+  return Time{std::chrono::milliseconds{due}};
+}
+
+/// `new`, `failed`, `done`, or a due time.
+bool is_return(std::string_view text) {
+  return text == "new" || text == "failed" || text == "done" || parse_due(text);
+}
+
 /// Stores the field; false when the value is not one that the key can have.
 bool store_field(MessageName& name, char key, std::string_view value) {
   switch (key) {
@@ -125,6 +139,9 @@ bool store_field(MessageName& name, char key, std::string_view value) {
     case 'C':
       name.claim = value;
       return is_claim(value);
+    case 'R':
+      name.return_to = value;
+      return is_return(value);
     case 'K':
     case 'T':
     case 'N': {
@@ -143,7 +160,7 @@ bool store_field(MessageName& name, char key, std::string_view value) {
 }
 
 /// Takes the fields apart; `passing` gets the bytes of those that come and go with a message's
-/// states: A, C and L.
+/// states: A, C, L and R.
 bool parse_fields(MessageName& name, std::string_view fields, std::size_t& passing) {
   std::uint32_t seen = 0;
   while (!fields.empty()) {
@@ -156,7 +173,7 @@ bool parse_fields(MessageName& name, std::string_view fields, std::size_t& passi
     seen |= bit;
     const std::size_t end = std::min(fields.find(',', 3), fields.size());
     if (!store_field(name, key, fields.substr(3, end - 3))) return false;
-    if (key == 'A' || key == 'C' || key == 'L') passing += end;
+    if (key == 'A' || key == 'C' || key == 'L' || key == 'R') passing += end;
     fields.remove_prefix(end);
   }
   return true;
@@ -164,11 +181,12 @@ bool parse_fields(MessageName& name, std::string_view fields, std::size_t& passi
 
 std::int64_t milliseconds(Time time) { return time.time_since_epoch().count(); }
 
-/// What a name carries without the fields that come and go with its states: A, C and L.
+/// What a name carries without the fields that come and go with its states: A, C, L and R.
 std::size_t lasting_size(MessageName name) {
   name.attempts = 0;
   name.claim.clear();
   name.lease_until.reset();
+  name.return_to.clear();
   return format_name(name).size();
 }
 
@@ -212,12 +230,13 @@ std::string format_name(const MessageName& name) {
   if (!name.key.empty()) text += ",K=" + encode(name.key);
   if (!name.type.empty()) text += ",T=" + encode(name.type);
   if (!name.original.empty()) text += ",N=" + encode(name.original);
-  // B comes before C and L; it is among the fields we keep without knowing them.
+  // B comes before C, L and R; it is among the fields we keep without knowing them.
   for (const auto& [key, value] : name.others) {
     if (key == 'B') text += fmt::format(",B={}", value);
   }
   if (!name.claim.empty()) text += ",C=" + name.claim;
   if (name.lease_until) text += fmt::format(",L={}", milliseconds(*name.lease_until));
+  if (!name.return_to.empty()) text += ",R=" + name.return_to;
   for (const auto& [key, value] : name.others) {
     if (key != 'B') text += fmt::format(",{}={}", key, value);
   }
@@ -226,17 +245,20 @@ std::string format_name(const MessageName& name) {
 
 std::optional<DelayedName> parse_delayed_name(std::string_view text) {
   if (text.size() <= kDueSize || text[kDueSize] != '.') return std::nullopt;
-  std::int64_t due = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + kDueSize, due);
-  if (error != std::errc{} || end != text.data() + kDueSize || text[0] == '-') return std::nullopt;
+  const auto due = parse_due(text.substr(0, kDueSize));
+  if (!due) return std::nullopt;
   auto name = parse_name(text.substr(kDueSize + 1));
   if (!name) return std::nullopt;
-  return DelayedName{Time{std::chrono::milliseconds{due}}, std::move(*name)};
+  return DelayedName{*due, std::move(*name)};
 }
 
 std::string format_delayed_name(Time due, const MessageName& name) {
   return fmt::format("{:013}.{}", milliseconds(due), format_name(name));
 }
+
+std::string format_return(Time due) { return fmt::format("{:013}", milliseconds(due)); }
+
+std::optional<Time> parse_return(std::string_view text) { return parse_due(text); }
 
 std::size_t name_size_at_put(const MessageName& name) {
   return lasting_size(name) + (name.copy ? 0 : kCopyFieldSize);

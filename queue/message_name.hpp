@@ -26,6 +26,7 @@ struct MessageName {
   std::string original;                   ///< N, decoded
   std::string claim;                      ///< C: who holds it, as written
   std::optional<Time> lease_until;        ///< L
+  std::string return_to;                  ///< R: where the reaper puts it back, as written
   std::map<char, std::string> others;     ///< fields we do not know, as written
 
   bool operator==(const MessageName&) const = default;
@@ -33,7 +34,7 @@ struct MessageName {
 
 constexpr unsigned kAttemptsMax = 9999;
 constexpr std::size_t kNameMax = 255;     ///< NAME_MAX of every supported file system.
-constexpr std::size_t kOwnNameMax = 200;  ///< Without A, C and L, see docs/format.md "Length".
+constexpr std::size_t kOwnNameMax = 200;  ///< Without A, C, L and R, see docs/format.md "Length".
 constexpr std::string_view kDetachedClaim = "detached.";
 
 /// Takes a name apart; nullopt when it is not one of ours.
@@ -52,7 +53,12 @@ struct DelayedName {
 std::optional<DelayedName> parse_delayed_name(std::string_view text);
 std::string format_delayed_name(Time due, const MessageName& name);
 
-/// Bytes of the name at put: without A, C and L, with room for U.
+/// R as it is written for a message of later/, and the due time that it says; nullopt for another
+/// R.
+std::string format_return(Time due);
+std::optional<Time> parse_return(std::string_view text);
+
+/// Bytes of the name at put: without A, C, L and R, with room for U.
 std::size_t name_size_at_put(const MessageName& name);
 /// Shortens N at a character border until the name fits kOwnNameMax. False when the name does not
 /// fit even without N, because of K and T.

@@ -1,24 +1,29 @@
 // A message keeps its name and its state. On one file system the move is a rename, then the
-// target's folder is synced, then the source's. Between file systems it is a copy:
+// target's folder is synced, then the source's. A foreign file is claimed first, and its writers
+// are asked for once more. Between file systems it is a copy:
 //
-// 1. A ready message is claimed, by a consumer of the source that lives as long as the copying, so
-//    that nobody takes it meanwhile. Another one stays where it is.
+// 1. The message is claimed, whatever its state (see move_claim), so that no other process takes,
+//    moves or changes it. A message that is handed over keeps the claim of its consumer.
 // 2. It is put into the target, durably, as any message is.
 // 3. It is removed from the source, durably.
 //
-// Whoever dies between 2 and 3 leaves it in both: it is delivered at most once more, and never
-// lost.
+// A mover that dies between 2 and 3 leaves it in both queues. A published copy is never taken back,
+// so the message is always in one of them. The next mover finds that copy by name, size and
+// content.
 #include "queue/move.hpp"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 
 #include <array>
 #include <cerrno>
+#include <functional>
 #include <optional>
 
 #include "queue/attributes.hpp"
+#include "queue/checksum.hpp"
 #include "queue/limits.hpp"
-#include "queue/liveness.hpp"
+#include "queue/move_claim.hpp"
 #include "queue/payload.hpp"
 #include "queue/put.hpp"
 #include "queue/rename.hpp"
@@ -30,6 +35,7 @@ namespace spoolq::detail {
 namespace {
 
 constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
+constexpr int kRenewalsPerLease = 3;
 
 struct stat status_of(OpenQueue& queue, int fd, const std::string& path) {
   struct stat status = {};
@@ -60,127 +66,122 @@ bool is_stranger(const StoredMessage& message) {
   return message.folder == Folder::ready && !parse_name(message.file);
 }
 
-/// What it is called, also where the name of a message has no room for all of that.
-std::string whole_name(Sys& sys, int fd, const StoredMessage& message) {
-  if (is_stranger(message)) return message.file;
-  return get_whole_name(sys, fd).value_or(message.name.original);
+/// Whether a consumer gives its claim of `held` to the target.
+bool is_hand_over(const StoredMessage& held) {
+  return held.folder == Folder::claimed && held.name.return_to.empty();
 }
 
 Destination destination_of(const StoredMessage& message) {
   Destination destination{message.folder, message.name, {}};
+  destination.name.return_to.clear();
   if (message.folder == Folder::later) {
     if (const auto delayed = parse_delayed_name(message.file)) destination.due = delayed->due;
   }
   return destination;
 }
 
-/// The message that is copied. A ready one is claimed as long as this lives, and given back under
-/// its old name unless it was removed.
-class Source {
+/// Keeps a consumer's claim within the setting `lease` while its message is copied.
+class Renewal {
  public:
-  Source(OpenQueue& queue, StoredMessage message)
-      : queue_{queue}, original_{message}, message_{std::move(message)} {
-    if (message_.folder != Folder::ready) return;
-    registration_.emplace(queue_);
-    MessageName name = message_.name;
-    name.claim = registration_->consumer() + ".1";
-    auto file = rename_message(queue_, Folder::ready, message_.file, {Folder::claimed, name, {}});
-    gone_ = !file;
-    if (gone_) return;
-    message_ = {Folder::claimed, std::move(*file), name};
-  }
-  Source(const Source&) = delete;
-  Source& operator=(const Source&) = delete;
-  ~Source() {
-    if (gone_ || message_.folder != Folder::claimed) return;
-    const SysResult renamed =
-        rename_new(queue_.sys(), queue_.fd(Folder::claimed), message_.file.c_str(),
-                   queue_.fd(Folder::ready), original_.file.c_str());
-    if (renamed.ok() || renamed.error() == ENOENT) return;
-    // Nobody has it, and it is nobody's once the registration ends: the reaper gives it back.
-    queue_.log(LogLevel::warning, fmt::format("{} was not moved, and is given back later",
-                                              original_.name.id.to_string()));
-  }
-
-  [[nodiscard]] bool gone() const { return gone_; }
-  /// As it is called now.
-  [[nodiscard]] const StoredMessage& message() const { return message_; }
-  /// Removes it for good. False when somebody else has done something with it.
-  bool remove() {
-    gone_ = true;
-    return detail::remove(queue_, message_);
+  /// `renew` gives the message as it is called then. Without it nothing is done.
+  Renewal(OpenQueue& queue, std::function<StoredMessage()> renew)
+      : queue_{queue}, renew_{std::move(renew)}, last_{queue.since_boot()} {}
+  /// Renews the claim when a third of the lease has gone by.
+  void renew(StoredMessage& held) {
+    const auto lease = queue_.settings()->lease;
+    if (!renew_ || !lease || queue_.since_boot() - last_ < *lease / kRenewalsPerLease) return;
+    held = renew_();
+    last_ = queue_.since_boot();
   }
 
  private:
   OpenQueue& queue_;
-  StoredMessage original_;
-  StoredMessage message_;
-  std::optional<Registration> registration_;
-  bool gone_ = false;
+  std::function<StoredMessage()> renew_;
+  Duration last_;
 };
 
-void copy_payload(OpenQueue& queue, const StoredMessage& message, PayloadReader& reader,
-                  PendingMessage& copy) {
-  const std::string path = queue.path(message.folder, message.file);
-  std::array<std::byte, kBufferSize> buffer;
-  while (const std::size_t size = reader.read(queue.sys(), buffer, path)) {
-    copy.write({reinterpret_cast<const char*>(buffer.data()), size});
+/// The bytes of a file from where it is read now to its end.
+void read_all(Sys& sys, int fd, const std::string& path,
+              const std::function<void(std::string_view)>& sink) {
+  std::array<char, kBufferSize> buffer;
+  while (true) {
+    const SysResult got = sys.read(fd, buffer.data(), buffer.size());
+    if (!got.ok()) throw_errno(got.error(), "read", path);
+    if (got.value() == 0) return;
+    sink({buffer.data(), static_cast<std::size_t>(got.value())});
   }
 }
 
-/// Whether an earlier move got as far as publishing the copy. Where that cannot be found out, a
-/// second copy would double the message.
-bool is_there(OpenQueue& queue, const Destination& destination, std::uint64_t size) {
+/// Whether an earlier move has published its copy: a file with the name, the size and the content.
+/// It is on disk then. Where that cannot be found out, a second copy would double the message.
+bool is_there(OpenQueue& queue, const Destination& destination) {
+  Sys& sys = queue.sys();
   const std::string file = destination.file();
-  struct stat status = {};
-  const auto found = queue.sys().fstatat(queue.fd(destination.folder), file.c_str(), status);
-  if (found.error() == ENOENT) return false;
-  if (!found.ok()) throw_errno(found.error(), "stat", queue.path(destination.folder, file));
-  return static_cast<std::uint64_t>(status.st_size) == size;
-}
-
-/// Takes back a copy whose original turned out to be somebody else's by now.
-void take_back_copy(OpenQueue& target, Folder folder, const std::string& file) {
-  if (!target.sys().unlinkat(target.fd(folder), file.c_str()).ok()) return;
-  target.durability().sync_changed({folder});
-}
-
-bool move_by_copy(OpenQueue& queue, const StoredMessage& message, OpenQueue& target,
-                  const Destination& destination) {
-  Source source{queue, message};
-  if (source.gone()) return false;
-  const StoredMessage& held = source.message();
-  PayloadReader reader{open_message(queue, held.folder, held.file), held};
-  const std::string path = queue.path(held.folder, held.file);
-  const auto size = static_cast<std::uint64_t>(status_of(queue, reader.fd(), path).st_size);
-  std::string published;
-  const Folder folder = destination.folder;
-  {
-    PendingMessage copy{target, destination, size};
-    copy_attributes(queue.sys(), reader.fd(), target.sys(), copy.fd(), path);
-    if (message.folder == Folder::claimed) remove_reason(target.sys(), copy.fd());
-    const std::string whole = whole_name(queue.sys(), reader.fd(), message);
-    if (copy.destination().name.original != whole) {
-      set_whole_name(target.sys(), copy.fd(), whole);
-    }
-    copy_payload(queue, held, reader, copy);
-    if (const auto mismatch = reader.mismatch()) {
-      if (has_writer(queue, held.folder, held.file) == true) {
-        throw_errc(errc::damaged, "move", path, *mismatch + "; still being written");
-      }
-      quarantine(queue, held.folder, held.file, *mismatch);
-      throw_errc(errc::damaged, "move", path, *mismatch + "; it is in bad/ now");
-    }
-    if (is_there(target, copy.destination(), size)) {
-      published = copy.destination().file();
-      target.durability().sync_changed({folder});
-    } else {
-      published = copy.publish();
-    }
+  const std::string path = queue.path(destination.folder, file);
+  const SysResult opened = sys.openat(queue.fd(destination.folder), file.c_str(),
+                                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (opened.error() == ENOENT || opened.error() == ELOOP) return false;
+  if (!opened.ok()) throw_errno(opened.error(), "open", path);
+  const UniqueFd fd{sys, opened.fd()};
+  const struct stat status = status_of(queue, fd.get(), path);
+  if (!S_ISREG(status.st_mode) ||
+      static_cast<std::uint64_t>(status.st_size) != destination.name.size) {
+    return false;
   }
-  if (source.remove()) return true;
-  take_back_copy(target, folder, published);
-  return false;
+  Checksum checksum;
+  read_all(sys, fd.get(), path, [&](std::string_view bytes) { checksum.update(bytes); });
+  if (checksum.value() != destination.name.checksum) return false;
+  if (const auto synced = sys.fsync(fd.get()); !synced.ok()) {
+    queue.durability().condemn();
+    throw_errno(synced.error(), "fsync", path);
+  }
+  queue.durability().sync_changed({destination.folder});
+  return true;
+}
+
+UniqueFd open_claimed(OpenQueue& source, const StoredMessage& held) {
+  try {
+    return open_message(source, held.folder, held.file);
+  } catch (const Error& error) {
+    if (error.code() != std::errc::no_such_file_or_directory) throw;
+    throw_errc(errc::claim_lost, "move", source.path(held.folder, held.file));
+  }
+}
+
+[[noreturn]] void set_aside(OpenQueue& source, const StoredMessage& held, const std::string& why) {
+  const std::string path = source.path(held.folder, held.file);
+  if (has_writer(source, held.folder, held.file) == true) {
+    throw_errc(errc::damaged, "move", path, why + "; still being written");
+  }
+  quarantine(source, held.folder, held.file, why);
+  throw_errc(errc::damaged, "move", path, why + "; it is in bad/ now");
+}
+
+/// Puts a copy of a claimed message into the target, unless an earlier mover has done so. `file` is
+/// what a foreign file was called, empty for others.
+void copy_claimed(OpenQueue& source, StoredMessage& held, OpenQueue& target,
+                  const Destination& destination, const std::string& file, Renewal renewal) {
+  PayloadReader reader{open_claimed(source, held), held};
+  const std::string path = source.path(held.folder, held.file);
+  const auto size = static_cast<std::uint64_t>(status_of(source, reader.fd(), path).st_size);
+  PendingMessage copy{target, destination, size};
+  copy_attributes(source.sys(), reader.fd(), target.sys(), copy.fd(), path);
+  if (is_hand_over(held)) remove_reason(target.sys(), copy.fd());
+  const std::string whole =
+      file.empty() ? get_whole_name(source.sys(), reader.fd()).value_or(held.name.original) : file;
+  if (copy.destination().name.original != whole) set_whole_name(target.sys(), copy.fd(), whole);
+  std::array<std::byte, kBufferSize> buffer;
+  while (const std::size_t count = reader.read(source.sys(), buffer, path)) {
+    copy.write({reinterpret_cast<const char*>(buffer.data()), count});
+    renewal.renew(held);
+  }
+  if (const auto mismatch = reader.mismatch()) set_aside(source, held, *mismatch);
+  if (!is_there(target, copy.destination())) copy.publish();
+}
+
+[[noreturn]] void lose_claim(OpenQueue& source, const StoredMessage& held, OpenQueue& target) {
+  throw_errc(errc::claim_lost, "move", source.path(held.folder, held.file),
+             fmt::format("its copy is in {} as well", target.path()));
 }
 
 /// False when it is gone. Throws EXDEV, with nothing done, when the queues are not on one mount.
@@ -196,10 +197,7 @@ bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& 
   const auto size = static_cast<std::uint64_t>(status.st_size);
   require_max_size(target, size);
   Allowance allowance{target, size};
-  if (is_stranger(message)) {
-    if (message.name.original != message.file) {
-      set_whole_name(source.sys(), file.get(), message.file);
-    }
+  if (message.folder == Folder::claimed && !is_hand_over(message)) {
     // Its writer may not have synced it, and where it goes nobody would.
     if (const auto synced = source.sys().fsync(file.get()); !synced.ok()) {
       source.durability().condemn();
@@ -209,7 +207,7 @@ bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& 
   const auto moved = rename_message(source, message.folder, message.file, target, destination);
   if (!moved) return false;
   allowance.publish();
-  if (message.folder == Folder::claimed) remove_reason(source.sys(), file.get());
+  if (is_hand_over(message)) remove_reason(source.sys(), file.get());
   // Those who may read the target may be others; somebody else's file keeps its mode.
   static_cast<void>(source.sys().fchmod(file.get(), target.settings()->file_mode()));
   if (sync != Sync::durable) return true;
@@ -222,17 +220,18 @@ bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& 
   return true;
 }
 
-bool move_to(OpenQueue& source, const StoredMessage& message, OpenQueue& target,
-             const Destination& destination, Sync sync) {
-  // What stays here under another name would be delivered twice.
-  if (drop_other_names(source, message)) return false;
+enum class Renamed { yes, gone, other_mount };
+
+Renamed try_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& target,
+                   const Destination& destination, Sync sync) {
   try {
-    return move_by_rename(source, message, target, destination, sync);
+    const bool moved = move_by_rename(source, message, target, destination, sync);
+    return moved ? Renamed::yes : Renamed::gone;
   } catch (const Error& error) {
-    if (error.code() == std::errc::no_such_file_or_directory) return false;
+    if (error.code() == std::errc::no_such_file_or_directory) return Renamed::gone;
     if (error.code() != std::errc::cross_device_link) throw;
+    return Renamed::other_mount;
   }
-  return move_by_copy(source, message, target, destination);
 }
 
 void prepare(OpenQueue& source, OpenQueue& target) {
@@ -245,21 +244,50 @@ void prepare(OpenQueue& source, OpenQueue& target) {
 
 bool move_message(OpenQueue& source, const StoredMessage& message, OpenQueue& target, Sync sync) {
   prepare(source, target);
-  if (is_stranger(message) && !is_settled(source, message.file)) {
+  if (is_foreign(message) && !is_complete(source, message)) {
     throw_errno(EAGAIN, "move", source.path(message.folder, message.file),
                 "it may still be being written");
   }
-  return move_to(source, message, target, destination_of(message), sync);
+  // What stays here under another name would be delivered twice.
+  if (drop_other_names(source, message)) return false;
+  const Destination destination = destination_of(message);
+  std::optional<MoveClaim> claim;
+  if (is_foreign(message)) {
+    claim.emplace(source, message);
+    if (claim->gone()) return false;
+  }
+  const Renamed renamed =
+      try_rename(source, claim ? claim->message() : message, target, destination, sync);
+  if (renamed != Renamed::other_mount) {
+    if (claim) claim->leave();
+    return renamed == Renamed::yes;
+  }
+  if (!claim) claim.emplace(source, message);
+  if (claim->gone()) return false;
+  StoredMessage held = claim->message();
+  copy_claimed(source, held, target, destination, is_stranger(message) ? message.file : "",
+               Renewal{source, {}});
+  if (!claim->remove(Sync::durable)) lose_claim(source, held, target);
+  return true;
 }
 
-void hand_over(OpenQueue& source, const StoredMessage& message, OpenQueue& target) {
+void hand_over(OpenQueue& source, const StoredMessage& message, OpenQueue& target,
+               const std::function<StoredMessage()>& renew) {
   prepare(source, target);
   Destination destination{Folder::ready, message.name, {}};
   destination.name.claim.clear();
   destination.name.lease_until.reset();
   destination.name.attempts = 0;
-  if (move_to(source, message, target, destination, Sync::durable)) return;
-  throw_errc(errc::claim_lost, "move", source.path(message.folder, message.file));
+  const bool is_held = drop_other_names(source, message);
+  const Renamed renamed =
+      is_held ? Renamed::gone : try_rename(source, message, target, destination, Sync::durable);
+  if (renamed == Renamed::yes) return;
+  if (renamed == Renamed::gone) {
+    throw_errc(errc::claim_lost, "move", source.path(message.folder, message.file));
+  }
+  StoredMessage held = message;
+  copy_claimed(source, held, target, destination, {}, Renewal{source, renew});
+  if (!remove(source, held)) lose_claim(source, held, target);
 }
 
 }  // namespace spoolq::detail

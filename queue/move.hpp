@@ -1,18 +1,25 @@
 // Moving a message into another queue.
 #pragma once
 
+#include <functional>
+
 #include "queue/open_queue.hpp"
 #include "queue/transitions.hpp"
 
 namespace spoolq::detail {
 
 /// Queue::move for a message that nobody has claimed. False when it is gone: somebody else was
-/// first. A copy is durable whatever `sync` says.
+/// first. A copy is durable whatever `sync` says. Throws EAGAIN for a file that is still being
+/// written, errc::claim_lost when the message is in the target and another process took it here
+/// meanwhile.
 bool move_message(OpenQueue& source, const StoredMessage& message, OpenQueue& target,
                   Sync sync = Sync::durable);
 
 /// Claim::move: the end of a claimed message here, which is ready there, with no attempt and no
-/// reason. Durable when it returns. Throws errc::claim_lost, and as move_message().
-void hand_over(OpenQueue& source, const StoredMessage& message, OpenQueue& target);
+/// reason. Durable when it returns. `renew` prolongs the claim and gives the message as it is
+/// called then; with the setting `lease` it is called during a long copy. Throws errc::claim_lost,
+/// and as move_message().
+void hand_over(OpenQueue& source, const StoredMessage& message, OpenQueue& target,
+               const std::function<StoredMessage()>& renew);
 
 }  // namespace spoolq::detail

@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "queue/message_name.hpp"
+#include "queue/move_claim.hpp"
 #include "queue/throw_error.hpp"
 
 namespace spoolq::detail {
@@ -62,6 +63,18 @@ OpenQueue::OpenQueue(Sys& sys, const std::string& path, LogHandler log)
 std::shared_ptr<const Settings> OpenQueue::settings() const {
   const std::lock_guard lock{settings_mutex_};
   return settings_;
+}
+
+std::shared_ptr<Mover> OpenQueue::mover() {
+  const std::lock_guard lock{mover_mutex_};
+  if (!mover_) mover_ = std::make_shared<Mover>(*this);
+  return mover_;
+}
+
+void OpenQueue::drop_mover() {
+  std::shared_ptr<Mover> dropped;
+  const std::lock_guard lock{mover_mutex_};
+  dropped.swap(mover_);
 }
 
 OpenQueue::Version OpenQueue::version_of_file() const {

@@ -18,6 +18,8 @@
 
 namespace spoolq::detail {
 
+class Mover;
+
 /// Folders, settings, syncs and log of a queue. Shared by the handles that opened it; any thread.
 class OpenQueue {
  public:
@@ -42,6 +44,11 @@ class OpenQueue {
   /// old settings stay.
   void refresh_settings();
   void configure(const std::vector<SettingChange>& changes);
+  /// The owner of this process's claims for moves. It registers at the first and lives as long as
+  /// the open queue, so that a run of many moves registers once.
+  [[nodiscard]] std::shared_ptr<Mover> mover();
+  /// After a claim that could not be ended: its owner dies with the last of its other claims.
+  void drop_mover();
 
   /// False where a free lock proves nothing, because flock may not reach every machine that has the
   /// queue mounted (network and FUSE file systems).
@@ -85,6 +92,8 @@ class OpenQueue {
   Version settings_version_;
   std::mutex warned_mutex_;
   std::unordered_set<std::string> warned_;
+  std::mutex mover_mutex_;
+  std::shared_ptr<Mover> mover_;  ///< Last: it ends before what it uses.
 };
 
 /// Whether other machines, or a server process, may do things on a file system of this type that we

@@ -15,9 +15,11 @@
 #include "queue/listing.hpp"
 #include "queue/message_name.hpp"
 #include "queue/move.hpp"
+#include "queue/move_claim.hpp"
 #include "queue/open_queue.hpp"
 #include "queue/pause.hpp"
 #include "queue/payload.hpp"
+#include "queue/second_names.hpp"
 #include "queue/strangers.hpp"
 #include "queue/throw_error.hpp"
 #include "queue/transitions.hpp"
@@ -43,6 +45,14 @@ detail::OpenQueue& own_queue(const std::shared_ptr<detail::OpenQueue>& open,
                        fmt::format("a Maildir; 'spoolq init {}' makes it a queue", queue.path()));
   }
   return queue;
+}
+
+/// The message with the name that it keeps elsewhere. That of a foreign file is derived from its
+/// status.
+detail::StoredMessage locate_to_move(detail::OpenQueue& queue, const MessageInfo& message) {
+  detail::StoredMessage stored = detail::locate(queue, message);
+  if (stored.name.id != MessageId{}) return stored;
+  detail::throw_errc(errc::no_such_message, "move", message.path, "it has moved on");
 }
 
 /// Makes the folders above a queue, each durable before the next.
@@ -88,6 +98,38 @@ Queue init_queue(const std::filesystem::path& path, const std::string& inbox,
 }
 
 }  // namespace
+
+class MoveOut::Impl {
+ public:
+  Impl(std::shared_ptr<detail::OpenQueue> queue, const detail::StoredMessage& message)
+      : queue_{std::move(queue)}, claim_{*queue_, message} {
+    if (claim_.gone()) {
+      detail::throw_errc(errc::no_such_message, "move", queue_->path(message.folder, message.file),
+                         "it has moved on");
+    }
+    info_ = detail::describe(*queue_, State::claimed, claim_.message());
+  }
+  [[nodiscard]] const MessageInfo& info() const { return info_; }
+  void remove(Sync sync) {
+    queue_->require_own_process("remove from");
+    if (claim_.gone() || !claim_.remove(sync)) {
+      detail::throw_errc(errc::claim_lost, "remove", info_.path);
+    }
+  }
+
+ private:
+  std::shared_ptr<detail::OpenQueue> queue_;
+  detail::MoveClaim claim_;
+  MessageInfo info_;
+};
+
+MoveOut::MoveOut(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
+MoveOut::MoveOut(MoveOut&&) noexcept = default;
+MoveOut& MoveOut::operator=(MoveOut&&) noexcept = default;
+MoveOut::~MoveOut() = default;
+
+const MessageInfo& MoveOut::info() const { return impl_->info(); }
+void MoveOut::remove(Sync sync) { impl_->remove(sync); }
 
 Queue Queue::init(const std::filesystem::path& path, const std::vector<SettingChange>& settings,
                   LogHandler log) {
@@ -202,10 +244,25 @@ void Queue::move(const MessageInfo& message, Queue& target, Sync sync) {
   if (message.state == State::claimed) {
     detail::throw_errc(errc::claim_owned, "move", message.path, "it is claimed");
   }
-  if (!detail::move_message(queue, detail::locate(queue, message), own(target.open_, "move"),
+  if (!detail::move_message(queue, locate_to_move(queue, message), own(target.open_, "move"),
                             sync)) {
     detail::throw_errc(errc::no_such_message, "move", message.path, "it has moved on");
   }
+}
+
+MoveOut Queue::move_out(const MessageInfo& message) {
+  detail::OpenQueue& queue = own_queue(open_, "move from");
+  if (message.state == State::claimed) {
+    detail::throw_errc(errc::claim_owned, "move", message.path, "it is claimed");
+  }
+  const detail::StoredMessage stored = locate_to_move(queue, message);
+  if (detail::is_foreign(stored) && !detail::is_complete(queue, stored)) {
+    detail::throw_errno(EAGAIN, "move", message.path, "it may still be being written");
+  }
+  if (detail::drop_other_names(queue, stored)) {
+    detail::throw_errc(errc::no_such_message, "move", message.path, "it has moved on");
+  }
+  return MoveOut{std::make_unique<MoveOut::Impl>(open_, stored)};
 }
 
 void Queue::remove(const MessageInfo& message, bool claimed, Sync sync) {

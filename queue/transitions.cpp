@@ -37,7 +37,29 @@ Reason signed_by(const MessageName& name, Reason reason) {
 MessageName unclaimed(MessageName name) {
   name.claim.clear();
   name.lease_until.reset();
+  name.return_to.clear();
   return name;
+}
+
+/// R for a message that is claimed where it is now.
+std::string return_of(const StoredMessage& message) {
+  if (message.folder != Folder::later) return std::string{folder_name(message.folder)};
+  const auto delayed = parse_delayed_name(message.file);
+  return format_return(delayed ? delayed->due : Time{});
+}
+
+/// Where R says that the message belongs.
+Destination destination_of_return(const MessageName& name) {
+  Destination destination{Folder::ready, unclaimed(name), {}};
+  if (name.return_to == folder_name(Folder::failed)) {
+    destination.folder = Folder::failed;
+  } else if (name.return_to == folder_name(Folder::done)) {
+    destination.folder = Folder::done;
+  } else if (const auto due = parse_return(name.return_to)) {
+    destination.folder = Folder::later;
+    destination.due = due;
+  }
+  return destination;
 }
 
 [[noreturn]] void claim_is_lost(OpenQueue& queue, const char* operation,
@@ -101,9 +123,9 @@ bool move_to_failed(OpenQueue& queue, const StoredMessage& message, const Reason
 
 std::optional<StoredMessage> claim(OpenQueue& queue, const std::string& file, MessageName name,
                                    const std::string& claim, Ballast ballast) {
+  name = unclaimed(std::move(name));
   name.attempts = std::min(name.attempts + 1, kAttemptsMax);
   name.claim = claim;
-  name.lease_until.reset();
   auto claimed = rename_message(queue, Folder::ready, file, {Folder::claimed, name, {}}, ballast);
   if (!claimed) return std::nullopt;
   auto stored = parse_name(*claimed);
@@ -211,6 +233,7 @@ StoredMessage change_claim(OpenQueue& queue, const StoredMessage& message, const
   StoredMessage changed = message;
   changed.name.claim = claim;
   changed.name.lease_until = lease_until;
+  changed.name.return_to.clear();
   auto file =
       rename_message(queue, Folder::claimed, message.file, {Folder::claimed, changed.name, {}});
   if (!file) claim_is_lost(queue, "extend", message);
@@ -247,7 +270,8 @@ bool remove(OpenQueue& queue, const StoredMessage& message, Sync sync) {
 
 bool make_due(OpenQueue& queue, const StoredMessage& message) {
   if (message.name.expires && *message.name.expires <= queue.now()) return expire(queue, message);
-  return rename_message(queue, Folder::later, message.file, {Folder::ready, message.name, {}})
+  return rename_message(queue, Folder::later, message.file,
+                        {Folder::ready, unclaimed(message.name), {}})
       .has_value();
 }
 
@@ -264,6 +288,7 @@ bool expire(OpenQueue& queue, const StoredMessage& message) {
 
 std::optional<Folder> take_back(OpenQueue& queue, const StoredMessage& message,
                                 const std::string& why) {
+  if (!message.name.return_to.empty()) return release_move(queue, message);
   if (const auto end = end_of(queue, message.name)) {
     if (!move_to_failed(queue, message, because(fmt::format("{}; {}", *end, why)))) {
       return std::nullopt;
@@ -275,6 +300,23 @@ std::optional<Folder> take_back(OpenQueue& queue, const StoredMessage& message,
     return std::nullopt;
   }
   return Folder::ready;
+}
+
+std::optional<StoredMessage> claim_for_move(OpenQueue& queue, const StoredMessage& message,
+                                            const std::string& claim) {
+  MessageName name = unclaimed(message.name);
+  name.claim = claim;
+  name.return_to = return_of(message);
+  auto file = rename_message(queue, message.folder, message.file, {Folder::claimed, name, {}});
+  if (!file) return std::nullopt;
+  auto stored = parse_name(*file);
+  return StoredMessage{Folder::claimed, std::move(*file), stored ? *stored : name};
+}
+
+std::optional<Folder> release_move(OpenQueue& queue, const StoredMessage& message) {
+  Destination destination = destination_of_return(message.name);
+  if (!rename_message(queue, Folder::claimed, message.file, destination)) return std::nullopt;
+  return destination.folder;
 }
 
 UniqueFd open_message(OpenQueue& queue, Folder folder, const std::string& file) {

@@ -72,10 +72,21 @@ bool make_due(OpenQueue& queue, const StoredMessage& message);
 /// new/ → failed/ for a message whose time to live is over. False when somebody else was first.
 bool expire(OpenQueue& queue, const StoredMessage& message);
 
-/// The claim that a reaper saw in cur/ is over: back to new/, or to failed/. Synced by the caller,
-/// once for all. Gives the folder it went to, or nullopt when somebody else was first.
+/// The claim that a reaper saw in cur/ is over: back to where R says, otherwise to new/ or failed/.
+/// Synced by the caller, once for all. Gives the folder it went to, or nullopt when somebody else
+/// was first.
 std::optional<Folder> take_back(OpenQueue& queue, const StoredMessage& message,
                                 const std::string& why);
+
+/// FOLDER/ → cur/ for a message that is copied or moved elsewhere: not an attempt, and R says where
+/// it was. `claim` is the C field. nullopt: another process was first. Not synced: a power cut
+/// gives the message back.
+std::optional<StoredMessage> claim_for_move(OpenQueue& queue, const StoredMessage& message,
+                                            const std::string& claim);
+
+/// Ends such a claim: back to where R says, with nothing else changed. Not synced. Gives the folder
+/// it went to, or nullopt when the claim is gone.
+std::optional<Folder> release_move(OpenQueue& queue, const StoredMessage& message);
 
 /// Opens a message's file for reading without following links or waiting for a FIFO's writer.
 /// Throws the errno; ENOENT is the caller's to understand.

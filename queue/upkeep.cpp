@@ -83,11 +83,12 @@ std::optional<std::string> end_of_detached(OpenQueue& queue, const MessageName& 
   return std::nullopt;
 }
 
-/// The same of a living consumer's claim.
-std::optional<std::string> end_of_lease(OpenQueue& queue, const std::string& file,
+/// The same of a living consumer's claim. The setting is for handlers that hang: a claim for a move
+/// ends with its owner, as long as that can be seen.
+std::optional<std::string> end_of_lease(OpenQueue& queue, const std::string& file, bool is_move,
                                         Observations& observations, TakenBack& result) {
   const auto lease = queue.settings()->lease;
-  if (!lease) return std::nullopt;
+  if (!lease || (is_move && queue.locks_prove_death())) return std::nullopt;
   const Duration step_max = (*lease + Duration{kLooksPerLease - 1}) / kLooksPerLease;
   const Duration seen = observations.seen_for(file, queue.since_boot(), step_max);
   if (seen >= *lease) {
@@ -194,7 +195,7 @@ TakenBack reap(OpenQueue& queue, std::string_view self, Observations* observatio
     if (is_detached(name.claim)) return end_of_detached(queue, name, result);
     if (!owners.alive(claim_owner(name.claim))) return "its consumer died";
     if (observations == nullptr) return std::nullopt;
-    return end_of_lease(queue, file, *observations, result);
+    return end_of_lease(queue, file, !name.return_to.empty(), *observations, result);
   };
   std::vector<std::pair<StoredMessage, std::string>> over;
   scan_directory(queue.sys(), queue.fd(Folder::claimed), queue.path(Folder::claimed),
@@ -210,17 +211,23 @@ TakenBack reap(OpenQueue& queue, std::string_view self, Observations* observatio
                    return true;
                  });
   if (observations != nullptr) observations->forget_unseen();
+  bool elsewhere = false;
   for (const auto& [message, why] : over) {
     attempt(queue, message.file, [&] {
       // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): does not see captured bindings.
       const auto target = take_back(queue, message, why);
       if (!target) return;
-      ++(*target == Folder::failed ? result.failed : result.returned);
+      const bool is_move = !message.name.return_to.empty();
+      ++(*target == Folder::failed && !is_move ? result.failed : result.returned);
+      if (*target == Folder::later || *target == Folder::done) elsewhere = true;
       queue.log(LogLevel::notice,
                 fmt::format("{} taken back: {}", message.name.id.to_string(), why));
     });
   }
-  if (result.returned > 0 || result.failed > 0) {
+  if (elsewhere) {
+    queue.durability().sync_changed(
+        {Folder::later, Folder::done, Folder::ready, Folder::failed, Folder::claimed});
+  } else if (result.returned > 0 || result.failed > 0) {
     queue.durability().sync_changed({Folder::ready, Folder::failed, Folder::claimed});
   }
   if (bury == Bury::yes) bury_the_dead(queue, owners);

@@ -43,7 +43,8 @@ void check_name(const MessageName& name) {
   lasting.attempts = 0;
   lasting.claim.clear();
   lasting.lease_until.reset();
-  require(format_name(lasting).size() <= kOwnNameMax, "200 bytes without A, C and L");
+  lasting.return_to.clear();
+  require(format_name(lasting).size() <= kOwnNameMax, "200 bytes without A, C, L and R");
 
   MessageName claimed = lasting;
   claimed.attempts = kAttemptsMax;
@@ -55,6 +56,12 @@ void check_name(const MessageName& name) {
   require(format_name(claimed).size() <= kInCurMax, "the claim of a consumer is no longer");
   require(parse_name(format_name(claimed)) == claimed, "a consumer's claim is read");
   require(claim_owner(claimed.claim) == "0123456789abcdef", "a claim names its owner");
+
+  MessageName moving = claimed;
+  moving.lease_until.reset();
+  moving.return_to = format_return(time_from(kThirteenDigits));
+  require(format_name(moving).size() <= kInCurMax, "every name fits when it is claimed for a move");
+  require(parse_name(format_name(moving)) == moving, "the name of a claim for a move is read");
 
   MessageName returned = lasting;
   returned.attempts = kAttemptsMax;

@@ -49,6 +49,7 @@ std::string reading_of(const std::optional<MessageName>& name) {
   if (!name->original.empty()) add('N', name->original);
   if (!name->claim.empty()) add('C', name->claim);
   if (name->lease_until) add('L', time(*name->lease_until));
+  if (!name->return_to.empty()) add('R', name->return_to);
   for (const auto& [key, value] : name->others) add(key, value);
   return text;
 }
@@ -85,13 +86,13 @@ TEST_CASE("a name of ours that is read and written again is the same text", "[qu
 TEST_CASE("fields are read in any order and written in one", "[queue][name]") {
   const std::string canonical = with(
       ",S=1,H=9ae16a3b2f90404f,A=2,X=3,U=0001,K=k,T=t,N=n,B=4,C=00112233445566aa.1,L=5,"
-      "D=d,Z=z");
+      "R=new,D=d,Z=z");
   const auto expected = parse_name(canonical);
   REQUIRE(expected);
   CHECK(format_name(*expected) == canonical);
   std::vector<std::string> fields{
-      "S=1", "H=9ae16a3b2f90404f",   "A=2", "X=3", "U=0001", "K=k", "T=t", "N=n",
-      "B=4", "C=00112233445566aa.1", "L=5", "D=d", "Z=z"};
+      "S=1", "H=9ae16a3b2f90404f",   "A=2", "X=3",   "U=0001", "K=k", "T=t", "N=n",
+      "B=4", "C=00112233445566aa.1", "L=5", "R=new", "D=d",    "Z=z"};
   for (std::size_t turn = 0; turn < fields.size(); ++turn) {
     std::rotate(fields.begin(), fields.begin() + 1, fields.end());
     std::string text = kPrefix;
@@ -114,7 +115,8 @@ TEST_CASE("a name that breaks a rule of the grammar is no name of ours", "[queue
       ",C=", ",C=00112233445566aa", ",C=00112233445566aa.", ",C=00112233445566AA.1",
       ",C=00112233445566a.1", ",C=00112233445566aa.123456789", ",C=00112233445566aa.1.2",
       ",C=detached.", ",C=detached.00112233445566a", ",C=attached.00112233445566aa", ",L=", ",L=-1",
-      ",B=x", ",B=01", ",K=a,K=b", ",Z=1,Z=2", ",Z=", ",Z=a b", "\n", ",N=a\n");
+      ",R=", ",R=later", ",R=cur", ",R=New", ",R=176387040012", ",R=17638704001234",
+      ",R=-763870400123", ",B=x", ",B=01", ",K=a,K=b", ",Z=1,Z=2", ",Z=", ",Z=a b", "\n", ",N=a\n");
   INFO(broken);
   CHECK_FALSE(parse_name(with(broken)));
 }
@@ -201,12 +203,18 @@ TEST_CASE("the lengths of the page are those of the code", "[queue][name][format
   CHECK(page.at("later/: due time, dot, name with A") == 221);
   CHECK(format_name(name).size() <= detail::kNameMax);
   CHECK(parse_name(format_name(name)) == name);
+  // A claim for a move has R and no L.
+  name.lease_until.reset();
+  name.return_to = detail::format_return(time_of(9'999'999'999'999));
+  CHECK(format_name(name).size() == page.at("in cur/"));
+  CHECK(parse_name(format_name(name)) == name);
   name.claim = "ffffffffffffffff.ffffffff";
   CHECK(format_name(name).size() <= 251);
   CHECK(parse_name(format_name(name)) == name);
 }
 
-TEST_CASE("a name of more than 200 bytes without A, C and L is no name of ours", "[queue][name]") {
+TEST_CASE("a name of more than 200 bytes without A, C, L and R is no name of ours",
+          "[queue][name]") {
   MessageName name = longest_name();
   name.copy = 1;
   REQUIRE(format_name(name).size() == 200);

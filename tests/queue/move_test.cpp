@@ -5,6 +5,9 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 
+#include <atomic>
+#include <thread>
+
 #include "queue/attributes.hpp"
 #include "queue/listing.hpp"
 #include "queue/put.hpp"
@@ -63,6 +66,8 @@ class Pair {
     if (way == Way::copy) sys_.put_away(*target->internals());
   }
 
+  /// The source again.
+  std::shared_ptr<OpenQueue> open_source() { return world.open(sys_); }
   /// The only message of the source in that state, moved.
   void move(State state) { source->move(source->list(state).at(0), *target); }
   [[nodiscard]] std::vector<std::string> target_names(const std::string& folder) const {
@@ -185,19 +190,110 @@ TEST_CASE("nobody takes a ready message while it is copied", "[queue][move]") {
   CHECK(pair.target->list(State::ready).size() == 1);
 }
 
-TEST_CASE("a message that is taken while it is copied is not left in the target", "[queue][move]") {
+TEST_CASE("nobody retries a failed message while it is copied", "[queue][move]") {
   Pair pair{Way::copy};
   detail::fail(*pair.world.queue, put_and_claim(*pair.world.queue, "x"), reason("no"));
+  const StoredMessage failed = only(*pair.world.queue, State::failed);
+  bool looked = false;
   pair.meanwhile.at(Call::fsync, [&] {
-    CHECK(detail::retry(*pair.world.queue, only(*pair.world.queue, State::failed)));
+    looked = true;
+    CHECK_FALSE(detail::retry(*pair.world.queue, failed));
+    Queue other{pair.world.open(pair.world.disk)};
+    CHECK(error_of([&] {
+            other.move(detail::describe(*pair.world.queue, State::failed, failed), *pair.target);
+          }) == errc::no_such_message);
   });
-  CHECK(error_of([&] { pair.move(State::failed); }) == errc::no_such_message);
-  CHECK(pair.target_names("failed").empty());
-  CHECK(pair.target_names("tmp").empty());
+  pair.move(State::failed);
+  CHECK(looked);
+  CHECK(pair.target_names("failed") == std::vector{failed.file});
+  CHECK(pair.world.count(Folder::claimed) == 0);
+}
+
+TEST_CASE("when a claim for a move is lost, that is said, and the copy stays", "[queue][move]") {
+  Pair pair{Way::copy};
+  put(pair.world.queue, "payload");
+  pair.meanwhile.at(Call::fsync, [&] {
+    CHECK(detail::release_move(*pair.world.queue, only(*pair.world.queue, State::claimed)));
+  });
+  CHECK(error_of([&] { pair.move(State::ready); }) == errc::claim_lost);
+  CHECK(pair.target_names("new").size() == 1);
   CHECK(pair.world.count(Folder::ready) == 1);
-  // Nor does a power cut bring the copy back.
-  const auto after = pair.world.disk.crash(pair.world.disk.keep_nothing());
-  CHECK(after->list(fmt::format("{}/failed", kTargetPath)).empty());
+  // Moved again, it finds the copy.
+  pair.move(State::ready);
+  CHECK(pair.target_names("new").size() == 1);
+  CHECK(pair.world.count(Folder::ready) == 0);
+}
+
+TEST_CASE("of two who move the same messages one moves each", "[queue][move]") {
+  Pair pair{Way::copy};
+  constexpr std::size_t kMessages = 40;
+  for (std::size_t i = 0; i < kMessages; ++i) {
+    detail::fail(*pair.world.queue, put_and_claim(*pair.world.queue, "x"), reason("no"));
+  }
+  const std::vector<MessageInfo> failed = pair.source->list(State::failed);
+  std::atomic<std::size_t> moved{0};
+  std::atomic<std::size_t> late{0};
+  const auto move_all = [&](Queue source) {
+    for (const MessageInfo& message : failed) {
+      const auto code = error_of([&] { source.move(message, *pair.target); });
+      if (!code) ++moved;
+      if (code == errc::no_such_message) ++late;
+    }
+  };
+  std::thread one{move_all, Queue{pair.open_source()}};
+  std::thread two{move_all, Queue{pair.open_source()}};
+  one.join();
+  two.join();
+  CHECK(moved == kMessages);
+  CHECK(late == kMessages);
+  CHECK(pair.target_names("failed").size() == kMessages);
+  CHECK(pair.world.count(Folder::failed) + pair.world.count(Folder::claimed) == 0);
+}
+
+TEST_CASE("a file that its writer opens just before it is claimed stays", "[queue][move]") {
+  Pair pair{GENERATE(Way::rename, Way::copy)};
+  pair.world.disk.plant_file("/q/new/app.log", "line 1");
+  pair.world.disk.advance(Duration{600});
+  int writer = -1;
+  pair.meanwhile.at(Call::renameat2, [&] {
+    writer = pair.world.disk.openat(pair.world.queue->fd(Folder::ready), "app.log", O_WRONLY).fd();
+  });
+  CHECK(error_of([&] { pair.move(State::ready); }) == errno_code(EAGAIN));
+  REQUIRE(writer >= 0);
+  CHECK(pair.world.names(Folder::ready) == std::vector<std::string>{"app.log"});
+  CHECK(pair.world.count(Folder::claimed) == 0);
+  CHECK(pair.target_names("new").empty());
+  static_cast<void>(pair.world.disk.close(writer));
+  pair.world.disk.advance(Duration{600});
+  pair.move(State::ready);
+  CHECK(pair.target_names("new").size() == 1);
+}
+
+TEST_CASE("a claim is renewed while its message is copied to another queue", "[queue][move]") {
+  Pair pair{Way::copy};
+  pair.source->configure({{"lease", "10m"}});
+  StoredMessage claimed = put_and_claim(*pair.world.queue, std::string(200'000, 'x'));
+  pair.source->internals()->refresh_settings();
+  pair.meanwhile.at(Call::read, [&] { pair.world.disk.advance(std::chrono::minutes{4}); });
+  int renewals = 0;
+  detail::hand_over(*pair.source->internals(), claimed, *pair.target->internals(), [&] {
+    claimed = detail::change_claim(*pair.world.queue, claimed,
+                                   fmt::format("0123456789abcdef.{}", ++renewals + 1), {});
+    return claimed;
+  });
+  CHECK(renewals == 1);
+  CHECK(pair.target_names("new").size() == 1);
+  CHECK(pair.world.count(Folder::claimed) == 0);
+}
+
+TEST_CASE("a copy with the size and another content does not stand for the message",
+          "[queue][move]") {
+  Pair pair{Way::copy};
+  put(pair.world.queue, "payload");
+  const std::string file = pair.world.names(Folder::ready).at(0);
+  pair.world.disk.plant_file(fmt::format("{}/new/{}", kTargetPath, file), "PAYLOAD");
+  pair.move(State::ready);
+  CHECK(pair.target_names("new").size() == 2);
 }
 
 TEST_CASE("a move that was interrupted after the copy doubles nothing when it is repeated",

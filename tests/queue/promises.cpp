@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <set>
@@ -33,6 +34,11 @@ struct Seen {
   std::string payload;
   ino_t inode = 0;
 };
+
+/// Finished messages do not count. One that is being moved is finished all the same.
+bool is_finished(const Seen& seen) {
+  return seen.state == State::done || seen.message.name.return_to == "done";
+}
 
 /// Everything in the message folders. `wrong` gets what is torn.
 std::vector<Seen> look(OpenQueue& queue, std::string& wrong) {
@@ -163,13 +169,19 @@ std::string judge(detail::Sys& sys, const std::string& path, const Fates& fates)
     for (const auto& queue : queues) {
       all.push_back(look(*queue, wrong));
       for (const Seen& seen : all.back()) {
-        if (seen.state != State::done && inodes.insert(seen.inode).second) ++present[seen.payload];
+        if (!is_finished(seen) && inodes.insert(seen.inode).second) ++present[seen.payload];
       }
     }
     wrong += check_counts(fates, present, "present");
     if (!wrong.empty()) return wrong;
     std::map<std::string, int> delivered;
     for (std::size_t i = 0; i < queues.size(); ++i) {
+      // What is being moved goes back to where it is delivered from only by hand.
+      const auto is_moving = [](const Seen& seen) { return !seen.message.name.return_to.empty(); };
+      if (std::any_of(all[i].begin(), all[i].end(), is_moving)) {
+        detail::reap(*queues[i]);
+        all[i] = look(*queues[i], wrong);
+      }
       make_deliverable(*queues[i], all[i]);
       drain(queues[i], delivered, wrong);
     }

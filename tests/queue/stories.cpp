@@ -130,6 +130,18 @@ void one_of_the_dead(Sys& sys, const std::string& path, Fates& fates) {
   claim_as_the_dead(*open(sys, path));
 }
 
+void one_foreign(Sys& sys, const std::string& path, Fates& fates) {
+  restore_file(*open(sys, path), Folder::ready, "1795403405.P10625Q1.vm", kOne);
+  fates[kOne] = Fate::there;
+}
+
+void one_finished(Sys& sys, const std::string& path, Fates& fates) {
+  put(sys, path, fates, kOne);
+  open(sys, path)->configure({{"keep_done", "on"}});
+  take_and(sys, path, [](Claim& claim) { claim.ack(); });
+  fates[kOne] = Fate::gone;
+}
+
 void one_failed(Sys& sys, const std::string& path, Fates& fates) {
   put(sys, path, fates, kOne);
   take_and(sys, path, [](Claim& claim) {
@@ -214,6 +226,38 @@ std::function<void(Sys&, const std::string&, Fates&)> move_one(State state, Moun
     if (!target.list(state).empty()) return;
     detail::throw_errno(ENOENT, "find the message in", target.path());
   };
+}
+
+/// Moves the only finished message, which is never to be delivered, wherever it is.
+std::function<void(Sys&, const std::string&, Fates&)> move_finished_one() {
+  return [](Sys& sys, const std::string& path, Fates&) {
+    TwoMounts two{sys};
+    Queue source{open(two, path)};
+    Queue target{open(two, second_queue(path))};
+    two.put_away(*target.internals());
+    source.move(source.list(State::done).at(0), target);
+    if (target.list(State::done).size() == 1) return;
+    detail::throw_errno(ENOENT, "find the message in", target.path());
+  };
+}
+
+/// Reads the only message of a state, which another program keeps from then on, and removes it.
+std::function<void(Sys&, const std::string&, Fates&)> move_out_one(State state) {
+  return [state](Sys& sys, const std::string& path, Fates& fates) {
+    Queue queue{open(sys, path)};
+    MoveOut out = queue.move_out(queue.list(state).at(0));
+    std::string payload;
+    queue.read_payload(out.info(), [&](std::string_view bytes) { payload += bytes; });
+    if (payload != kOne) detail::throw_errno(EIO, "read", out.info().path);
+    fates[kOne] = Fate::either;
+    out.remove();
+    fates[kOne] = Fate::gone;
+  };
+}
+
+/// A claim for a move whose mover is dead.
+void claim_to_move_as_the_dead(OpenQueue& queue, State state) {
+  static_cast<void>(detail::claim_for_move(queue, only(queue, state), kDeadClaim));
 }
 
 /// A message and its copy in the second queue, whose mover died before anything but the copy's file
@@ -414,6 +458,24 @@ std::vector<Story> make_stories() {
                         move_one(State::failed, Mounts::two)),
       with_second_queue("move a delayed message by copy", one_delayed,
                         move_one(State::delayed, Mounts::two)),
+      with_second_queue("move a finished message by copy", one_finished, move_finished_one()),
+      with_second_queue("move a foreign file", one_foreign, move_one(State::ready, Mounts::one)),
+      with_second_queue("move a foreign file by copy", one_foreign,
+                        move_one(State::ready, Mounts::two)),
+      {"move out", one_ready, move_out_one(State::ready)},
+      {"move a delayed message out", one_delayed, move_out_one(State::delayed)},
+      {"reap a claim for the move of a failed message",
+       [](Sys& sys, const std::string& path, Fates& fates) {
+         one_failed(sys, path, fates);
+         claim_to_move_as_the_dead(*open(sys, path), State::failed);
+       },
+       [](Sys& sys, const std::string& path, Fates&) { detail::reap(*open(sys, path)); }},
+      {"reap a claim for the move of a finished message",
+       [](Sys& sys, const std::string& path, Fates& fates) {
+         one_finished(sys, path, fates);
+         claim_to_move_as_the_dead(*open(sys, path), State::done);
+       },
+       [](Sys& sys, const std::string& path, Fates&) { detail::reap(*open(sys, path)); }},
       with_second_queue("hand over", one_ready, hand_over_one(Mounts::one)),
       with_second_queue("hand over by copy", one_ready, hand_over_one(Mounts::two)),
       with_foreign_folder("adopt", FolderKind::plain, Mounts::one),

@@ -50,6 +50,8 @@ const char* to_string(Mutant mutant) {
       return "keeps_markers";
     case Mutant::no_seize_record:
       return "no_seize_record";
+    case Mutant::ignores_return:
+      return "ignores_return";
   }
   return "";
 }
@@ -185,6 +187,10 @@ SysResult MutantSys::fstat(int fd, struct stat& status) {
 
 SysResult MutantSys::renameat2(int from_dir, const char* from, int to_dir, const char* to,
                                unsigned flags) {
+  if (mutant_ == Mutant::ignores_return && opened(from_dir).name == "cur" &&
+      std::string_view{from}.find(",R=") != std::string_view::npos) {
+    return ForwardingSys::renameat2(from_dir, from, new_beside(from_dir), to, flags);
+  }
   const unsigned dropped =
       mutant_ == Mutant::rename_replaces ? static_cast<unsigned>(RENAME_NOREPLACE) : 0U;
   const SysResult renamed = ForwardingSys::renameat2(from_dir, from, to_dir, to, flags & ~dropped);

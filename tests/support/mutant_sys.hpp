@@ -28,6 +28,7 @@ enum class Mutant {
   no_journal,             ///< Nothing is ever written to the journal of an intake.
   keeps_markers,          ///< A marker, NAME.done, is not removed.
   no_seize_record,        ///< Nothing is ever written to the record of seized sources.
+  ignores_return,         ///< What leaves cur/ with R goes to new/, whatever R says.
 };
 
 const char* to_string(Mutant mutant);

@@ -52,6 +52,28 @@ struct ReapCounts {
   std::uint64_t pruned = 0;    ///< Finished messages older than keep_done.
 };
 
+/// A message that is claimed while a program copies it to another place, made by Queue::move_out().
+/// Destroyed, it goes back to where it was, unchanged; after the death of the process a consumer
+/// puts it there. One thread at a time.
+class SPOOLQ_EXPORT MoveOut {
+ public:
+  MoveOut(MoveOut&&) noexcept;
+  MoveOut& operator=(MoveOut&&) noexcept;
+  ~MoveOut();
+
+  /// The message as it is while it is claimed, readable at its path.
+  [[nodiscard]] const MessageInfo& info() const;
+  /// Removes it for good, when its copy is safe. Durable when it returns; with Sync::none after
+  /// Queue::sync(). Throws errc::claim_lost when another program has taken it all the same.
+  void remove(Sync sync = Sync::durable);
+
+ private:
+  friend class Queue;
+  class Impl;
+  explicit MoveOut(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
 /// An open queue. A cheap handle: copies share the open folders. All members may be called from
 /// several threads at once. Made before fork(), it is the parent's: in the child its calls throw
 /// errc::foreign_process.
@@ -129,8 +151,13 @@ class SPOOLQ_EXPORT Queue {
   /// is never lost. Throws errc::claim_owned for a claimed message, errc::queue_full or
   /// errc::too_large for the target's limits, errc::headers_refused, EAGAIN for a file that is
   /// still being written, errc::indeterminate when it is in the target, but perhaps not after a
-  /// power cut.
+  /// power cut, errc::claim_lost when it was copied and another program has taken it here
+  /// meanwhile.
   void move(const MessageInfo& message, Queue& target, Sync sync = Sync::durable);
+  /// Claims a message of any state, so that this program alone copies it elsewhere and removes it.
+  /// That is not an attempt. Throws errc::claim_owned for a claimed message, EAGAIN for a file that
+  /// is still being written.
+  [[nodiscard]] MoveOut move_out(const MessageInfo& message);
   /// Removes a message for good. A claimed message only with `claimed`.
   void remove(const MessageInfo& message, bool claimed = false, Sync sync = Sync::durable);
   /// Makes durable what was done with Sync::none before, puts and acks too, by one sync of the

@@ -1,0 +1,93 @@
+// Claims that are not for work.
+#include "queue/move_claim.hpp"
+
+#include <fmt/core.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "queue/attributes.hpp"
+#include "queue/rename.hpp"
+#include "queue/strangers.hpp"
+#include "queue/throw_error.hpp"
+
+namespace spoolq::detail {
+
+std::string Mover::next_claim() {
+  return fmt::format("{}.{:x}", registration_.consumer(), ++claims_);
+}
+
+bool is_foreign(const StoredMessage& message) {
+  return message.folder == Folder::ready && !message.name.size;
+}
+
+bool is_complete(OpenQueue& queue, const StoredMessage& message) {
+  if (!parse_name(message.file)) return is_settled(queue, message.file);
+  return has_writer(queue, message.folder, message.file) != true;
+}
+
+MoveClaim::MoveClaim(OpenQueue& queue, const StoredMessage& message)
+    : queue_{queue}, mover_{queue.mover()}, folder_{message.folder}, file_{message.file} {
+  message_ = claim_for_move(queue_, message, mover_->next_claim());
+  if (!message_) return;
+  try {
+    inspect();
+    if (message_ && is_foreign(message)) inspect_foreign();
+  } catch (...) {
+    release();
+    throw;
+  }
+}
+
+/// Keeps regular files only. Under its new name no other process finds it.
+void MoveClaim::inspect() {
+  const std::string& file = message_->file;
+  struct stat status = {};
+  const auto found = queue_.sys().fstatat(queue_.fd(Folder::claimed), file.c_str(), status);
+  if (!found.ok() && found.error() != ENOENT) {
+    throw_errno(found.error(), "stat", queue_.path(Folder::claimed, file));
+  }
+  if (found.ok() && S_ISREG(status.st_mode)) return;
+  if (found.ok() && S_ISDIR(status.st_mode)) {
+    release();
+    return;
+  }
+  if (found.ok()) quarantine(queue_, Folder::claimed, file, "not a regular file");
+  message_.reset();
+}
+
+void MoveClaim::inspect_foreign() {
+  const std::string& file = message_->file;
+  // A writer may have opened it between the last look and the claim.
+  if (has_writer(queue_, Folder::claimed, file) == true) {
+    throw_errno(EAGAIN, "move", queue_.path(folder_, file_), "its writer has it open again");
+  }
+  if (message_->name.original == file_ || parse_name(file_)) return;
+  const UniqueFd fd = open_message(queue_, Folder::claimed, file);
+  set_whole_name(queue_.sys(), fd.get(), file_);
+}
+
+bool MoveClaim::remove(Sync sync) {
+  const bool removed = detail::remove(queue_, *message_, sync);
+  message_.reset();
+  return removed;
+}
+
+void MoveClaim::release() noexcept {
+  if (!message_ || process_.foreign()) return;
+  const StoredMessage held = *std::exchange(message_, std::nullopt);
+  try {
+    const SysResult renamed = rename_new(queue_.sys(), queue_.fd(Folder::claimed),
+                                         held.file.c_str(), queue_.fd(folder_), file_.c_str());
+    if (renamed.ok() || renamed.error() == ENOENT) return;
+    // Its name was taken meanwhile.
+    static_cast<void>(release_move(queue_, held));
+  } catch (const std::exception& error) {
+    // The reaper releases it as soon as its owner is gone.
+    queue_.drop_mover();
+    queue_.log(LogLevel::warning,
+               fmt::format("{} is put back later: {}", held.name.id.to_string(), error.what()));
+  }
+}
+
+}  // namespace spoolq::detail
