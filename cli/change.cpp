@@ -29,7 +29,7 @@ class Changes {
       attempt([&] { change_(find_message(queue, id, states)); });
     }
   }
-  /// What somebody else was quicker to take is passed over.
+  /// A message that another process was quicker to take is reported, and is no error.
   void change_all(const std::vector<MessageInfo>& messages) {
     for (const MessageInfo& message : messages) {
       if (stopped_) return;
@@ -40,6 +40,7 @@ class Changes {
           ++done_;
         } catch (const Error& error) {
           if (error.code() != errc::no_such_message) throw;
+          report("left out: it has moved on", kExitDone);
         }
       });
     }

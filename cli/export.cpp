@@ -1,10 +1,11 @@
 // export: copies of messages for other programs. The queue stays as it is, unless --move says that
 // what has been copied is to be removed.
 //
-// 1. Copy one message after another. What cannot be read, or has moved on, is reported.
+// 1. Copy one message after another. With --move each is claimed first, so that no other program
+//    takes it meanwhile. What cannot be read, or has moved on, is reported.
 // 2. Make the copies durable.
-// 3. With --move: remove the messages that were copied. One that was taken in the meantime is not
-//    ours to remove; its copy is taken back where that can be done.
+// 3. With --move: remove the messages that were copied. If the export ends before, they go back to
+//    where they were.
 #include "cli/export.hpp"
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "cli/commands.hpp"
@@ -44,28 +46,6 @@ void require_usable_output(const ExportArguments& arguments, const Console& cons
   console.out.check();
 }
 
-/// A message that was copied, and the file that it was then. Under the name of a file that another
-/// program has dropped there may be another one later.
-struct Copied {
-  MessageInfo message;
-  struct stat file{};
-
-  explicit Copied(const MessageInfo& what) : message{what}, file{look()} {}
-  [[nodiscard]] bool is_same() const {
-    const struct stat now = look();
-    return now.st_ino == file.st_ino && now.st_size == file.st_size &&
-           now.st_ctim.tv_sec == file.st_ctim.tv_sec && now.st_ctim.tv_nsec == file.st_ctim.tv_nsec;
-  }
-
- private:
-  /// All zero when nothing is there.
-  [[nodiscard]] struct stat look() const {
-    struct stat status{};
-    if (::lstat(message.path.c_str(), &status) != 0) return {};
-    return status;
-  }
-};
-
 std::unique_ptr<ExportTarget> make_target(const ExportArguments& arguments, Console& console) {
   if (arguments.format == ExportFormat::maildir) return export_to_maildir(*arguments.directory);
   return arguments.output ? export_to_tar_file(*arguments.output) : export_to_tar(console.out);
@@ -87,60 +67,52 @@ class Export {
       return kExitNo;
     }
     target_ = make_target(arguments_, console_);
-    std::vector<Copied> copied;
-    for (const MessageInfo& message : selected) {
-      const Copied file{message};
-      if (copy(message)) copied.push_back(file);
-    }
+    for (const MessageInfo& message : selected) copy(message);
     target_->finish(arguments_.move);
-    if (arguments_.move) remove(copied);
+    if (arguments_.move) remove();
     const bool is_archive_printed = arguments_.format == ExportFormat::tar && !arguments_.output;
-    if (!is_archive_printed) console_.out.write(fmt::format("exported {}\n", copied.size()));
+    if (!is_archive_printed) console_.out.write(fmt::format("exported {}\n", copied_));
     return code_;
   }
 
  private:
-  bool copy(const MessageInfo& message) {
+  void copy(const MessageInfo& message) {
     try {
       if (!queue_.is_complete(message)) {
         report(message, "left out: it is still being written, or has moved on");
-        return false;
+        return;
       }
-      target_->add(queue_, message);
-      return true;
+      if (arguments_.move) {
+        MoveOut claimed = queue_.move_out(message);
+        target_->add(queue_, message, claimed.info());
+        claimed_.push_back(std::move(claimed));
+      } else {
+        target_->add(queue_, message, message);
+      }
+      ++copied_;
     } catch (const Error& error) {
       if (error.code() == errc::no_such_message) {
         report(message, "left out: it has moved on");
+      } else if (error.code() == std::errc::resource_unavailable_try_again) {
+        report(message, "left out: it is still being written");
       } else {
         report(message, describe(error));
         if (code_ == kExitDone) code_ = exit_code_of(error.code());
       }
-      return false;
     }
   }
 
-  /// Those that are not there any more leave `copied`.
-  void remove(std::vector<Copied>& copied) {
-    std::erase_if(copied, [&](const Copied& each) {
-      if (remove(each)) return false;
-      const bool taken_back = target_->take_back(each.message);
-      report(each.message, taken_back ? "left out: it has moved on"
-                                      : "it has moved on, and its copy is there as well");
-      return taken_back;
-    });
+  void remove() {
+    for (MoveOut& claimed : claimed_) {
+      try {
+        claimed.remove(Sync::none);
+      } catch (const Error& error) {
+        if (error.code() != errc::claim_lost) throw;
+        report(claimed.info(), "it has moved on, and its copy is there as well");
+        if (code_ == kExitDone) code_ = exit_code_of(error.code());
+      }
+    }
     queue_.sync();
-  }
-
-  /// False: it has moved on.
-  bool remove(const Copied& copied) {
-    if (!copied.is_same()) return false;
-    try {
-      queue_.remove(copied.message, false, Sync::none);
-      return true;
-    } catch (const Error& error) {
-      if (error.code() != errc::no_such_message) throw;
-      return false;
-    }
   }
 
   void report(const MessageInfo& message, const std::string& text) {
@@ -151,6 +123,8 @@ class Export {
   Console& console_;
   Queue queue_;
   std::unique_ptr<ExportTarget> target_;
+  std::vector<MoveOut> claimed_;  ///< With --move: what was copied, until it is removed.
+  std::size_t copied_ = 0;
   int code_ = kExitDone;
 };
 

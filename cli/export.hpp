@@ -18,14 +18,13 @@ class ExportTarget {
   ExportTarget& operator=(const ExportTarget&) = delete;
   virtual ~ExportTarget() = default;
 
-  /// Adds a copy of the message, whole or not at all. Throws what reading it throws:
-  /// errc::no_such_message when it has moved on, errc::damaged.
-  virtual void add(const Queue& queue, const MessageInfo& message) = 0;
+  /// Adds a copy of the message, whole or not at all. It is called as `message` says, and read
+  /// where `source` says: the same, or the message as it was claimed. Throws what reading it
+  /// throws: errc::no_such_message when it has moved on, errc::damaged.
+  virtual void add(const Queue& queue, const MessageInfo& message, const MessageInfo& source) = 0;
   /// After the last copy: all of them are there. They survive a power cut as well, unless they go
   /// to standard output and `durable` is false.
   virtual void finish(bool durable) = 0;
-  /// Removes the copy of a message that has moved on since; false when that cannot be done.
-  virtual bool take_back(const MessageInfo& message) = 0;
 };
 
 /// A Maildir, made where it is missing.

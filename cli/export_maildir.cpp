@@ -18,6 +18,7 @@
 #include <cstdio>
 #include <map>
 #include <optional>
+#include <random>
 #include <string_view>
 #include <vector>
 
@@ -82,12 +83,11 @@ class Maildir final : public ExportTarget {
     look();
   }
 
-  void add(const Queue& queue, const MessageInfo& message) override {
-    const std::string temporary = name_of(message, fmt::format("_{}", ::getpid()));
-    // Who had our process number before us is dead.
-    ::unlinkat(tmp_.get(), temporary.c_str(), 0);
+  void add(const Queue& queue, const MessageInfo& message, const MessageInfo& source) override {
+    const std::string temporary =
+        name_of(message, fmt::format("_{}_{:08x}", ::getpid(), std::random_device{}()));
     try {
-      write(queue, message, temporary);
+      write(queue, message, source, temporary);
       publish(message, temporary);
     } catch (...) {
       ::unlinkat(tmp_.get(), temporary.c_str(), 0);
@@ -101,13 +101,6 @@ class Maildir final : public ExportTarget {
     sync(root_, path_);
   }
 
-  bool take_back(const MessageInfo& message) override {
-    const auto made = made_.find(message.path);
-    if (made == made_.end() || ::unlinkat(new_.get(), made->second.c_str(), 0) != 0) return false;
-    sync(new_, path_ + "/new");
-    return true;
-  }
-
  private:
   /// SECONDS.UNIQUE.HOST; the host is always the same, so that the message is found again from
   /// everywhere.
@@ -117,12 +110,13 @@ class Maildir final : public ExportTarget {
                        more);
   }
 
-  void write(const Queue& queue, const MessageInfo& message, const std::string& name) const {
+  void write(const Queue& queue, const MessageInfo& message, const MessageInfo& source,
+             const std::string& name) const {
     const std::string path = path_ + "/tmp/" + name;
     const File file{::openat(tmp_.get(), name.c_str(),
                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
     if (!file) throw_export_failure(errno, path);
-    queue.read_payload(message, [&](std::string_view bytes) {
+    queue.read_payload(source, [&](std::string_view bytes) {
       while (!bytes.empty()) {
         const ssize_t count = ::write(file.get(), bytes.data(), bytes.size());
         if (count < 0 && errno != EINTR) throw_export_failure(errno, path);
@@ -146,7 +140,6 @@ class Maildir final : public ExportTarget {
       if (there_.contains(name)) continue;
       if (rename(temporary, name)) {
         there_[name] = name;
-        made_[message.path] = name;
         return;
       }
     }
@@ -222,7 +215,6 @@ class Maildir final : public ExportTarget {
   File new_;
   File cur_;
   std::map<std::string, std::string> there_;  ///< Names without flags, and as they are.
-  std::map<std::string, std::string> made_;   ///< In new/, by the paths of the messages.
 };
 
 }  // namespace

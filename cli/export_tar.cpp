@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <random>
 #include <string_view>
 #include <vector>
 
@@ -68,18 +69,16 @@ class Tar : public ExportTarget {
     require(archive_write_open(archive_.get(), this, nullptr, &Tar::write, nullptr));
   }
 
-  void add(const Queue& queue, const MessageInfo& message) override {
-    queue.read_payload(message, [](std::string_view) {});
-    const File file{queue.open_payload(message)};
+  void add(const Queue& queue, const MessageInfo& message, const MessageInfo& source) override {
+    queue.read_payload(source, [](std::string_view) {});
+    const File file{queue.open_payload(source)};
     struct stat status{};
-    if (::fstat(file.get(), &status) != 0) throw system_failure(errno, "stat", message.path);
+    if (::fstat(file.get(), &status) != 0) throw system_failure(errno, "stat", source.path);
     write_header(message, file, status);
     write_payload(message, file, status.st_size);
   }
 
   void finish(bool /*durable*/) override { require(archive_write_close(archive_.get())); }
-
-  bool take_back(const MessageInfo& /*message*/) override { return false; }
 
  private:
   /// An archive that was not closed is abandoned: what freeing it would write goes nowhere.
@@ -159,13 +158,12 @@ class NewFile {
     const std::size_t slash = path_.rfind('/');
     folder_path_ = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
     name_ = slash == std::string::npos ? path_ : path_.substr(slash + 1);
-    temporary_ = fmt::format(".{}.{}.tmp", name_, ::getpid());
+    temporary_ = fmt::format(".{}.{}.{:08x}.tmp", name_, ::getpid(), std::random_device{}());
     folder_ = File{::open(folder_path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!folder_) throw_export_failure(errno, folder_path_);
     if (::faccessat(folder_.get(), name_.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
       throw_export_failure(EEXIST, path_);
     }
-    ::unlinkat(folder_.get(), temporary_.c_str(), 0);
     file_ = File{::openat(folder_.get(), temporary_.c_str(),
                           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
     if (!file_) throw_export_failure(errno, path_);
@@ -213,12 +211,13 @@ class TarFile final : public ExportTarget {
   explicit TarFile(const std::string& path)
       : file_{path}, tar_{[this](std::string_view bytes) { file_.write(bytes); }, path} {}
 
-  void add(const Queue& queue, const MessageInfo& message) override { tar_.add(queue, message); }
+  void add(const Queue& queue, const MessageInfo& message, const MessageInfo& source) override {
+    tar_.add(queue, message, source);
+  }
   void finish(bool durable) override {
     tar_.finish(durable);
     file_.publish();
   }
-  bool take_back(const MessageInfo& message) override { return tar_.take_back(message); }
 
  private:
   NewFile file_;
@@ -230,13 +229,14 @@ class PrintedTar final : public ExportTarget {
   explicit PrintedTar(Output& out)
       : out_{out}, tar_{[this](std::string_view bytes) { out_.write(bytes); }, "standard output"} {}
 
-  void add(const Queue& queue, const MessageInfo& message) override { tar_.add(queue, message); }
+  void add(const Queue& queue, const MessageInfo& message, const MessageInfo& source) override {
+    tar_.add(queue, message, source);
+  }
   void finish(bool durable) override {
     tar_.finish(durable);
     out_.flush();
     if (durable && ::fsync(STDOUT_FILENO) != 0) throw_export_failure(errno, "standard output");
   }
-  bool take_back(const MessageInfo& message) override { return tar_.take_back(message); }
 
  private:
   Output& out_;

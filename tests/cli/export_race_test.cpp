@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <map>
 #include <regex>
 #include <string>
 #include <vector>
@@ -33,6 +34,10 @@ class Stopped {
     REQUIRE(::kill(pid_, SIGCONT) == 0);
     return program_.wait();
   }
+  void kill() {
+    REQUIRE(::kill(pid_, SIGKILL) == 0);
+    program_.wait();
+  }
 
  private:
   [[nodiscard]] Invocation invocation(int sync, const Words& options) const {
@@ -58,42 +63,81 @@ class Stopped {
 
 }  // namespace
 
-TEST_CASE("a message that is taken before its export ends is not in the Maildir", "[cli][export]") {
+TEST_CASE("no other program takes a message while it is exported", "[cli][export]") {
   require_strace();
   const Scratch scratch;
   const std::string q = scratch / "q";
   run_well({"init", q});
-  for (const char* folder : {"tmp", "new", "cur"}) {
-    std::filesystem::create_directories(scratch / ("box/" + std::string{folder}));
-  }
-  const std::string id = run_well({"put", q}, "taken");
-  // The copy, new/, cur/, and the Maildir.
-  Stopped stopped{scratch, 4, {q, "--move", "--to=maildir", scratch / "box"}};
-  CHECK(names_in(scratch / "box/new").size() == 1);
-  CHECK(run_well({"take", q}) == "taken");
-  const Outcome outcome = stopped.go_on();
-  CHECK(outcome.exit == 0);
-  CHECK(outcome.out == "exported 0\n");
-  CHECK(has(outcome.err, id + ": left out: it has moved on"));
-  CHECK(names_in(scratch / "box/new").empty());
-}
-
-TEST_CASE("a message that is taken before its export ends stays in the archive, which is said",
-          "[cli][export]") {
-  require_strace();
-  const Scratch scratch;
-  const std::string q = scratch / "q";
-  run_well({"init", q});
-  const std::string id = run_well({"put", q}, "taken");
+  const std::string id = run_well({"put", q}, "exported");
   // The file, and its folder.
   Stopped stopped{scratch, 2, {q, "--move", "-o", scratch / "q.tar"}};
-  CHECK(run_well({"take", q}) == "taken");
+  CHECK(run({"take", q}).exit == 1);
+  CHECK(has(run_well({"ls", q, "-l"}), "claimed"));
+  CHECK(run({"release", q, lines_of(id).at(0)}).exit == 72);
+  const Outcome second = run({"export", q, "--move", "-o", scratch / "r.tar"});
+  CHECK(second.exit == 1);
   const Outcome outcome = stopped.go_on();
   CHECK(outcome.exit == 0);
-  CHECK(has(outcome.err, id + ": it has moved on, and its copy is there as well"));
+  CHECK(outcome.out == "exported 1\n");
+  CHECK(names_in(q + "/cur").empty());
   const Outcome list =
       run(Invocation{.arguments = {"-tf", scratch / "q.tar"}, .program = "/usr/bin/tar"});
-  CHECK(has(list.out, id));
+  // Under the name that it had.
+  CHECK(has(list.out, "new/5." + lines_of(id).at(0)));
+  CHECK_FALSE(has(list.out, ",C="));
+}
+
+TEST_CASE("what a killed export has claimed goes back to where it was", "[cli][export][kill]") {
+  require_strace();
+  const Scratch scratch;
+  const std::string q = scratch / "q";
+  run_well({"init", q, "max_attempts=1"});
+  run_well({"put", q, "--delay=1h"}, "delayed");
+  run_well({"put", q}, "failed");
+  run({"work", q, "--drain", "--quiet", "--", "false"});
+  run_well({"put", q}, "ready");
+  const auto names = [&] {
+    Words all;
+    for (const char* folder : {"/new", "/later", "/failed"}) {
+      for (const std::string& name : names_in(q + folder)) all.push_back(folder + ("/" + name));
+    }
+    return all;
+  };
+  const Words before = names();
+  REQUIRE(before.size() == 3);
+  Stopped stopped{scratch, 2, {q, "--move", "-o", scratch / "q.tar"}};
+  CHECK(names_in(q + "/cur").size() == 3);
+  stopped.kill();
+  run_well({"reap", q});
+  CHECK(names() == before);
+  CHECK(names_in(q + "/cur").empty());
+}
+
+TEST_CASE("two exports that move beside each other lose and double nothing", "[cli][export]") {
+  const Scratch scratch;
+  const std::string q = scratch / "q";
+  run_well({"init", q});
+  constexpr int kMessages = 200;
+  std::string lines;
+  for (int i = 0; i < kMessages; ++i) lines += std::to_string(i) + "\n";
+  const auto ids = lines_of(run_well({"put", q, "--each-line", "--sync=none"}, lines));
+  Running one{{.arguments = {"export", q, scratch / "one", "--to=maildir", "--move"}}};
+  Running two{{.arguments = {"export", q, scratch / "two", "--to=maildir", "--move"}}};
+  const int first = one.wait().exit;
+  const int second = two.wait().exit;
+  // One that comes too late for all of them finds none.
+  CHECK((first == 0 || first == 1));
+  CHECK((second == 0 || second == 1));
+  std::map<std::string, int> copies;
+  for (const char* box : {"one/new", "two/new"}) {
+    if (!std::filesystem::exists(scratch / box)) continue;
+    for (const std::string& name : names_in(scratch / box))
+      ++copies[read_file(scratch / box + ("/" + name))];
+  }
+  CHECK(copies.size() == kMessages);
+  for (const auto& [payload, count] : copies) CHECK(count == 1);
+  CHECK(names_in(q + "/new").empty());
+  CHECK(names_in(q + "/cur").empty());
 }
 
 TEST_CASE("a file that replaced the one that was exported stays", "[cli][export]") {
