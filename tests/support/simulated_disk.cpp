@@ -201,9 +201,18 @@ void SimulatedDisk::perform(std::vector<DiskStep> steps) {
   }
 }
 
+ino_t SimulatedDisk::free_number() {
+  for (ino_t number = kFirstInode; reuses_inodes_ && number < next_inode_; ++number) {
+    if (live_.find(number) != nullptr) continue;
+    sync_all();
+    return number;
+  }
+  return next_inode_++;
+}
+
 ino_t SimulatedDisk::create(ino_t directory, std::string_view name, mode_t mode, timespec now,
                             std::string_view link_target) {
-  const ino_t number = next_inode_++;
+  const ino_t number = free_number();
   DiskStep make = step(Kind::make, number, now);
   make.mode = mode;
   make.bytes = link_target;
@@ -297,6 +306,12 @@ void SimulatedDisk::set_owner(ino_t target, uid_t owner) {
   sync_all();
   live_.inodes.at(target).owner = owner;
   durable_.inodes.at(target).owner = owner;
+}
+
+void SimulatedDisk::set_modified(ino_t target, timespec when) {
+  sync_all();
+  live_.inodes.at(target).modified = when;
+  durable_.inodes.at(target).modified = when;
 }
 
 void SimulatedDisk::set_directory_size(ino_t directory, std::uint64_t size) {

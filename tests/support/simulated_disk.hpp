@@ -118,6 +118,7 @@ struct DiskImage {
 class SimulatedDisk {
  public:
   static constexpr ino_t kRoot = 2;
+  static constexpr ino_t kFirstInode = 11;
 
   explicit SimulatedDisk(CrashModel model, uid_t owner);
 
@@ -148,6 +149,11 @@ class SimulatedDisk {
   void set_owner(ino_t target, uid_t owner);
   /// Syncs the disk and gives a directory the size it would have after many more entries.
   void set_directory_size(ino_t directory, std::uint64_t size);
+  /// Gives a file another time of modification, as utimensat(2) does; unlike there it is durable.
+  void set_modified(ino_t target, timespec when);
+  /// On: a new file gets the lowest number that is free, as on ext4, where a file often gets the
+  /// number of one that has just gone. All is synced then, so that no pending step is about both.
+  void reuse_inodes(bool on) { reuses_inodes_ = on; }
   /// Drops an inode without names, once nobody has it open.
   void forget(ino_t number);
 
@@ -166,6 +172,7 @@ class SimulatedDisk {
  private:
   using Chosen = std::vector<bool>;
 
+  ino_t free_number();
   DiskStep step(DiskStep::Kind kind, ino_t inode, timespec now) const;
   void perform(std::vector<DiskStep> steps);
   void make_durable(const Chosen& chosen);
@@ -182,7 +189,8 @@ class SimulatedDisk {
   DiskImage durable_;
   std::vector<DiskStep> pending_;  ///< In live_ and not yet in durable_, oldest first.
   std::uint64_t group_ = 0;
-  ino_t next_inode_ = 11;
+  ino_t next_inode_ = kFirstInode;
+  bool reuses_inodes_ = false;
 };
 
 /// The position of a name in a scan; 0 and 1 are "." and "..".

@@ -263,6 +263,7 @@ SimulatedDisk SimulatedDisk::after(const CrashState& state) const {
   result.live_ = image;
   result.durable_ = std::move(image);
   result.next_inode_ = next_inode_;
+  result.reuses_inodes_ = reuses_inodes_;
   return result;
 }
 

@@ -174,6 +174,9 @@ SysResult SimulatedSys::open_checked(const Place& place, int flags) {
     if ((flags & O_NONBLOCK) == 0) broken_promise("opening a FIFO blocks for ever: " + place.name);
     if ((flags & O_ACCMODE) == O_WRONLY) return failure(ENXIO);
   }
+  if ((flags & O_NONBLOCK) != 0 && lease_conflicts(place.inode, writes)) {
+    return failure(EWOULDBLOCK);
+  }
   if ((flags & O_TRUNC) != 0 && inode.is_file()) disk_.truncate(place.inode, 0, now());
   return SysResult::success();
 }
@@ -314,6 +317,13 @@ SysResult SimulatedSys::syncfs(int fd) {
   });
 }
 
+bool SimulatedSys::lease_conflicts(ino_t inode, bool writes) const {
+  return std::any_of(files_.begin(), files_.end(), [&](const auto& each) {
+    const OpenFile& other = each.second;
+    return other.inode == inode && other.leased && (writes || other.lease_excludes_readers);
+  });
+}
+
 bool SimulatedSys::lock_conflicts(const OpenFile& file, int wanted) const {
   return std::any_of(files_.begin(), files_.end(), [&](const auto& each) {
     const OpenFile& other = each.second;
@@ -404,6 +414,7 @@ SysResult SimulatedSys::set_lease(int fd, int type) {
     });
     if (type == F_RDLCK ? opened_for_writing(file->inode) : others > 1) return failure(EAGAIN);
     file->leased = true;
+    file->lease_excludes_readers = type == F_WRLCK;
     return SysResult::success();
   });
 }

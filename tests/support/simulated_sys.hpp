@@ -94,6 +94,9 @@ class SimulatedSys final : public detail::Sys {
   /// Closes every descriptor, as the death of every process does.
   void close_all();
   [[nodiscard]] std::size_t open_descriptor_count() const;
+  /// Whether somebody else has a lease on what `fd` was opened on to write, so that an open without
+  /// O_NONBLOCK waits in the kernel. Here it returns at once, and its caller waits.
+  [[nodiscard]] bool lease_is_in_the_way(int fd) const;
 
   // What is on the disk, by absolute path. Missing parents are made. Planting commits first and,
   // unless told otherwise, afterwards. A broken path throws std::runtime_error.
@@ -105,6 +108,8 @@ class SimulatedSys final : public detail::Sys {
   void plant_fifo(const std::string& path);
   void plant_directory(const std::string& path);
   void plant_hard_link(const std::string& existing, const std::string& path);
+  /// Another name for a file, as a backup makes it: nothing is synced.
+  void link(const std::string& existing, const std::string& path);
   void unlink(const std::string& path);
   [[nodiscard]] bool exists(const std::string& path) const;
   [[nodiscard]] std::string read_file(const std::string& path) const;
@@ -114,7 +119,11 @@ class SimulatedSys final : public detail::Sys {
   /// A line for each file and directory.
   [[nodiscard]] std::string dump() const;
   void set_owner(const std::string& path, uid_t owner);
+  /// As `cp -p` and `rsync -t` do.
+  void set_modified(const std::string& path, Duration since_epoch);
   void set_directory_size(const std::string& path, std::uint64_t bytes);
+  /// See SimulatedDisk::reuse_inodes().
+  void reuse_inodes(bool on);
   void set_mount_id(const std::string& path, std::uint64_t id);
 
   // What the file system says about itself.
@@ -147,6 +156,7 @@ class SimulatedSys final : public detail::Sys {
     int lock = 0;                         ///< LOCK_SH, LOCK_EX or 0.
     std::map<std::int64_t, short> bytes;  ///< Locked ones, each F_RDLCK or F_WRLCK.
     bool leased = false;
+    bool lease_excludes_readers = false;
     std::string path;
 
     [[nodiscard]] bool path_only() const;
@@ -181,6 +191,7 @@ class SimulatedSys final : public detail::Sys {
   void close_file(std::map<int, OpenFile>::iterator file);
   void release(ino_t inode);
   [[nodiscard]] bool opened_for_writing(ino_t inode) const;
+  [[nodiscard]] bool lease_conflicts(ino_t inode, bool writes) const;
   [[nodiscard]] bool lock_conflicts(const OpenFile& file, int wanted) const;
   [[nodiscard]] bool byte_conflicts(const OpenFile& file, short wanted, std::int64_t place) const;
   SysResult write_bytes(OpenFile& file, std::string_view bytes);

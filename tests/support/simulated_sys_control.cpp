@@ -89,6 +89,13 @@ void SimulatedSys::close_all() {
   while (!files_.empty()) close_file(files_.begin());
 }
 
+bool SimulatedSys::lease_is_in_the_way(int fd) const {
+  const std::lock_guard lock{mutex_};
+  const auto file = files_.find(fd);
+  return file != files_.end() && file->second.writable() &&
+         lease_conflicts(file->second.inode, true);
+}
+
 std::size_t SimulatedSys::open_descriptor_count() const {
   const std::lock_guard lock{mutex_};
   return files_.size();
@@ -159,6 +166,17 @@ void SimulatedSys::plant_hard_link(const std::string& existing, const std::strin
   if (place.inode != 0) throw std::runtime_error{path + " exists"};
   disk_.link(place.directory, place.name, target, now());
   disk_.sync_all();
+}
+
+void SimulatedSys::link(const std::string& existing, const std::string& path) {
+  const std::lock_guard lock{mutex_};
+  tick();
+  const ino_t target = at(existing);
+  Place place;
+  if (!walk(SimulatedDisk::kRoot, path, false, 0, place).ok() || place.inode != 0) {
+    throw std::runtime_error{"cannot link " + path};
+  }
+  disk_.link(place.directory, place.name, target, now());
 }
 
 void SimulatedSys::unlink(const std::string& path) {
@@ -234,6 +252,19 @@ std::string SimulatedSys::dump() const {
 void SimulatedSys::set_owner(const std::string& path, uid_t owner) {
   const std::lock_guard lock{mutex_};
   disk_.set_owner(at(path), owner);
+}
+
+void SimulatedSys::set_modified(const std::string& path, Duration since_epoch) {
+  const std::lock_guard lock{mutex_};
+  timespec when = {};
+  when.tv_sec = static_cast<std::time_t>(since_epoch / std::chrono::seconds{1});
+  when.tv_nsec = static_cast<long>((since_epoch % std::chrono::seconds{1}).count());
+  disk_.set_modified(at(path), when);
+}
+
+void SimulatedSys::reuse_inodes(bool on) {
+  const std::lock_guard lock{mutex_};
+  disk_.reuse_inodes(on);
 }
 
 void SimulatedSys::set_directory_size(const std::string& path, std::uint64_t bytes) {

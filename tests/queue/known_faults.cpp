@@ -1,0 +1,71 @@
+// A row goes when its fault is mended.
+#include "tests/queue/known_faults.hpp"
+
+namespace spoolq::test {
+
+const std::vector<KnownFault>& known_faults() {
+  static const std::vector<KnownFault> all{
+      // A rename of a name onto itself deletes the only name.
+      {"extend x extend, a detached claim", "'the message of both' must be there"},
+      {"move x move, one inbox of two queues", "'the message of both' must be there"},
+      {"release x move, one inbox of two queues", "'the message of both' must be there"},
+      {"move x move by copy, one inbox of two queues", "'the message of both' must be there"},
+      {"move x hand over, one inbox of two queues", "'the message of both' must be there"},
+      {"move x hand over by copy, one inbox of two queues", "'the message of both' must be there"},
+      // A message that is not ready is copied without a claim, and the copy is taken back when
+      // another
+      // mover was first, which relies on it.
+      {"move x move by copy, a failed message", "'the message of both' must be there"},
+      {"move by copy x move by copy, a failed message", "'the message of both' must be there"},
+      // A second name is dropped, moved or removed as if it were the only one.
+      {"claim and ack x reclaim, a message with two names", "'the message of both' must be gone"},
+      {"claim and ack x rm, a message with two names", "'the message of both' must be gone"},
+      {"claim and ack x move, a message with two names",
+       "'the message of both' must be there and was delivered 2"},
+      {"claim and ack x move by copy, a message with two names",
+       "'the message of both' must be there and was present 2"},
+      // The source of a copy is removed by its name, when a writer has replaced it or has begun to
+      // append.
+      {"adopt by copy x a writer that replaces, a foreign folder",
+       "'the other's message' must be there"},
+      {"adopt by copy x a writer that replaces, a foreign folder elsewhere",
+       "'the other's message' must be there"},
+      {"adopt by copy x a writer that appends, a foreign folder",
+       "'the message of both, and more' must be there"},
+      {"adopt by copy x a writer that appends, a foreign folder elsewhere",
+       "'the message of both, and more' must be there"},
+      // Two adopters find out late that a rename is refused, and both copy.
+      {"adopt by copy x adopt by copy, a foreign folder",
+       "'the message of both' must be there and was present 2"},
+      // A writer comes between the look and the copy.
+      {"move by copy x a writer that appends, an inbox",
+       "'the message of both, and more' must be there"},
+      // A file that got the inode of the one before has its id.
+      {"claim and ack x a writer that replaces, an inbox",
+       "'the message of both' and 'the other's message' have one id"},
+      {"adopt by copy x a writer that replaces, a foreign folder",
+       "'the message of both' and 'the other's message' have one id"},
+      {"adopt by copy x a writer that replaces, a foreign folder elsewhere",
+       "'the message of both' and 'the other's message' have one id"},
+      // A second link makes a file count as complete.
+      {"claim x an upload beside a backup, an empty inbox", "'the other's message' was taken"},
+      {"claim and ack x an upload beside a backup, an empty inbox",
+       "'the other's message' was taken"},
+      {"release x an upload beside a backup, an empty inbox", "'the other's message' was taken"},
+      {"fail x an upload beside a backup, an empty inbox", "'the other's message' was taken"},
+      {"move x an upload beside a backup, an empty inbox", "'the other's message' was taken"},
+      {"move by copy x an upload beside a backup, an empty inbox",
+       "'the other's message' was taken"},
+      {"hand over x an upload beside a backup, an empty inbox", "'the other's message' was taken"},
+      {"hand over by copy x an upload beside a backup, an empty inbox",
+       "'the other's message' was taken"},
+      // Settings are read, changed and replaced.
+      {"init x init, no queue", "the setting"},
+      {"init x init, an empty queue", "the setting"},
+      {"init x configure, an empty queue", "the setting"},
+      {"configure x configure, an empty queue", "the setting"},
+  };
+  return all;
+}
+
+}  // namespace spoolq::test
