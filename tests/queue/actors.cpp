@@ -225,6 +225,17 @@ Act removes(const Stage& stage) {
   };
 }
 
+/// Ends each claim as if it had been seen since long ago.
+void ends_leases(OpenQueue& queue, Told&) {
+  detail::Observations seen;
+  for (const StoredMessage& message : messages(queue, State::claimed)) {
+    for (const hours ago : {hours{2}, hours{1}}) {
+      seen.seen_for(message.file, queue.since_boot() - ago, hours{1});
+    }
+  }
+  detail::reap(queue, {}, &seen);
+}
+
 void makes_due(OpenQueue& queue, Told&) {
   for (const StoredMessage& message : messages(queue, State::delayed)) {
     static_cast<void>(detail::make_due(queue, message));
@@ -283,13 +294,14 @@ std::vector<Actor> make_actors() {
   std::vector<Actor> all{
       {"put", {P::empty}, puts},
       {"open and put", {P::none}, opens_and_puts},
-      {"claim", {P::ready}, takes_and(holds)},
-      {"claim and ack", {P::ready, P::two_names, P::inbox, P::folder}, takes_and(acks)},
-      {"release", {P::ready}, takes_and(releases)},
-      {"fail", {P::ready}, takes_and(fails)},
+      {"claim", {P::ready, P::leased}, takes_and(holds)},
+      {"claim and ack", {P::ready, P::leased, P::two_names, P::inbox, P::folder}, takes_and(acks)},
+      {"release", {P::ready, P::leased}, takes_and(releases)},
+      {"fail", {P::ready, P::leased}, takes_and(fails)},
       {"reclaim", {P::dead, P::lapsed}, calls([](OpenQueue& queue, Told&) {
          detail::reap(queue);
        })},
+      {"reclaim of a slow claim", {P::leased}, calls(ends_leases)},
       {"due", {P::delayed}, calls(makes_due)},
       {"expire", {P::expired}, calls([](OpenQueue& queue, Told&) {
          static_cast<void>(detail::expire_ready(queue));
@@ -297,12 +309,15 @@ std::vector<Actor> make_actors() {
       {"retry", {P::failed}, calls(retries)},
       {"rm", {P::ready}, removes},
       {"move", {P::ready, P::one_inbox}, moves(Mounts::one), true},
-      {"move by copy", {P::ready, P::failed, P::leftover}, moves(Mounts::two), true},
-      {"hand over", {P::ready}, hands_over(Mounts::one), true},
-      {"hand over by copy", {P::ready, P::leftover}, hands_over(Mounts::two), true},
+      {"move by copy",
+       {P::ready, P::failed, P::leftover, P::failed_leftover},
+       moves(Mounts::two),
+       true},
+      {"hand over", {P::ready, P::leased}, hands_over(Mounts::one), true},
+      {"hand over by copy", {P::ready, P::leased, P::leftover}, hands_over(Mounts::two), true},
       {"adopt", {P::folder}, adopts(Mounts::one)},
       {"adopt by copy", {P::folder, P::elsewhere}, adopts(Mounts::two)},
-      {"sweep", {P::leftover}, sweeps},
+      {"sweep", {P::leftover, P::failed_leftover}, sweeps},
       {"init", {P::none, P::empty}, inits},
       {"configure", {P::empty}, configures},
   };

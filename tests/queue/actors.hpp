@@ -43,22 +43,24 @@ struct Told {
 
 /// What is there before the two actors begin.
 enum class Place {
-  none,         ///< A folder in which a queue may be made.
-  empty,        ///< A queue.
-  ready,        ///< The message in new/.
-  dead,         ///< The message, claimed by a consumer that died.
-  held,         ///< The message, in a detached claim.
-  lapsed,       ///< The same, and its lease is over.
-  failed,       ///< The message in failed/.
-  delayed,      ///< The message in later/.
-  expired,      ///< The message in new/, its time to live over.
-  two_names,    ///< The message, claimed by a consumer that died, and a second name of it in new/.
-  leftover,     ///< The message in new/, and half a copy of it in tmp/ of the second queue.
-  folder,       ///< The message as a file in a foreign folder.
-  elsewhere,    ///< The same, and the folder is on another file system.
-  inbox,        ///< The message as a file in the inbox of the queue.
-  empty_inbox,  ///< An inbox without a file.
-  one_inbox,    ///< The same, and the second queue has the same inbox.
+  none,             ///< A folder in which a queue may be made.
+  empty,            ///< A queue.
+  ready,            ///< The message in new/.
+  leased,           ///< The same, with a backup's hard link to it, in a queue with a lease.
+  dead,             ///< The message, claimed by a consumer that died.
+  held,             ///< The message, in a detached claim.
+  lapsed,           ///< The same, and its lease is over.
+  failed,           ///< The message in failed/.
+  delayed,          ///< The message in later/.
+  expired,          ///< The message in new/, its time to live over.
+  two_names,        ///< The message, claimed by a consumer that died, and a second name in new/.
+  leftover,         ///< The message in new/, and half a copy of it in tmp/ of the second queue.
+  failed_leftover,  ///< The same, and the message is in failed/.
+  folder,           ///< The message as a file in a foreign folder.
+  elsewhere,        ///< The same, and the folder is on another file system.
+  inbox,            ///< The message as a file in the inbox of the queue.
+  empty_inbox,      ///< An inbox without a file.
+  one_inbox,        ///< An inbox of two queues, with the message.
 };
 
 const char* to_string(Place place);

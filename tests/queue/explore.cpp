@@ -9,7 +9,8 @@ namespace {
 
 constexpr unsigned kPerMille = 1000;
 constexpr std::size_t kTurnsMin = 3;
-constexpr std::size_t kTurnsMax = 8;
+constexpr std::size_t kTurnsMax = 6;
+constexpr std::size_t kDeathEvery = 4;
 
 class Explorer {
  public:
@@ -17,11 +18,13 @@ class Explorer {
       : meeting_{meeting}, effort_{effort}, random_{seed} {}
 
   Found explore() {
+    std::array<std::size_t, kActors> points{};
     for (const std::size_t first : {std::size_t{0}, std::size_t{1}}) {
       const Outcome alone = run({{}, first}, 0);
+      points.at(first) = alone.points.at(first);
       for (std::size_t i = 0; i < alone.points[first] && !over(); ++i) try_switches(first, i);
     }
-    for (std::size_t i = 0; i < effort_.longer && !over(); ++i) try_longer();
+    for (std::size_t i = 0; i < effort_.longer && !over(); ++i) try_longer(points);
     return found_;
   }
 
@@ -29,8 +32,7 @@ class Explorer {
   [[nodiscard]] bool over() const { return effort_.first_failure_only && !found_.failures.empty(); }
 
   bool is_chosen() {
-    return effort_.per_mille >= kPerMille ||
-           std::uniform_int_distribution<unsigned>{0, kPerMille - 1}(random_) < effort_.per_mille;
+    return effort_.per_mille >= kPerMille || below(kPerMille) < effort_.per_mille;
   }
 
   Outcome run(const Schedule& schedule, std::size_t length) {
@@ -64,20 +66,32 @@ class Explorer {
     }
   }
 
-  void try_longer() {
-    Schedule schedule;
-    const std::size_t turns =
-        std::uniform_int_distribution<std::size_t>{kTurnsMin, kTurnsMax}(random_);
-    std::array<std::size_t, kActors> points{};
-    std::size_t actor = std::uniform_int_distribution<std::size_t>{0, 1}(random_);
+  /// Turns of random lengths. At the end of each its actor may die.
+  void try_longer(const std::array<std::size_t, kActors>& points) {
+    const std::size_t turns = below(kTurnsMax - kTurnsMin + 1) + kTurnsMin;
+    std::array<std::vector<std::size_t>, kActors> stops;
+    std::size_t actor = below(kActors);
     for (std::size_t i = 0; i < turns; ++i) {
-      constexpr std::size_t kStepMax = 8;
-      points.at(actor) += std::uniform_int_distribution<std::size_t>{1, kStepMax}(random_);
-      schedule.turns.push_back({actor, points.at(actor)});
+      std::vector<std::size_t>& own = stops.at((actor + i) % kActors);
+      own.push_back(below(points.at((actor + i) % kActors) + 1));
+    }
+    for (std::vector<std::size_t>& own : stops) std::sort(own.begin(), own.end());
+    Schedule schedule;
+    std::size_t length = 0;
+    for (std::size_t i = 0; i < turns; ++i, actor = 1 - actor) {
+      schedule.turns.push_back({actor, stops.at(actor).at(i / kActors)});
+      length += schedule.turns.back().until;
+      if (below(kDeathEvery) != 0) continue;
+      schedule.turns.push_back({actor, 0, true});
       actor = 1 - actor;
+      break;
     }
     schedule.last = actor;
-    run(schedule, points[0] + points[1]);
+    run(schedule, length);
+  }
+
+  std::size_t below(std::size_t end) {
+    return std::uniform_int_distribution<std::size_t>{0, end - 1}(random_);
   }
 
   const Meeting& meeting_;

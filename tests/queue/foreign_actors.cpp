@@ -37,20 +37,23 @@ void rename_file(SimulatedSys& disk, const std::string& from, const std::string&
 
 /// Writes a new file elsewhere and renames it over the one of that name, if it is still there.
 /// What is replaced before it was taken may be gone.
-Act replaces(const Stage& stage) {
-  return [stage, file = shared_file(stage)](Told& told) {
+Act replaces(const Stage& stage, const std::string& content) {
+  return [stage, content, file = shared_file(stage)](Told& told) {
     const std::string hidden = "/outside/report.txt";
     stage.scheduled.step([&](SimulatedSys& disk) {
-      disk.plant_file(hidden, kOther);
+      disk.plant_file(hidden, content);
       disk.set_modified(hidden, kOldTime);
     });
     stage.scheduled.step([&](SimulatedSys& disk) {
       if (disk.exists(file)) told.words[kShared] = Word::in_doubt;
       rename_file(disk, hidden, file);
-      told.words[kOther] = Word::there;
+      told.words[content] = Word::there;
     });
   };
 }
+
+Act replaces_by_as_much(const Stage& stage) { return replaces(stage, kOther); }
+Act replaces_by_more(const Stage& stage) { return replaces(stage, std::string{kOther} + kMore); }
 
 /// Opens the file, if it is still there, and adds to it.
 Act appends(const Stage& stage) {
@@ -108,7 +111,8 @@ Act uploads_beside_a_backup(const Stage& stage) {
 std::vector<Actor> foreign_actors() {
   const std::vector<Place> folders{Place::folder, Place::elsewhere, Place::inbox};
   return {
-      {"a writer that replaces", folders, replaces, false, true},
+      {"a writer that replaces", folders, replaces_by_as_much, false, true},
+      {"a writer that replaces by more", folders, replaces_by_more, false, true},
       {"a writer that appends", folders, appends, false, true},
       {"a backup by hard links", folders, links, false, true},
       {"an upload beside a backup", {Place::empty_inbox}, uploads_beside_a_backup, false, true},

@@ -17,6 +17,8 @@ const std::vector<KnownFault>& known_faults() {
       // mover was first, which relies on it.
       {"move x move by copy, a failed message", "'the message of both' must be there"},
       {"move by copy x move by copy, a failed message", "'the message of both' must be there"},
+      {"move by copy x move by copy, half a copy of a failed message",
+       "'the message of both' must be there"},
       // A second name is dropped, moved or removed as if it were the only one.
       {"claim and ack x reclaim, a message with two names", "'the message of both' must be gone"},
       {"claim and ack x rm, a message with two names", "'the message of both' must be gone"},
@@ -24,6 +26,19 @@ const std::vector<KnownFault>& known_faults() {
        "'the message of both' must be there and was delivered 2"},
       {"claim and ack x move by copy, a message with two names",
        "'the message of both' must be there and was present 2"},
+      // Second names are dropped while a lease is over, with the name that the reaper has given.
+      {"claim x reclaim of a slow claim, a ready message with a lease and a backup",
+       "'the message of both' must be there"},
+      {"claim and ack x reclaim of a slow claim, a ready message with a lease and a backup",
+       "'the message of both' must be there"},
+      {"release x reclaim of a slow claim, a ready message with a lease and a backup",
+       "'the message of both' must be there"},
+      {"fail x reclaim of a slow claim, a ready message with a lease and a backup",
+       "'the message of both' must be there"},
+      {"reclaim of a slow claim x hand over, a ready message with a lease and a backup",
+       "'the message of both' must be there"},
+      {"reclaim of a slow claim x hand over by copy, a ready message with a lease and a backup",
+       "'the message of both' must be there"},
       // The source of a copy is removed by its name, when a writer has replaced it or has begun to
       // append.
       {"adopt by copy x a writer that replaces, a foreign folder",
@@ -34,6 +49,10 @@ const std::vector<KnownFault>& known_faults() {
        "'the message of both, and more' must be there"},
       {"adopt by copy x a writer that appends, a foreign folder elsewhere",
        "'the message of both, and more' must be there"},
+      {"adopt by copy x a writer that replaces by more, a foreign folder",
+       "'the other's message, and more' must be there"},
+      {"adopt by copy x a writer that replaces by more, a foreign folder elsewhere",
+       "'the other's message, and more' must be there"},
       // Two adopters find out late that a rename is refused, and both copy.
       {"adopt by copy x adopt by copy, a foreign folder",
        "'the message of both' must be there and was present 2"},

@@ -53,9 +53,9 @@ void give_second_name(SimulatedSys& disk, const std::string& path) {
 }
 
 /// What a mover by copy leaves that died while it was writing.
-void leave_half_a_copy(SimulatedSys& disk, const std::string& path) {
+void leave_half_a_copy(SimulatedSys& disk, const std::string& path, State state) {
   const auto queue = open_queue(disk, path);
-  const MessageName name = only(*queue, State::ready).name;
+  const MessageName name = only(*queue, state).name;
   const std::string half = std::string{kShared}.substr(0, std::string{kShared}.size() / 2);
   disk.plant_file(
       second_queue(path) + "/tmp/" + std::to_string(name.priority) + '.' + name.id.to_string(),
@@ -78,6 +78,8 @@ const char* to_string(Place place) {
       return "an empty queue";
     case Place::ready:
       return "a ready message";
+    case Place::leased:
+      return "a ready message with a lease and a backup";
     case Place::dead:
       return "a claim of the dead";
     case Place::held:
@@ -94,6 +96,8 @@ const char* to_string(Place place) {
       return "a message with two names";
     case Place::leftover:
       return "half a copy";
+    case Place::failed_leftover:
+      return "half a copy of a failed message";
     case Place::folder:
       return "a foreign folder";
     case Place::elsewhere:
@@ -118,9 +122,11 @@ void make_place(SimulatedSys& disk, const std::string& path, Place place, bool s
   } else {
     make_story_queue(disk, path);
   }
-  if (second || place == Place::leftover || place == Place::one_inbox) {
+  if (second || place == Place::leftover || place == Place::failed_leftover ||
+      place == Place::one_inbox) {
     make_story_queue(disk, second_queue(path));
   }
+  if (place == Place::leased) open_queue(disk, path)->configure({{"lease", "10m"}});
   if (place != Place::one_inbox) return;
   // As a program makes it that does not ask.
   const std::string link = second_queue(path) + "/new";
@@ -144,7 +150,9 @@ void fill_place(SimulatedSys& disk, const std::string& path, Place place, Fates&
                    place == Place::lapsed);
       break;
     case Place::failed:
+    case Place::failed_leftover:
       fail_shared(disk, path);
+      if (place == Place::failed_leftover) leave_half_a_copy(disk, path, State::failed);
       break;
     case Place::delayed:
       put_shared(disk, path, {.delay = hours{1}});
@@ -168,7 +176,12 @@ void fill_place(SimulatedSys& disk, const std::string& path, Place place, Fates&
       break;
     default:
       put_shared(disk, path);
-      if (place == Place::leftover) leave_half_a_copy(disk, path);
+      if (place == Place::leftover) leave_half_a_copy(disk, path, State::ready);
+      if (place == Place::leased) {
+        const auto queue = open_queue(disk, path);
+        const std::string file = only(*queue, State::ready).file;
+        disk.plant_hard_link(queue->path(Folder::ready, file), "/outside/backup");
+      }
       break;
   }
   disk.commit();

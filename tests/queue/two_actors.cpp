@@ -145,8 +145,9 @@ Told as_dead(Told told) {
 
 /// Places in which only some actors have something to do.
 bool is_special(Place place) {
-  return place == Place::none || place == Place::leftover || place == Place::folder ||
-         place == Place::elsewhere || place == Place::empty;
+  return place == Place::none || place == Place::leftover || place == Place::failed_leftover ||
+         place == Place::folder || place == Place::elsewhere || place == Place::empty ||
+         place == Place::leased;
 }
 
 /// Whether an actor has something to do in a place that another one is made for.
@@ -203,7 +204,8 @@ Outcome Meeting::run(const Schedule& schedule) const {
     scheduler.run(bodies);
     for (std::size_t i = 0; i < kActors; ++i) {
       if (scheduler.sys(i).dead()) told[i] = told_the_dead[i];
-      if (!told[i].claimed.empty() && !disk->exists(told[i].claimed)) {
+      // A lease may end it.
+      if (place_ != Place::leased && !told[i].claimed.empty() && !disk->exists(told[i].claimed)) {
         robbed += "a living consumer has lost its claim\n";
       }
       scheduler.sys(i).die();
