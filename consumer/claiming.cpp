@@ -175,8 +175,7 @@ std::optional<Claim> Consumer::Impl::accept(const Candidate& candidate, StoredMe
     return std::nullopt;
   }
   message.linked = status.st_nlink > 1;
-  if (message.linked && detail::drop_other_names(open(), message, status.st_ino,
-                                                 [this] { return identity_->next_claim(); })) {
+  if (message.linked && detail::drop_other_names(open(), message, status.st_ino)) {
     put_back(candidate, message, kForbiddenRetry, "it is claimed under another name");
     return std::nullopt;
   }

@@ -60,9 +60,11 @@ struct Source {
 
 /// Renames a file into cur/ under a claim that no process has, so that this caller alone goes on
 /// with it. If the caller dies, the reaper does. False when the file is gone.
-bool seize(Sys& sys, Source& source, OpenQueue& queue, MessageName name) {
+bool seize(Sys& sys, Source& source, OpenQueue& queue, const Destination& to) {
+  MessageName name = to.name;
   name.claim = random_token() + ".0";
   name.lease_until.reset();
+  name.return_to = to.due ? format_return(*to.due) : folder_name(to.folder);
   std::string seized = format_name(name);
   const int claimed = queue.fd(Folder::claimed);
   const SysResult renamed =
@@ -80,7 +82,7 @@ bool seize(Sys& sys, Source& source, OpenQueue& queue, MessageName name) {
 bool drop_source(Sys& sys, Source& source, OpenQueue& queue, const Destination& to,
                  const std::string& target) {
   if (!is_used_once(source.file)) {
-    if (!seize(sys, source, queue, to.name)) return true;
+    if (!seize(sys, source, queue, to)) return true;
     if (!same_file(sys, source.dir, source.file, queue.fd(to.folder), target)) return false;
   }
   const SysResult removed = sys.unlinkat(source.dir, source.file.c_str());

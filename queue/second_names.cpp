@@ -9,8 +9,8 @@
 
 #include "queue/directory_scan.hpp"
 #include "queue/liveness.hpp"
+#include "queue/move_claim.hpp"
 #include "queue/open_queue.hpp"
-#include "queue/rename.hpp"
 #include "queue/strangers.hpp"
 #include "queue/throw_error.hpp"
 #include "queue/transitions.hpp"
@@ -32,29 +32,17 @@ void scan_files(OpenQueue& queue, const std::function<void(Folder, const Directo
   }
 }
 
-/// Where a message that has another name would go under it, and that name.
-struct Other {
-  Destination place;
-  std::string file;
-};
-
+/// What a name says; a foreign file in new/ has a derived one.
 std::optional<MessageName> parse_placed(OpenQueue& queue, const PlacedName& placed) {
+  if (placed.folder == Folder::later) {
+    auto delayed = parse_delayed_name(placed.file);
+    return delayed ? std::optional{std::move(delayed->name)} : std::nullopt;
+  }
   auto name = parse_name(placed.file);
   if (!name && placed.folder == Folder::ready) return derive_name(queue, placed.file);
   // Without C it is somebody's mail.
   if (name && placed.folder == Folder::claimed && name->claim.empty()) return std::nullopt;
   return name;
-}
-
-std::optional<Other> read_name(OpenQueue& queue, const PlacedName& placed) {
-  if (placed.folder == Folder::later) {
-    auto delayed = parse_delayed_name(placed.file);
-    if (!delayed) return std::nullopt;
-    return Other{{placed.folder, std::move(delayed->name), delayed->due}, placed.file};
-  }
-  auto name = parse_placed(queue, placed);
-  if (!name) return std::nullopt;
-  return Other{{placed.folder, std::move(*name), std::nullopt}, placed.file};
 }
 
 bool is_there(OpenQueue& queue, Folder folder, const std::string& file, ino_t inode) {
@@ -65,9 +53,8 @@ bool is_there(OpenQueue& queue, Folder folder, const std::string& file, ino_t in
 /// One run of drop_other_names().
 class Dropping {
  public:
-  Dropping(OpenQueue& queue, const StoredMessage& kept, ino_t inode,
-           const std::function<std::string()>& next_claim)
-      : queue_{queue}, kept_{kept}, inode_{inode}, next_claim_{next_claim} {}
+  Dropping(OpenQueue& queue, const StoredMessage& kept, ino_t inode)
+      : queue_{queue}, kept_{kept}, inode_{inode} {}
 
   bool run() {
     const bool is_held = run(SecondNames::Look::cached);
@@ -81,60 +68,46 @@ class Dropping {
     is_stale_ = false;
     for (const PlacedName& placed : queue_.second_names().names_of(queue_, inode_, look)) {
       if (placed.folder == kept_.folder && placed.file == kept_.file) continue;
-      const auto other = read_name(queue_, placed);
-      if (!other || other->place.name.id != kept_.name.id) {
+      const auto name = parse_placed(queue_, placed);
+      if (!name || name->id != kept_.name.id) {
         // Another id is another message, even where somebody linked both names to one file. A
         // foreign file that is gone has no id.
-        is_stale_ = is_stale_ || (!other && placed.folder == Folder::ready);
+        is_stale_ = is_stale_ || (!name && placed.folder == Folder::ready);
         continue;
       }
-      is_held = drop(*other) || is_held;
+      is_held = drop({placed.folder, placed.file, *name}) || is_held;
     }
     return is_held;
   }
 
   /// True when it is a claim that holds.
-  bool drop(const Other& other) {
-    if (other.place.folder == Folder::claimed && is_holding(other.place.name)) {
+  bool drop(const StoredMessage& other) {
+    if (other.folder == Folder::claimed && is_holding(other.name)) {
       if (is_there(queue_, Folder::claimed, other.file, inode_)) return true;
       is_stale_ = true;
       return false;
     }
-    MessageName name = other.place.name;
-    name.claim = next_claim_();
-    name.lease_until.reset();
-    const std::string seized = format_name(name);
-    const int claimed = queue_.fd(Folder::claimed);
-    const SysResult renamed = rename_new(queue_.sys(), queue_.fd(other.place.folder),
-                                         other.file.c_str(), claimed, seized.c_str());
-    if (renamed.error() == ENOENT) {
+    const auto seized = claim_for_move(queue_, other, queue_.mover()->next_claim());
+    if (!seized) {
       is_stale_ = true;
       return false;
     }
-    if (!renamed.ok()) {
-      throw_errno(renamed.error(), "rename", queue_.path(other.place.folder, other.file));
-    }
-    if (!is_there(queue_, kept_.folder, kept_.file, inode_)) {
-      put_back(other, seized);
+    // Another file may have had that name, or the kept name may have moved on, so that this is the
+    // only one.
+    if (!is_there(queue_, seized->folder, seized->file, inode_) ||
+        !is_there(queue_, kept_.folder, kept_.file, inode_)) {
+      static_cast<void>(release_move(queue_, *seized));
       return false;
     }
-    const SysResult removed = queue_.sys().unlinkat(claimed, seized.c_str());
+    const SysResult removed =
+        queue_.sys().unlinkat(queue_.fd(Folder::claimed), seized->file.c_str());
     if (!removed.ok() && removed.error() != ENOENT) {
-      throw_errno(removed.error(), "unlink", queue_.path(Folder::claimed, seized));
+      throw_errno(removed.error(), "unlink", queue_.path(Folder::claimed, seized->file));
     }
     queue_.log(LogLevel::notice,
-               fmt::format("removed {}/{}, a second name of {}/{}", folder_name(other.place.folder),
+               fmt::format("removed {}/{}, a second name of {}/{}", folder_name(other.folder),
                            escaped(other.file), folder_name(kept_.folder), escaped(kept_.file)));
     return false;
-  }
-
-  /// The kept name has moved on, so the seized one may be the only one.
-  void put_back(const Other& other, const std::string& seized) {
-    Destination place = other.place;
-    if (place.folder == Folder::claimed) place.folder = Folder::ready;
-    place.name.claim.clear();
-    place.name.lease_until.reset();
-    static_cast<void>(rename_message(queue_, Folder::claimed, seized, place));
   }
 
   bool is_holding(const MessageName& claimed) {
@@ -148,7 +121,6 @@ class Dropping {
   OpenQueue& queue_;
   const StoredMessage& kept_;
   const ino_t inode_;
-  const std::function<std::string()>& next_claim_;
   bool is_stale_ = false;
 };
 
@@ -181,21 +153,17 @@ void SecondNames::scan(OpenQueue& queue) {
   });
 }
 
-bool drop_other_names(OpenQueue& queue, const StoredMessage& kept, ino_t inode,
-                      const std::function<std::string()>& next_claim) {
-  return Dropping{queue, kept, inode, next_claim}.run();
+bool drop_other_names(OpenQueue& queue, const StoredMessage& kept, ino_t inode) {
+  return Dropping{queue, kept, inode}.run();
 }
 
 bool drop_other_names(OpenQueue& queue, const StoredMessage& kept) {
   struct stat status = {};
   const SysResult found = queue.sys().fstatat(queue.fd(kept.folder), kept.file.c_str(), status);
   if (!found.ok() || status.st_nlink < 2) return false;
-  std::optional<Registration> consumer;
-  unsigned claims = 0;
-  return drop_other_names(queue, kept, status.st_ino, [&] {
-    if (!consumer) consumer.emplace(queue);
-    return fmt::format("{}.{}", consumer->consumer(), ++claims);
-  });
+  // A Maildir has no claims of ours, and nobody to make them.
+  if (!queue.folders().has(Folder::consumers)) return false;
+  return drop_other_names(queue, kept, status.st_ino);
 }
 
 }  // namespace spoolq::detail

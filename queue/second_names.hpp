@@ -4,7 +4,6 @@
 
 #include <sys/types.h>
 
-#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -44,13 +43,9 @@ class SecondNames {
 /// Drops the other names of the same message (the same inode and id) as `kept`. Each is seized
 /// first, and removed only while `kept` still is there; otherwise it goes back. True when a name is
 /// left that holds the message: the claim of a living consumer, or a detached one. Other ids and
-/// names outside of this queue are not touched. `next_claim` gives a claim of a living consumer,
-/// with which a name is seized. To be called for a file with more than one link.
-bool drop_other_names(OpenQueue& queue, const StoredMessage& kept, ino_t inode,
-                      const std::function<std::string()>& next_claim);
-
-/// The same, having looked at the number of links, for a caller that is no consumer: it becomes one
-/// if there are other names, for as long as that takes.
+/// names outside of this queue are not touched. To be called for a file with more than one link.
+bool drop_other_names(OpenQueue& queue, const StoredMessage& kept, ino_t inode);
+/// The same, after a look at the number of links.
 bool drop_other_names(OpenQueue& queue, const StoredMessage& kept);
 
 }  // namespace spoolq::detail

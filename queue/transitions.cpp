@@ -43,6 +43,10 @@ MessageName unclaimed(MessageName name) {
 
 /// R for a message that is claimed where it is now.
 std::string return_of(const StoredMessage& message) {
+  if (message.folder == Folder::claimed) {
+    const std::string& before = message.name.return_to;
+    return before.empty() ? folder_name(Folder::ready) : before;
+  }
   if (message.folder != Folder::later) return std::string{folder_name(message.folder)};
   const auto delayed = parse_delayed_name(message.file);
   return format_return(delayed ? delayed->due : Time{});
