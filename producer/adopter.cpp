@@ -80,6 +80,7 @@ class [[gnu::visibility("hidden")]] Adopter::Impl {
     Judgement judgement{};
     std::string reported{};  ///< The error that was reported last.
     bool seen = true;        ///< By the last scan.
+    bool put_back = false;   ///< The next rename that is seen is our own.
   };
   using Files = std::map<std::string, Known>;
 
@@ -324,7 +325,7 @@ void Adopter::Impl::note(const std::vector<detail::InboxEvent>& events) {
     } else {
       // It is another file than the one that had this name before.
       known.sighting = {};
-      known.sighting.renamed = event.kind == Kind::renamed;
+      known.sighting.renamed = event.kind == Kind::renamed && !std::exchange(known.put_back, false);
       known.sighting.created = event.kind == Kind::created;
     }
   }
@@ -374,6 +375,7 @@ void Adopter::Impl::settle_outcome(Files::iterator file, const Intaken& outcome,
     case Intaken::Outcome::forgotten:
       break;
     case Intaken::Outcome::changed:
+      known.put_back = outcome.was_put_back;
       known.judgement = {Verdict::wait, "it changed while it was looked at"};
       known.judgement.settles_in = kMargin;
       known.next_look = Clock::now() + kMargin;

@@ -107,10 +107,9 @@ Intake::Intake(OpenQueue& queue, const std::string& directory, IntakeOptions opt
       options_{options},
       directory_{open_directory(queue.sys(), directory)},
       keeps_birth_times_{keeps_birth_times_in(queue.sys(), directory_.get(), directory)},
-      by_rename_{!options.keep && !options.always_copy &&
-                 is_same_mount(queue, directory_.get(), directory)},
-      sources_{queue, directory, directory_.get(),
-               is_same_mount(queue, directory_.get(), directory)} {
+      is_same_mount_{is_same_mount(queue, directory_.get(), directory)},
+      by_rename_{!options.keep && !options.always_copy && is_same_mount_},
+      sources_{queue, directory, directory_.get(), is_same_mount_} {
   queue_.require_own_process("take into");
   if (!options_.look_only) require_one_way();
   const bool exists = IntakeJournal::exists(queue_, path_);
@@ -253,6 +252,15 @@ void Intake::begin_kept(std::vector<Item>& items, KeptItems& kept) {
   }
 }
 
+/// Whether the source's name still is that of the open file.
+bool Intake::has_name(const Item& item) const {
+  if (item.is_seized()) return true;
+  struct stat named = {};
+  struct stat opened = {};
+  return queue_.sys().fstatat(directory_of(item.arrival), item.arrival.file.c_str(), named).ok() &&
+         queue_.sys().fstat(item.fd.get(), opened).ok() && is_same_file(named, opened);
+}
+
 SysResult Intake::open_source(const Item& item) const {
   const bool is_seized = item.is_seized();
   return queue_.sys().openat(is_seized ? item.source.directory : directory_of(item.arrival),
@@ -301,6 +309,7 @@ bool Intake::seize(Item& item, int fd, WriterHold& writers) {
 void Intake::put_back(Item& item) {
   if (!item.is_seized() || item.was_seized_before()) return;
   sources_.put_back(item.source, directory_of(item.arrival), item.arrival.file);
+  item.result.was_put_back = true;
   item.source.file.clear();
 }
 
@@ -449,8 +458,12 @@ bool Intake::is_left_alone(const Arrival& arrival, int fd, WriterHold& writers) 
 
 void Intake::copy_all(std::vector<Item>& items) {
   std::vector<IntakeJournal::Record> records;
+  // Where a rename turned out to be refused, another process may have copied them meanwhile.
+  const bool is_late = !journal_;
+  if (!items.empty()) journal();
   for (Item& item : items) {
     if (item.result.outcome != Outcome::changed) continue;
+    if (is_late && (has_taken(item.arrival) || !has_name(item))) continue;
     copy_one(item);
     if (item.copy) records.push_back({keys_of(item.arrival).key, item.staged});
   }

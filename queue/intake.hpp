@@ -47,6 +47,7 @@ struct Intaken {
   MessageId id{};
   std::error_code error{};
   std::string reason{};
+  bool was_put_back = false;  ///< It had a private name meanwhile, and was renamed back.
 };
 
 struct IntakeOptions {
@@ -102,6 +103,7 @@ class Intake {
   void begin_kept(std::vector<Item>& items, KeptItems& kept);
   [[nodiscard]] SysResult open_source(const Item& item) const;
   bool open(Item& item);
+  [[nodiscard]] bool has_name(const Item& item) const;
   void announce(std::vector<Item>& items, bool (*wanted)(const Item&));
   bool seize(Item& item, int fd, WriterHold& writers);
   void put_back(Item& item);
@@ -121,6 +123,7 @@ class Intake {
   IntakeOptions options_;
   UniqueFd directory_;
   bool keeps_birth_times_;
+  bool is_same_mount_;
   bool by_rename_;
   LockFd way_;
   std::optional<IntakeJournal> journal_;

@@ -39,33 +39,9 @@ const std::vector<KnownFault>& known_faults() {
        "'the message of both' must be there"},
       {"reclaim of a slow claim x hand over by copy, a ready message with a lease and a backup",
        "'the message of both' must be there"},
-      // The source of a copy is removed by its name, when a writer has replaced it or has begun to
-      // append.
-      {"adopt by copy x a writer that replaces, a foreign folder",
-       "'the other's message' must be there"},
-      {"adopt by copy x a writer that replaces, a foreign folder elsewhere",
-       "'the other's message' must be there"},
-      {"adopt by copy x a writer that appends, a foreign folder",
-       "'the message of both, and more' must be there"},
-      {"adopt by copy x a writer that appends, a foreign folder elsewhere",
-       "'the message of both, and more' must be there"},
-      {"adopt by copy x a writer that replaces by more, a foreign folder",
-       "'the other's message, and more' must be there"},
-      {"adopt by copy x a writer that replaces by more, a foreign folder elsewhere",
-       "'the other's message, and more' must be there"},
-      // Two adopters find out late that a rename is refused, and both copy.
-      {"adopt by copy x adopt by copy, a foreign folder",
-       "'the message of both' must be there and was present 2"},
       // A writer comes between the look and the copy.
       {"move by copy x a writer that appends, an inbox",
        "'the message of both, and more' must be there"},
-      // A file that got the inode of the one before has its id.
-      {"claim and ack x a writer that replaces, an inbox",
-       "'the message of both' and 'the other's message' have one id"},
-      {"adopt by copy x a writer that replaces, a foreign folder",
-       "'the message of both' and 'the other's message' have one id"},
-      {"adopt by copy x a writer that replaces, a foreign folder elsewhere",
-       "'the message of both' and 'the other's message' have one id"},
       // A second link makes a file count as complete.
       {"claim x an upload beside a backup, an empty inbox", "'the other's message' was taken"},
       {"claim and ack x an upload beside a backup, an empty inbox",
