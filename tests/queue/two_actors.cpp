@@ -33,6 +33,8 @@ bool owns(Word word) { return word == Word::holds || word == Word::moved || word
 std::optional<Fate> merge(std::optional<Fate> before, Word one, Word other) {
   const auto either_is = [&](Word word) { return one == word || other == word; };
   if (either_is(Word::ended)) return either_is(Word::moving) ? Fate::either : Fate::gone;
+  // A file that is still being written may not be taken at all.
+  if (either_is(Word::moving) && !before && !either_is(Word::there)) return Fate::either;
   if (either_is(Word::moving)) return either_is(Word::in_doubt) ? Fate::either : Fate::moving;
   if (owns(one) || owns(other)) return Fate::there;
   if (either_is(Word::in_doubt)) return Fate::either;
@@ -66,7 +68,7 @@ void check_halves(const ToldBoth& told, std::string& wrong) {
     const bool claimed = std::any_of(other.payloads.begin(), other.payloads.end(),
                                      [&half](const auto& each) { return each.second == half; });
     const Word word = word_of(other, half);
-    if (half.empty() || (!claimed && word != Word::moved && word != Word::moving)) continue;
+    if (half.empty() || (!claimed && word != Word::moved)) continue;
     wrong += fmt::format("'{}' was taken before it was whole\n", half);
   }
 }

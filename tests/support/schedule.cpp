@@ -86,7 +86,7 @@ SysResult ScheduledSys::after(const CallInfo& info, SysResult result) {
       if (writes(info)) notable_.insert(result.fd());
     }
     if (info.call == Call::close) open_.erase(info.fd);
-    if (info.call == Call::set_lease) {
+    if (info.call == Call::set_lease || info.call == Call::lock_byte) {
       notable_.insert(info.fd);
       if (info.flags == static_cast<std::uint64_t>(F_UNLCK)) scheduler_.let_go(actor_);
     }
