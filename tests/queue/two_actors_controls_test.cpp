@@ -16,6 +16,9 @@ class BelievingSys final : public ForwardingSys {
 
  protected:
   SysResult after(const CallInfo& info, SysResult result) override {
+    // A consumer has two proofs of life.
+    const bool no_locks = believed_ == Call::flock && info.call == Call::is_byte_locked;
+    if (no_locks) return SysResult::success(0);
     return info.call == believed_ && !result.ok() ? SysResult::success() : result;
   }
 
@@ -28,9 +31,11 @@ Wrap believes(Call call) {
 }
 
 Found explore_all(const char* one, const char* other, Place place, Wrap wrap) {
-  const Meeting meeting{actor(one), actor(other), place, std::move(wrap)};
+  constexpr unsigned kSound = 20;
   Effort effort;
+  if (!wrap) effort.per_mille = kSound;
   effort.first_failure_only = true;
+  const Meeting meeting{actor(one), actor(other), place, std::move(wrap)};
   return explore(meeting, effort, kSweepSeed);
 }
 
