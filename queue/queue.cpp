@@ -270,7 +270,8 @@ void Queue::remove(const MessageInfo& message, bool claimed, Sync sync) {
   if (message.state == State::claimed && !claimed) {
     detail::throw_errc(errc::claim_owned, "remove", message.path, "it is claimed");
   }
-  if (!detail::remove(queue, detail::locate(queue, message), sync)) {
+  const detail::StoredMessage stored = detail::locate(queue, message);
+  if (stored.name.id != message.id || !detail::remove(queue, stored, sync)) {
     detail::throw_errc(errc::no_such_message, "remove", message.path, "it has moved on");
   }
 }

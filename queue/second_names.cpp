@@ -19,17 +19,20 @@ namespace spoolq::detail {
 namespace {
 
 constexpr Duration kLookInterval{1000};
-constexpr std::array kFolders{Folder::ready, Folder::later, Folder::claimed, Folder::failed};
+constexpr std::array kOthers{Folder::later, Folder::claimed, Folder::failed};
 
-void scan_files(OpenQueue& queue, const std::function<void(Folder, const DirectoryEntry&)>& visit) {
-  for (const Folder folder : kFolders) {
-    if (!queue.folders().has(folder)) continue;
-    scan_directory(queue.sys(), queue.fd(folder), queue.path(folder),
-                   [&](const DirectoryEntry& entry) {
-                     if (entry.type == DT_REG || entry.type == DT_UNKNOWN) visit(folder, entry);
-                     return true;
-                   });
-  }
+void scan_files(OpenQueue& queue, Folder folder,
+                const std::function<void(const DirectoryEntry&)>& visit) {
+  if (!queue.folders().has(folder)) return;
+  scan_directory(queue.sys(), queue.fd(folder), queue.path(folder),
+                 [&](const DirectoryEntry& entry) {
+                   if (entry.type == DT_REG || entry.type == DT_UNKNOWN) visit(entry);
+                   return true;
+                 });
+}
+
+void collect_inodes(OpenQueue& queue, Folder folder, std::vector<ino_t>& inodes) {
+  scan_files(queue, folder, [&](const DirectoryEntry& entry) { inodes.push_back(entry.inode); });
 }
 
 /// What a name says; a foreign file in new/ has a derived one.
@@ -139,18 +142,33 @@ std::vector<PlacedName> SecondNames::names_of(OpenQueue& queue, ino_t inode, Loo
 
 void SecondNames::scan(OpenQueue& queue) {
   names_.clear();
-  std::vector<ino_t> inodes;
-  scan_files(queue, [&](Folder, const DirectoryEntry& entry) { inodes.push_back(entry.inode); });
-  std::sort(inodes.begin(), inodes.end());
-  for (std::size_t i = 1; i < inodes.size(); ++i) {
-    if (inodes[i] == inodes[i - 1]) names_.try_emplace(inodes[i]);
+  std::vector<ino_t> others;
+  std::vector<ino_t> before;
+  collect_inodes(queue, Folder::ready, before);
+  for (const Folder folder : kOthers) collect_inodes(queue, folder, others);
+  // Once more, for a name that comes back to new/ during the look at the others.
+  std::vector<ino_t> after;
+  collect_inodes(queue, Folder::ready, after);
+  for (std::vector<ino_t>* ready : {&before, &after}) {
+    ready->insert(ready->end(), others.begin(), others.end());
+    std::sort(ready->begin(), ready->end());
+    for (std::size_t i = 1; i < ready->size(); ++i) {
+      if ((*ready)[i] == (*ready)[i - 1]) names_.try_emplace((*ready)[i]);
+    }
   }
   if (names_.empty()) return;
-  scan_files(queue, [&](Folder folder, const DirectoryEntry& entry) {
-    if (const auto found = names_.find(entry.inode); found != names_.end()) {
-      found->second.push_back({folder, std::string{entry.name}});
-    }
-  });
+  for (const Folder folder :
+       {Folder::ready, Folder::later, Folder::claimed, Folder::failed, Folder::ready}) {
+    scan_files(queue, folder, [&](const DirectoryEntry& entry) {
+      const auto found = names_.find(entry.inode);
+      if (found == names_.end()) return;
+      auto& names = found->second;
+      const bool known = std::any_of(names.begin(), names.end(), [&](const PlacedName& each) {
+        return each.folder == folder && each.file == entry.name;
+      });
+      if (!known) names.push_back({folder, std::string{entry.name}});
+    });
+  }
 }
 
 bool drop_other_names(OpenQueue& queue, const StoredMessage& kept, ino_t inode) {

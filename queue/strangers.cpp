@@ -83,10 +83,14 @@ MessageName derive_name(const OpenQueue& queue, std::string_view file,
 }
 
 std::optional<MessageName> derive_name(OpenQueue& queue, std::string_view file) {
+  return derive_name(queue, Folder::ready, std::string{file}, file);
+}
+
+std::optional<MessageName> derive_name(OpenQueue& queue, Folder folder,
+                                       const std::string& stands_as, std::string_view file) {
   struct stat status = {};
   struct timespec born = {};
-  const std::string name{file};
-  const auto found = queue.sys().statx(queue.fd(Folder::ready), name.c_str(), status, born);
+  const auto found = queue.sys().statx(queue.fd(folder), stands_as.c_str(), status, born);
   if (!found.ok() || !S_ISREG(status.st_mode)) return std::nullopt;
   if (!keeps_birth_times(queue.folders().file_system())) born = {};
   return derive_name(queue, file, identity_of(status, born));

@@ -43,6 +43,9 @@ MessageName derive_name(const OpenQueue& queue, std::string_view file,
                         const FileIdentity& identity);
 /// The same, asking for the status; nullopt when the file is gone or not regular.
 std::optional<MessageName> derive_name(OpenQueue& queue, std::string_view file);
+/// The same of a file that stands under another name in `folder` now.
+std::optional<MessageName> derive_name(OpenQueue& queue, Folder folder,
+                                       const std::string& stands_as, std::string_view file);
 
 /// Whether some process has the file open for writing. nullopt: the kernel does not tell us,
 /// because the file is another user's, or the file system has no leases.

@@ -9,8 +9,10 @@
 
 #include "queue/attributes.hpp"
 #include "queue/liveness.hpp"
+#include "queue/move_claim.hpp"
 #include "queue/rename.hpp"
 #include "queue/second_names.hpp"
+#include "queue/strangers.hpp"
 #include "queue/throw_error.hpp"
 
 namespace spoolq::detail {
@@ -121,6 +123,20 @@ bool move_to_failed(OpenQueue& queue, const StoredMessage& message, const Reason
   return rename_message(queue, message.folder, message.file,
                         {Folder::failed, unclaimed(message.name), {}})
       .has_value();
+}
+
+/// Claims a foreign file to remove it. Another program may have given its name to another file:
+/// that one goes back, and the message is gone.
+std::optional<StoredMessage> seize_foreign(OpenQueue& queue, const StoredMessage& message) {
+  auto seized = claim_for_move(queue, message, queue.mover()->next_claim());
+  if (!seized) return std::nullopt;
+  const auto name = derive_name(queue, Folder::claimed, seized->file, message.file);
+  if (name && name->id == message.name.id) return seized;
+  const SysResult restored =
+      rename_new(queue.sys(), queue.fd(Folder::claimed), seized->file.c_str(),
+                 queue.fd(Folder::ready), message.file.c_str());
+  if (!restored.ok()) static_cast<void>(release_move(queue, *seized));
+  return std::nullopt;
 }
 
 }  // namespace
@@ -261,8 +277,14 @@ bool retry(OpenQueue& queue, const StoredMessage& message, Sync sync) {
   return true;
 }
 
-bool remove(OpenQueue& queue, const StoredMessage& message, Sync sync) {
-  drop_other_names(queue, message);
+bool remove(OpenQueue& queue, const StoredMessage& stored, Sync sync) {
+  drop_other_names(queue, stored);
+  StoredMessage message = stored;
+  if (stored.folder == Folder::ready && !parse_name(stored.file)) {
+    auto seized = seize_foreign(queue, stored);
+    if (!seized) return false;
+    message = std::move(*seized);
+  }
   const SysResult removed = queue.sys().unlinkat(queue.fd(message.folder), message.file.c_str());
   if (removed.error() == ENOENT) return false;
   if (!removed.ok()) {

@@ -199,7 +199,12 @@ TEST_CASE("a folder that cannot be an inbox is refused, and says why", "[cli][in
            {{"init", inbox / "n", "--inbox", inbox / "used"}, 73, "it is a queue itself"},
            {{"init", inbox / "n", "--inbox", inbox / "used/failed"}, 73, "a folder of the queue"},
            {{"init", inbox / "n", "--inbox", "/proc"}, 73, "'spoolq adopt /proc " + (inbox / "n'")},
-           {{"init", inbox / "used", "--inbox", inbox.in()}, 73, "'mv " + (inbox / "used/new/*")},
+           {{"init", inbox / "used", "--inbox", inbox.in()},
+            73,
+            "it is the inbox of the queue " + inbox.q()},
+           {{"init", inbox / "used", "--inbox", inbox / "other"},
+            73,
+            "'mv " + (inbox / "used/new/*")},
            {{"init", inbox.q(), "--inbox", inbox / "other"}, 73, "its inbox is " + inbox.in()},
            {{"init", inbox / "n", "--inbox"}, 64, "--inbox"},
            {{"init", inbox / "n", "--inbox", inbox.in(), "settle=x"}, 78, "settle"}}) {

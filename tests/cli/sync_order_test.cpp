@@ -169,12 +169,14 @@ TEST_CASE("export --move removes a message when its copy is on disk", "[cli][syn
   const Place place;
   static_cast<void>(place.put());
   CHECK(place.steps({"export", place.q, "--move", "-o", place.out + "/q.tar"}) ==
-        Steps{"sync out/.*", "rename out out", "sync out", "unlink q/new", "sync q", "print"});
+        Steps{"rename q/new q/cur", "sync out/.*", "rename out out", "sync out", "unlink q/cur",
+              "sync q", "print"});
   static_cast<void>(place.put());
-  // The folders of the Maildir first; then the copy, its name, and what has the name in it.
+  // The folders of the Maildir first; then the claim, the copy, its name, and what has the name in
+  // it.
   CHECK(place.steps({"export", place.q, "--move", "--to=maildir", place.out}) ==
-        Steps{"sync out", "sync out/*", "rename out/tmp out/new", "sync out/*", "sync out",
-              "unlink q/new", "sync q", "print"});
+        Steps{"sync out", "rename q/new q/cur", "sync out/*", "rename out/tmp out/new",
+              "sync out/*", "sync out", "unlink q/cur", "sync q", "print"});
 }
 
 TEST_CASE("rm, purge and retry are on disk when they end", "[cli][sync]") {
