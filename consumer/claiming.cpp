@@ -197,6 +197,14 @@ std::optional<Claim> Consumer::Impl::accept(const Candidate& candidate, StoredMe
     put_back_to_settle(candidate, message, "somebody has begun to write it again");
     return std::nullopt;
   }
+  // Another file may have got the name between the look and the claim.
+  if (candidate.stranger) {
+    const auto name = detail::derive_name(open(), Folder::claimed, message.file, candidate.file);
+    if (!name || name->id != message.name.id) {
+      put_back_to_settle(candidate, message, "another file has got its name");
+      return std::nullopt;
+    }
+  }
   if (candidate.stranger && message.name.original != candidate.file) {
     detail::set_whole_name(sys, file.get(), candidate.file);
   }

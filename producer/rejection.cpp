@@ -55,9 +55,9 @@ bool is_judged(Sys& sys, int folder, const std::string& file, const struct stat&
 }
 
 /// False when its name is taken by now: then it stays, for a person to look at.
-bool rename_back(Sys& sys, int folder, const std::string& file, int directory,
-                 const std::string& original) {
-  return sys.renameat2(folder, file.c_str(), directory, original.c_str(), RENAME_NOREPLACE).ok();
+bool rename_back(Sys& sys, int folder, const std::string& rejected, int directory,
+                 const std::string& file) {
+  return sys.renameat2(folder, rejected.c_str(), directory, file.c_str(), RENAME_NOREPLACE).ok();
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ struct DirectoryEntry {
 /// Visits every entry but "." and ".." through `fd`, which was opened to be read from here on.
 /// Allocates nothing, so it may be called in a forked child. The visitor returns false to stop.
 template <typename Visit>
-SysResult visit_entries(Sys& sys, int fd, std::span<char> buffer, Visit visit) {
+SysResult visit_entries(Sys& sys, int fd, std::span<char> buffer, const Visit& visit) {
   for (;;) {
     const SysResult filled = sys.getdents64(fd, buffer.data(), buffer.size());
     if (!filled.ok() || filled.value() == 0) return filled;

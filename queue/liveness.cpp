@@ -159,6 +159,7 @@ bool Registration::take_spare() {
     // get a number), and the closing of the file is what tells the reapers to ask for both.
     lock_byte();
     const SysResult renamed = rename_new(sys, dir, spare.c_str(), dir, consumer_.c_str());
+    if (renamed.error() == ENOENT) continue;  // Removed, as a program does that cleans up.
     if (!renamed.ok()) {
       throw_errno(renamed.error(), "rename", queue_.path(Folder::consumers, spare));
     }

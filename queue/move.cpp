@@ -278,9 +278,11 @@ void hand_over(OpenQueue& source, const StoredMessage& message, OpenQueue& targe
   destination.name.claim.clear();
   destination.name.lease_until.reset();
   destination.name.attempts = 0;
-  const bool is_held = drop_other_names(source, message);
-  const Renamed renamed =
-      is_held ? Renamed::gone : try_rename(source, message, target, destination, Sync::durable);
+  if (drop_other_names(source, message)) {
+    throw_errno(EAGAIN, "move", source.path(message.folder, message.file),
+                "it is claimed under another name");
+  }
+  const Renamed renamed = try_rename(source, message, target, destination, Sync::durable);
   if (renamed == Renamed::yes) return;
   if (renamed == Renamed::gone) {
     throw_errc(errc::claim_lost, "move", source.path(message.folder, message.file));

@@ -62,7 +62,14 @@ void MoveClaim::inspect_foreign() {
   if (has_writer(queue_, Folder::claimed, file) == true) {
     throw_errno(EAGAIN, "move", queue_.path(folder_, file_), "its writer has it open again");
   }
-  if (message_->name.original == file_ || parse_name(file_)) return;
+  if (parse_name(file_)) return;
+  // Another file may have got the name since the message was looked up.
+  const auto name = derive_name(queue_, Folder::claimed, file, file_);
+  if (!name || name->id != message_->name.id) {
+    release();
+    return;
+  }
+  if (message_->name.original == file_) return;
   const UniqueFd fd = open_message(queue_, Folder::claimed, file);
   set_whole_name(queue_.sys(), fd.get(), file_);
 }
@@ -77,11 +84,7 @@ void MoveClaim::release() noexcept {
   if (!message_ || process_.foreign()) return;
   const StoredMessage held = *std::exchange(message_, std::nullopt);
   try {
-    const SysResult renamed = rename_new(queue_.sys(), queue_.fd(Folder::claimed),
-                                         held.file.c_str(), queue_.fd(folder_), file_.c_str());
-    if (renamed.ok() || renamed.error() == ENOENT) return;
-    // Its name was taken meanwhile.
-    static_cast<void>(release_move(queue_, held));
+    put_back(queue_, held, {folder_, file_, {}});
   } catch (const std::exception& error) {
     // The reaper releases it as soon as its owner is gone.
     queue_.drop_mover();

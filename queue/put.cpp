@@ -110,7 +110,8 @@ OpenQueue& prepared(OpenQueue& queue, std::uint64_t size) {
 
 PendingMessage::PendingMessage(OpenQueue& queue, const PutOptions& options,
                                std::optional<std::uint64_t> size)
-    : PendingMessage{queue, destination_of(queue, options), options.sync, size.value_or(0)} {
+    : PendingMessage{queue, destination_of(queue, options), Id::fresh, options.sync,
+                     size.value_or(0)} {
   // The object is made: what throws here ends in the destructor, which removes the file.
   if (destination_.name.original != options.name) {
     set_whole_name(queue_.sys(), fd_.get(), options.name);
@@ -119,9 +120,9 @@ PendingMessage::PendingMessage(OpenQueue& queue, const PutOptions& options,
 }
 
 PendingMessage::PendingMessage(OpenQueue& queue, Destination destination, std::uint64_t size)
-    : PendingMessage{queue, std::move(destination), Sync::durable, size} {}
+    : PendingMessage{queue, std::move(destination), Id::copied, Sync::durable, size} {}
 
-PendingMessage::PendingMessage(OpenQueue& queue, Destination destination, Sync sync,
+PendingMessage::PendingMessage(OpenQueue& queue, Destination destination, Id id, Sync sync,
                                std::uint64_t size)
     : queue_{prepared(queue, size)},
       sync_{sync},
@@ -130,7 +131,7 @@ PendingMessage::PendingMessage(OpenQueue& queue, Destination destination, Sync s
   fit_for_put(destination_.name);
   // A Maildir has no later/ and no failed/: found out before anything is written.
   static_cast<void>(queue_.fd(destination_.folder));
-  create_file();
+  create_file(id);
 }
 
 PendingMessage::~PendingMessage() { drop(); }
@@ -141,16 +142,18 @@ void PendingMessage::drop() {
   file_.clear();
 }
 
-void PendingMessage::create_file() {
+void PendingMessage::create_file(Id id) {
   // Step 1.
   constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   Sys& sys = queue_.sys();
   const int tmp = queue_.fd(Folder::tmp);
   for (int i = 0; i < kCreationsMax; ++i) {
-    // An id of its own, also for a copy of a message: no name in tmp/ is used twice, so whoever has
-    // locked a file may remove it by its name.
-    const MessageId id = process_message_ids().next(queue_.now());
-    const std::string file = fmt::format("{}.{}", destination_.name.priority, id.to_string());
+    // A copy of a message gets an id of its own here: no name in tmp/ is used twice, so a process
+    // that has locked a file may remove it by its name.
+    const bool is_unused = id == Id::fresh && i == 0;
+    const std::string file = fmt::format(
+        "{}.{}", destination_.name.priority,
+        (is_unused ? destination_.name.id : process_message_ids().next(queue_.now())).to_string());
     fd_ = LockFd{sys, [&] { return sys.openat(tmp, file.c_str(), kFlags, 0600); }};
     if (fd_.error() != 0) throw_errno(fd_.error(), "create", queue_.path(Folder::tmp, file));
     file_ = file;

@@ -42,8 +42,9 @@ class PendingMessage {
   void published() { allowance_.publish(); }
 
  private:
-  PendingMessage(OpenQueue& queue, Destination destination, Sync sync, std::uint64_t size);
-  void create_file();
+  enum class Id { fresh, copied };
+  PendingMessage(OpenQueue& queue, Destination destination, Id id, Sync sync, std::uint64_t size);
+  void create_file(Id id);
   void sync_file();
   void drop();
 

@@ -51,7 +51,7 @@ detail::OpenQueue& own_queue(const std::shared_ptr<detail::OpenQueue>& open,
 /// status.
 detail::StoredMessage locate_to_move(detail::OpenQueue& queue, const MessageInfo& message) {
   detail::StoredMessage stored = detail::locate(queue, message);
-  if (stored.name.id != MessageId{}) return stored;
+  if (stored.name.id == message.id) return stored;
   detail::throw_errc(errc::no_such_message, "move", message.path, "it has moved on");
 }
 

@@ -46,12 +46,6 @@ bool is_same_entry(Sys& sys, int from_dir, const std::string& from, int to_dir,
          one.st_dev == two.st_dev;
 }
 
-/// Whether a name is never given to another file: it has a claim, whose counter nobody else uses.
-bool is_used_once(const std::string& file) {
-  const auto name = parse_name(file);
-  return name && !name->claim.empty();
-}
-
 /// A name that is to be moved on.
 struct Source {
   int dir = -1;
@@ -67,8 +61,10 @@ bool seize(Sys& sys, Source& source, OpenQueue& queue, const Destination& to) {
   name.return_to = to.due ? format_return(*to.due) : folder_name(to.folder);
   std::string seized = format_name(name);
   const int claimed = queue.fd(Folder::claimed);
-  const SysResult renamed =
-      rename_new(sys, source.dir, source.file.c_str(), claimed, seized.c_str());
+  SysResult renamed = rename_new(sys, source.dir, source.file.c_str(), claimed, seized.c_str());
+  if (is_full(renamed.error()) && release_ballast(sys, queue.folders())) {
+    renamed = rename_new(sys, source.dir, source.file.c_str(), claimed, seized.c_str());
+  }
   if (renamed.error() == ENOENT) return false;
   if (!renamed.ok()) throw_errno(renamed.error(), "rename", queue.path(Folder::claimed, seized));
   source = {claimed, std::move(seized)};
@@ -81,10 +77,8 @@ bool seize(Sys& sys, Source& source, OpenQueue& queue, const Destination& to) {
 /// the caller goes on with what `source` is now.
 bool drop_source(Sys& sys, Source& source, OpenQueue& queue, const Destination& to,
                  const std::string& target) {
-  if (!is_used_once(source.file)) {
-    if (!seize(sys, source, queue, to)) return true;
-    if (!same_file(sys, source.dir, source.file, queue.fd(to.folder), target)) return false;
-  }
+  if (!seize(sys, source, queue, to)) return true;
+  if (!same_file(sys, source.dir, source.file, queue.fd(to.folder), target)) return false;
   const SysResult removed = sys.unlinkat(source.dir, source.file.c_str());
   if (removed.ok() || removed.error() == ENOENT) return true;
   throw_errno(removed.error(), "unlink", source.file);
@@ -127,6 +121,8 @@ std::optional<std::string> rename_into(Sys& sys, int from_dir, const std::string
     if (renamed.ok()) return target;
     if (renamed.error() == ENOENT) {
       require_folder(sys, to_dir, target_queue.path(to.folder));
+      // A reaper has finished what was seized.
+      if (source.file != file) return target;
       return std::nullopt;
     }
     if (renamed.error() == EEXIST) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "queue/directory_scan.hpp"
 #include "queue/liveness.hpp"
@@ -19,7 +20,8 @@ namespace spoolq::detail {
 namespace {
 
 constexpr Duration kLookInterval{1000};
-constexpr std::array kOthers{Folder::later, Folder::claimed, Folder::failed};
+/// In this order no rename of a transition hides a name from the look.
+constexpr std::array kOthers{Folder::claimed, Folder::later, Folder::failed};
 
 void scan_files(OpenQueue& queue, Folder folder,
                 const std::function<void(const DirectoryEntry&)>& visit) {
@@ -95,22 +97,32 @@ class Dropping {
       is_stale_ = true;
       return false;
     }
+    try {
+      finish(other, *seized);
+    } catch (const Error&) {
+      // The reaper puts it back as soon as its owner is gone.
+      queue_.drop_mover();
+      throw;
+    }
+    return false;
+  }
+
+  void finish(const StoredMessage& other, const StoredMessage& seized) {
     // Another file may have had that name, or the kept name may have moved on, so that this is the
     // only one.
-    if (!is_there(queue_, seized->folder, seized->file, inode_) ||
+    if (!is_there(queue_, seized.folder, seized.file, inode_) ||
         !is_there(queue_, kept_.folder, kept_.file, inode_)) {
-      static_cast<void>(release_move(queue_, *seized));
-      return false;
+      put_back(queue_, seized, other);
+      return;
     }
     const SysResult removed =
-        queue_.sys().unlinkat(queue_.fd(Folder::claimed), seized->file.c_str());
+        queue_.sys().unlinkat(queue_.fd(Folder::claimed), seized.file.c_str());
     if (!removed.ok() && removed.error() != ENOENT) {
-      throw_errno(removed.error(), "unlink", queue_.path(Folder::claimed, seized->file));
+      throw_errno(removed.error(), "unlink", queue_.path(Folder::claimed, seized.file));
     }
     queue_.log(LogLevel::notice,
                fmt::format("removed {}/{}, a second name of {}/{}", folder_name(other.folder),
                            escaped(other.file), folder_name(kept_.folder), escaped(kept_.file)));
-    return false;
   }
 
   bool is_holding(const MessageName& claimed) {
@@ -141,7 +153,7 @@ std::vector<PlacedName> SecondNames::names_of(OpenQueue& queue, ino_t inode, Loo
 }
 
 void SecondNames::scan(OpenQueue& queue) {
-  names_.clear();
+  std::unordered_map<ino_t, std::vector<PlacedName>> found_names;
   std::vector<ino_t> others;
   std::vector<ino_t> before;
   collect_inodes(queue, Folder::ready, before);
@@ -153,22 +165,26 @@ void SecondNames::scan(OpenQueue& queue) {
     ready->insert(ready->end(), others.begin(), others.end());
     std::sort(ready->begin(), ready->end());
     for (std::size_t i = 1; i < ready->size(); ++i) {
-      if ((*ready)[i] == (*ready)[i - 1]) names_.try_emplace((*ready)[i]);
+      if ((*ready)[i] == (*ready)[i - 1]) found_names.try_emplace((*ready)[i]);
     }
   }
-  if (names_.empty()) return;
-  for (const Folder folder :
-       {Folder::ready, Folder::later, Folder::claimed, Folder::failed, Folder::ready}) {
+  const auto collect_names = [&](Folder folder) {
     scan_files(queue, folder, [&](const DirectoryEntry& entry) {
-      const auto found = names_.find(entry.inode);
-      if (found == names_.end()) return;
+      const auto found = found_names.find(entry.inode);
+      if (found == found_names.end()) return;
       auto& names = found->second;
       const bool known = std::any_of(names.begin(), names.end(), [&](const PlacedName& each) {
         return each.folder == folder && each.file == entry.name;
       });
       if (!known) names.push_back({folder, std::string{entry.name}});
     });
+  };
+  if (!found_names.empty()) {
+    collect_names(Folder::ready);
+    for (const Folder folder : kOthers) collect_names(folder);
+    collect_names(Folder::ready);
   }
+  names_ = std::move(found_names);
 }
 
 bool drop_other_names(OpenQueue& queue, const StoredMessage& kept, ino_t inode) {

@@ -259,7 +259,12 @@ bool SeizedSources::rename_back(const SeizedSource& source, int directory,
   Sys& sys = queue_.sys();
   const SysResult renamed = sys.renameat2(source.directory, source.file.c_str(), directory,
                                           file.c_str(), RENAME_NOREPLACE);
-  bool is_back = renamed.ok() || renamed.error() == ENOENT;
+  bool is_back = renamed.ok();
+  if (renamed.error() == ENOENT) {
+    // Another process has put it back; or the folder was removed, and the file stays.
+    struct stat status = {};
+    is_back = sys.fstatat(source.directory, source.file.c_str(), status).error() == ENOENT;
+  }
   // A power cut may have left both names.
   if (renamed.error() == EEXIST && is_same_file(sys, source, directory, file)) {
     is_back = sys.unlinkat(source.directory, source.file.c_str()).ok();

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
 #include "queue/attributes.hpp"
 #include "queue/liveness.hpp"
@@ -132,10 +133,12 @@ std::optional<StoredMessage> seize_foreign(OpenQueue& queue, const StoredMessage
   if (!seized) return std::nullopt;
   const auto name = derive_name(queue, Folder::claimed, seized->file, message.file);
   if (name && name->id == message.name.id) return seized;
-  const SysResult restored =
-      rename_new(queue.sys(), queue.fd(Folder::claimed), seized->file.c_str(),
-                 queue.fd(Folder::ready), message.file.c_str());
-  if (!restored.ok()) static_cast<void>(release_move(queue, *seized));
+  try {
+    put_back(queue, *seized, message);
+  } catch (const Error&) {
+    queue.drop_mover();
+    throw;
+  }
   return std::nullopt;
 }
 
@@ -277,20 +280,18 @@ bool retry(OpenQueue& queue, const StoredMessage& message, Sync sync) {
   return true;
 }
 
-bool remove(OpenQueue& queue, const StoredMessage& stored, Sync sync) {
-  drop_other_names(queue, stored);
-  StoredMessage message = stored;
-  if (stored.folder == Folder::ready && !parse_name(stored.file)) {
-    auto seized = seize_foreign(queue, stored);
+bool remove(OpenQueue& queue, const StoredMessage& message, Sync sync) {
+  drop_other_names(queue, message);
+  StoredMessage held = message;
+  if (message.folder == Folder::ready && !parse_name(message.file)) {
+    auto seized = seize_foreign(queue, message);
     if (!seized) return false;
-    message = std::move(*seized);
+    held = std::move(*seized);
   }
-  const SysResult removed = queue.sys().unlinkat(queue.fd(message.folder), message.file.c_str());
+  const SysResult removed = queue.sys().unlinkat(queue.fd(held.folder), held.file.c_str());
   if (removed.error() == ENOENT) return false;
-  if (!removed.ok()) {
-    throw_errno(removed.error(), "unlink", queue.path(message.folder, message.file));
-  }
-  if (sync == Sync::durable) queue.durability().sync_changed({message.folder});
+  if (!removed.ok()) throw_errno(removed.error(), "unlink", queue.path(held.folder, held.file));
+  if (sync == Sync::durable) queue.durability().sync_changed({held.folder});
   return true;
 }
 
@@ -343,6 +344,15 @@ std::optional<Folder> release_move(OpenQueue& queue, const StoredMessage& messag
   Destination destination = destination_of_return(message.name);
   if (!rename_message(queue, Folder::claimed, message.file, destination)) return std::nullopt;
   return destination.folder;
+}
+
+void put_back(OpenQueue& queue, const StoredMessage& seized, const StoredMessage& before) {
+  // Only without replacing: the name may be another file's by now.
+  const SysResult renamed =
+      queue.sys().renameat2(queue.fd(Folder::claimed), seized.file.c_str(), queue.fd(before.folder),
+                            before.file.c_str(), RENAME_NOREPLACE);
+  if (renamed.ok() || renamed.error() == ENOENT) return;
+  static_cast<void>(release_move(queue, seized));
 }
 
 UniqueFd open_message(OpenQueue& queue, Folder folder, const std::string& file) {

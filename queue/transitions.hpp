@@ -88,6 +88,10 @@ std::optional<StoredMessage> claim_for_move(OpenQueue& queue, const StoredMessag
 /// it went to, or nullopt when the claim is gone.
 std::optional<Folder> release_move(OpenQueue& queue, const StoredMessage& message);
 
+/// The same under the name that it had `before`. Where another file has that name by now, to where
+/// R says.
+void put_back(OpenQueue& queue, const StoredMessage& seized, const StoredMessage& before);
+
 /// Opens a message's file for reading without following links or waiting for a FIFO's writer.
 /// Throws the errno; ENOENT is the caller's to understand.
 UniqueFd open_message(OpenQueue& queue, Folder folder, const std::string& file);

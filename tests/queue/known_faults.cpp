@@ -5,8 +5,6 @@ namespace spoolq::test {
 
 const std::vector<KnownFault>& known_faults() {
   static const std::vector<KnownFault> all{
-      // A removal gives up its seized name while a consumer looks for it.
-      {"claim and ack x rm, a message with two names", "'the message of both' must be gone"},
       // A lease that ends while its message is copied leaves the message in both queues.
       {"reclaim of a slow claim x hand over by copy, a ready message with a lease and a backup",
        "'the message of both' must be there and was present 2"},

@@ -114,26 +114,34 @@ TEST_CASE("a rename of a name onto itself is a success and changes nothing", "[q
 TEST_CASE("a second name that has become the only one is not removed", "[queue][rename]") {
   // Before each call in turn another process removes the source as a second name, too, and moves
   // the target back to where the source was.
+  const auto from = GENERATE(Folder::ready, Folder::claimed);
   bool moved = true;
   for (int nth = 1; moved; ++nth) {
     INFO(nth);
     RenameWorld world;
-    world.disk.plant_hard_link(world.path(Folder::ready, world.file),
-                               world.path(Folder::failed, world.file));
+    MessageName name = world.name;
+    if (from == Folder::claimed) name.claim = kDeadClaim;
+    const std::string source = format_name(name);
+    const std::string target = world.path(Folder::failed, world.file);
+    world.disk.plant_hard_link(world.path(Folder::ready, world.file), target);
+    if (from == Folder::claimed) {
+      world.disk.plant_hard_link(target, world.path(from, source));
+      world.disk.unlink(world.path(Folder::ready, world.file));
+    }
     moved = false;
     int calls = nth;  // None while the queue is opened.
     MeddlingSys sys{world.disk, [&] {
                       if (++calls != nth) return;
                       moved = true;
-                      const int ready = world.queue->fd(Folder::ready);
+                      const int dir = world.queue->fd(from);
                       const int failed = world.queue->fd(Folder::failed);
-                      const char* const file = world.file.c_str();
-                      static_cast<void>(world.disk.unlinkat(ready, file));
-                      static_cast<void>(world.disk.renameat2(failed, file, ready, file, 0));
+                      static_cast<void>(world.disk.unlinkat(dir, source.c_str()));
+                      static_cast<void>(
+                          world.disk.renameat2(failed, world.file.c_str(), dir, source.c_str(), 0));
                     }};
     const auto queue = world.open(sys);
     calls = 0;
-    static_cast<void>(rename_message(*queue, Folder::ready, world.file, world.target));
+    static_cast<void>(rename_message(*queue, from, source, world.target));
     CHECK(world.count(Folder::ready) + world.count(Folder::failed) + world.count(Folder::claimed) >=
           1);
   }

@@ -43,9 +43,9 @@ std::string describe(const Meeting& meeting, const Failure& failure) {
 void check(const Meeting& meeting, const std::vector<KnownFault>& rows, const Found& found) {
   const bool show = std::getenv("SPOOLQ_SHOW_FAULTS") != nullptr;
   for (const auto& [wrong, failure] : found.failures) {
-    const bool known = std::any_of(rows.begin(), rows.end(), [&wrong = wrong](const auto& row) {
-      return wrong.starts_with(row.wrong);
-    });
+    const std::string& text = wrong;
+    const bool known = std::any_of(
+        rows.begin(), rows.end(), [&text](const auto& row) { return text.starts_with(row.wrong); });
     if (!known) FAIL_CHECK(describe(meeting, failure));
     if (known && show) fmt::print("{}", describe(meeting, failure));
   }
