@@ -97,8 +97,10 @@ class [[gnu::visibility("hidden")]] Adopter::Impl {
   void note(const std::vector<detail::InboxEvent>& events);
   void look_at_due(detail::Intake& intake, const Report& report);
   void take(detail::Intake& intake, std::vector<Files::iterator>& batch, const Report& report);
-  void settle_outcome(Files::iterator file, const Intaken& outcome, const Report& report);
-  void reject(Files::iterator file, const std::string& reason, const Report& report);
+  void settle_outcome(detail::Intake& intake, Files::iterator file, const Intaken& outcome,
+                      const Report& report);
+  void reject(detail::Intake& intake, Files::iterator file, const std::string& reason,
+              const Report& report);
   void put_off(Files::iterator file, const Appraisal& why, Duration retry, const Report& report);
   [[nodiscard]] Duration time_to_next_look() const;
   [[nodiscard]] bool settles_before(Clock::time_point end) const;
@@ -205,7 +207,7 @@ Arrival Adopter::Impl::arrival_of(const std::string& file, const Known& known) c
   Arrival arrival{.file = file, .status = known.sighting.status, .born = known.sighting.born};
   // All of them go, also those of a file that was taken before: what stays would vouch for the next
   // one. In a folder that is kept, markers stay as well.
-  if (!options_.keep) arrival.companions = markers_of(file);
+  if (!options_.keep) arrival.markers = markers_of(file);
   return arrival;
 }
 
@@ -342,7 +344,7 @@ void Adopter::Impl::look_at_due(detail::Intake& intake, const Report& report) {
     if (!look(current, intake)) {
       files_.erase(current);
     } else if (current->second.judgement.verdict == Verdict::reject) {
-      reject(current, current->second.judgement.reason, report);
+      reject(intake, current, current->second.judgement.reason, report);
     } else if (current->second.judgement.verdict == Verdict::take) {
       batch.push_back(current);
       if (batch.size() == kBatchMax) take(intake, batch, report);
@@ -358,12 +360,14 @@ void Adopter::Impl::take(detail::Intake& intake, std::vector<Files::iterator>& b
   arrivals.reserve(batch.size());
   for (const auto& file : batch) arrivals.push_back(arrival_of(file->first, file->second));
   const std::vector<Intaken> outcomes = intake.take(arrivals);
-  for (std::size_t i = 0; i < batch.size(); ++i) settle_outcome(batch[i], outcomes[i], report);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    settle_outcome(intake, batch[i], outcomes[i], report);
+  }
   batch.clear();
 }
 
-void Adopter::Impl::settle_outcome(Files::iterator file, const Intaken& outcome,
-                                   const Report& report) {
+void Adopter::Impl::settle_outcome(detail::Intake& intake, Files::iterator file,
+                                   const Intaken& outcome, const Report& report) {
   Known& known = file->second;
   switch (outcome.outcome) {
     case Intaken::Outcome::taken:
@@ -382,7 +386,7 @@ void Adopter::Impl::settle_outcome(Files::iterator file, const Intaken& outcome,
       return;
     case Intaken::Outcome::refused: {
       if (outcome.error == errc::too_large) {
-        reject(file, outcome.reason, report);
+        reject(intake, file, outcome.reason, report);
         return;
       }
       const Appraisal why{.file = file->first, .reason = outcome.reason, .error = outcome.error};
@@ -405,17 +409,16 @@ void Adopter::Impl::settle_outcome(Files::iterator file, const Intaken& outcome,
   }
 }
 
-void Adopter::Impl::reject(Files::iterator file, const std::string& reason, const Report& report) {
+void Adopter::Impl::reject(detail::Intake& intake, Files::iterator file, const std::string& reason,
+                           const Report& report) {
   const Appraisal appraisal{.file = file->first, .verdict = Verdict::reject, .reason = reason};
   if (options_.keep) {
     if (std::exchange(file->second.reported, reason) != reason) report(appraisal);
     return;
   }
   try {
-    for (const std::string& marker : markers_of(file->first)) {
-      static_cast<void>(open().sys().unlinkat(directory_.get(), marker.c_str()));
-    }
-    if (!detail::reject_file(open().sys(), directory_.get(), path_, file->first,
+    if (!intake.remove_markers(arrival_of(file->first, file->second)) ||
+        !detail::reject_file(open().sys(), directory_.get(), path_, file->first,
                              file->second.sighting.status, reason)) {
       // Another file has its name.
       file->second.next_look = Clock::now() + kMargin;

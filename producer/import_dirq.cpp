@@ -111,7 +111,7 @@ void add_header(Headers& headers, std::string_view key, const std::string& value
 /// Makes headers of the fields that are not the payload.
 void add_headers(Sys& sys, int directory, Element& element) {
   Headers& headers = element.arrival.headers;
-  for (const std::string& field : element.arrival.companions) {
+  for (const std::string& field : element.arrival.parts) {
     const auto content = read_whole_file(sys, directory, field.c_str(), field);
     if (!content) continue;
     // An empty field may be a table without rows or a string without characters.
@@ -149,7 +149,7 @@ void read_normal(const Intake& intake, int directory, const std::string& path, E
   }
   element.arrival.file = *payload;
   fields.erase(payload);
-  element.arrival.companions = std::move(fields);
+  element.arrival.parts = std::move(fields);
   element.arrival.directory = directory;
   Arrival& arrival = element.arrival;
   if (!sys.statx(directory, arrival.file.c_str(), arrival.status, arrival.born).ok()) {

@@ -1,8 +1,8 @@
 // Files of other folders become messages.
 //
 // Where a rename does it: sync the file, seize it, rename it into new/, sync new/ and the folder it
-// was in. Elsewhere the journal says what was copied, and the source is seized and removed.
-// Companions go first in both, when it is recorded that they were there.
+// was in. Elsewhere: seize it, copy it, record the copy in the journal, publish the copy, remove
+// the source. A file that stays is copied without being seized.
 #include "queue/intake.hpp"
 
 #define XXH_INLINE_ALL
@@ -82,12 +82,14 @@ struct Intake::Item {
   UniqueFd fd{};
   std::unique_ptr<PendingMessage> copy{};
   std::string staged{};   ///< The copy's name in the journal's folder.
-  bool stays = false;     ///< Its source cannot be removed.
+  bool stays = false;     ///< It is not what was found complete, or cannot be removed.
   SeizedSource source{};  ///< What is announced of it, and where it is when it is seized.
+  std::vector<SeizedSource> markers{};
 
   [[nodiscard]] bool is_seized() const { return !source.file.empty(); }
   [[nodiscard]] bool was_seized_before() const { return arrival.directory == kSeized; }
-  /// Its copy, if one is wanted, is a message.
+  [[nodiscard]] bool is_wanted() const { return !stays && result.outcome == Outcome::changed; }
+  /// It is a message, and its source is there.
   [[nodiscard]] bool goes() const {
     return !stays && (copy || result.outcome == Outcome::forgotten);
   }
@@ -118,7 +120,22 @@ Intake::Intake(OpenQueue& queue, const std::string& directory, IntakeOptions opt
   } else if (!by_rename_ || exists) {
     journal_.emplace(queue_, path_);
   }
-  if (!options_.look_only) sources_.recover();
+  if (!options_.look_only) recover();
+}
+
+/// What a dead process has published is removed; anything else that it has seized goes back.
+void Intake::recover() {
+  std::vector<IntakeKeys> removed;
+  sources_.recover([&](const SeizedSource& source) {
+    const auto arrival = arrival_of(source);
+    if (!arrival || !has_taken(*arrival)) return false;
+    Intaken result;
+    Item item{.arrival = *arrival, .result = result, .source = source};
+    if (!is_what_was_taken(item).value_or(false)) return false;
+    removed.push_back(keys_of(*arrival));
+    return true;
+  });
+  if (!removed.empty()) journal_->forget(removed);
 }
 
 /// Files that one process copies and another one moves would be messages twice. So each of them has
@@ -169,7 +186,8 @@ bool Intake::is_unchanged(const Arrival& arrival, const struct stat& now) const 
   const struct stat& before = arrival.status;
   return is_same_file(before, now) && before.st_size == now.st_size &&
          before.st_mtim.tv_sec == now.st_mtim.tv_sec &&
-         before.st_mtim.tv_nsec == now.st_mtim.tv_nsec && S_ISREG(now.st_mode);
+         before.st_mtim.tv_nsec == now.st_mtim.tv_nsec &&
+         (before.st_mode & S_IFMT) == (now.st_mode & S_IFMT);
 }
 
 int Intake::directory_of(const Arrival& arrival) const {
@@ -196,6 +214,10 @@ std::vector<Intaken> Intake::take(const std::vector<Arrival>& arrivals) {
   KeptItems kept;
   begin_kept(items, kept);
   for (std::size_t i = 0; i < arrivals.size(); ++i) begin(items, arrivals[i], results[i]);
+  if (!options_.keep) {
+    announce(items);
+    remove_markers(items);
+  }
   if (by_rename_) rename_all(items);
   if (!by_rename_) copy_all(items);
   if (!options_.keep) remove_sources(items);
@@ -207,12 +229,25 @@ void Intake::begin(std::vector<Item>& items, const Arrival& arrival, Intaken& re
   Item item{.arrival = arrival, .result = result};
   item.name = name_of(arrival);
   result.id = item.name.id;
-  if (has_taken(arrival) && (options_.keep || is_what_was_taken(item))) {
+  if (has_taken(arrival) && (options_.keep || is_what_was_taken(item).value_or(true))) {
     result.outcome = Outcome::forgotten;
     items.push_back(std::move(item));
   } else if (open(item)) {
     items.push_back(std::move(item));
   }
+}
+
+/// A seized file, as it is now. nullopt when it is gone or not regular.
+std::optional<Arrival> Intake::arrival_of(const SeizedSource& source) const {
+  const std::size_t leaf = source.original.rfind('/') + 1;
+  Arrival arrival{.file = source.original.substr(leaf),
+                  .directory = Item::kSeized,
+                  .below = source.original.substr(0, leaf)};
+  struct stat& status = arrival.status;
+  const auto found =
+      queue_.sys().statx(source.directory, source.file.c_str(), status, arrival.born);
+  if (!found.ok() || !S_ISREG(status.st_mode)) return std::nullopt;
+  return arrival;
 }
 
 /// Files that could not be put back: they are put back now, or taken from where they are, when
@@ -227,38 +262,26 @@ void Intake::begin_kept(std::vector<Item>& items, KeptItems& kept) {
   kept.results.reserve(kept.kept.size());
   for (const SeizedSources::Kept& each : kept.kept) {
     const SeizedSource& source = each.source;
-    const std::size_t leaf = source.original.rfind('/') + 1;
-    Arrival arrival{.file = source.original.substr(leaf),
-                    .directory = Item::kSeized,
-                    .below = source.original.substr(0, leaf)};
-    struct stat& status = arrival.status;
-    if (!sys.statx(source.directory, source.file.c_str(), status, arrival.born).ok()) continue;
+    auto found = arrival_of(source);
+    if (!found) continue;
+    const struct stat& status = found->status;
     const auto writer = has_writer(sys, source.directory, source.file);
     const Duration age = queue_.now() - Time{Duration{std::int64_t{status.st_ctim.tv_sec} * 1000}};
     const bool is_quiet = writer ? !*writer : age > queue_.settings()->settle * kBlindFactor;
-    if (!S_ISREG(status.st_mode) || !is_quiet) continue;
+    if (!is_quiet) continue;
     queue_.log(LogLevel::notice, fmt::format("{} is taken from {}, where it was kept",
                                              escaped(source.original), source.file));
-    Item item{.arrival = kept.arrivals.emplace_back(std::move(arrival)),
+    Item item{.arrival = kept.arrivals.emplace_back(std::move(*found)),
               .result = kept.results.emplace_back()};
     item.source = source;
     item.name = name_of(item.arrival);
-    if (has_taken(item.arrival) && is_what_was_taken(item)) {
+    if (has_taken(item.arrival) && is_what_was_taken(item).value_or(true)) {
       item.result.outcome = Outcome::forgotten;
     } else if (!open(item)) {
       continue;
     }
     items.push_back(std::move(item));
   }
-}
-
-/// Whether the source's name still is that of the open file.
-bool Intake::has_name(const Item& item) const {
-  if (item.is_seized()) return true;
-  struct stat named = {};
-  struct stat opened = {};
-  return queue_.sys().fstatat(directory_of(item.arrival), item.arrival.file.c_str(), named).ok() &&
-         queue_.sys().fstat(item.fd.get(), opened).ok() && is_same_file(named, opened);
 }
 
 SysResult Intake::open_source(const Item& item) const {
@@ -268,17 +291,91 @@ SysResult Intake::open_source(const Item& item) const {
                              kReadFlags);
 }
 
-/// Gives private names to those that are wanted, which have none yet.
-void Intake::announce(std::vector<Item>& items, bool (*wanted)(const Item&)) {
-  std::vector<std::string> originals;
-  std::vector<Item*> announced;
+/// Records the private names of all sources and of their markers.
+void Intake::announce(std::vector<Item>& items) {
+  std::vector<SeizedSource*> announced;
   for (Item& item : items) {
-    if (!wanted(item) || item.is_seized()) continue;
-    announced.push_back(&item);
-    originals.push_back(item.arrival.below + item.arrival.file);
+    if (item.was_seized_before()) continue;
+    item.source.original = item.arrival.below + item.arrival.file;
+    announced.push_back(&item.source);
+    for (const std::string& marker : item.arrival.markers) {
+      item.markers.push_back({.original = item.arrival.below + marker, .is_marker = true});
+    }
   }
-  std::vector<SeizedSource> sources = sources_.announce(originals);
-  for (std::size_t i = 0; i < announced.size(); ++i) announced[i]->source = std::move(sources[i]);
+  for (Item& item : items) {
+    for (SeizedSource& marker : item.markers) announced.push_back(&marker);
+  }
+  sources_.announce(announced);
+}
+
+/// Whether a name is what was judged.
+bool Intake::is_as_judged(const Arrival& arrival) const {
+  struct stat now = {};
+  return queue_.sys().fstatat(directory_of(arrival), arrival.file.c_str(), now).ok() &&
+         is_unchanged(arrival, now);
+}
+
+/// The markers go before their files are taken: what stays would vouch for the next one. The
+/// journal says that they were there.
+void Intake::remove_markers(std::vector<Item>& items) {
+  std::vector<IntakeJournal::Record> records;
+  for (const Item& item : items) {
+    if (item.is_wanted() && !item.markers.empty()) {
+      records.push_back({keys_of(item.arrival).key, "-"});
+    }
+  }
+  if (!records.empty()) journal().add(records);
+  std::set<int> directories;
+  for (Item& item : items) {
+    for (SeizedSource& marker : item.markers) {
+      if (!item.stays && remove_marker(item, marker)) {
+        directories.insert({marker.directory, directory_of(item.arrival)});
+      }
+    }
+  }
+  for (const int directory : directories) sync_foreign_directory(queue_.sys(), directory, path_);
+  for (const Item& item : items) {
+    for (const SeizedSource& marker : item.markers) sources_.end(marker);
+  }
+}
+
+/// True when something was removed. A marker that is there when its file is another one by now is
+/// that one's.
+bool Intake::remove_marker(Item& item, SeizedSource& marker) {
+  const int directory = directory_of(item.arrival);
+  const std::string file = marker.original.substr(item.arrival.below.size());
+  SysResult result = sources_.seize(marker, directory, file);
+  if (result.error() == EXDEV) result = sources_.seize(marker, directory, file);
+  if (result.error() == ENOENT) return false;
+  if (result.ok() && !is_as_judged(item.arrival)) {
+    sources_.put_back(marker, directory, file);
+    item.stays = true;
+    return false;
+  }
+  if (result.ok()) result = queue_.sys().unlinkat(marker.directory, marker.file.c_str());
+  if (result.ok()) return true;
+  const std::error_code code{result.error(), std::generic_category()};
+  if (!marker.file.empty()) sources_.put_back(marker, directory, file);
+  if (!is_forbidden(code)) throw_errno(result.error(), "unlink", path_ + "/" + marker.original);
+  if (item.result.outcome == Outcome::forgotten) {
+    warn_of_source(item, file, code);
+  } else {
+    refuse(item.result, Error{code, "unlink", path_ + "/" + marker.original});
+  }
+  item.stays = true;
+  return false;
+}
+
+bool Intake::remove_markers(const Arrival& arrival) {
+  if (arrival.markers.empty()) return is_as_judged(arrival);
+  std::vector<Item> items;
+  Intaken result;
+  items.push_back({.arrival = arrival, .result = result});
+  announce(items);
+  remove_markers(items);
+  sources_.settle();
+  if (result.error) throw Error{result.error, "unlink", path_ + "/" + arrival.markers.front()};
+  return !items.front().stays;
 }
 
 /// Renames a source to its private name, and looks again at what it got: true when that is what is
@@ -293,7 +390,12 @@ bool Intake::seize(Item& item, int fd, WriterHold& writers) {
       seized = sources_.seize(item.source, directory, arrival.file);
     }
     if (seized.error() == ENOENT) return false;
-    if (!seized.ok()) throw_errno(seized.error(), "rename", path_of(arrival));
+    if (!seized.ok()) {
+      const bool is_theirs =
+          seized.error() == EROFS || is_forbidden({seized.error(), std::generic_category()});
+      throw_errno(seized.error(), "rename", path_of(arrival),
+                  is_theirs ? "--keep copies files and leaves them there" : "");
+    }
   }
   struct stat got = {};
   struct stat wanted = {};
@@ -314,13 +416,13 @@ void Intake::put_back(Item& item) {
 }
 
 /// Whether the content is that of the copy: another file may have the same inode number, size, time
-/// and name by now, and what is removed has to be in the queue.
-bool Intake::is_what_was_taken(const Item& item) const {
+/// and name by now, and what is removed has to be in the queue. nullopt when it cannot be opened.
+std::optional<bool> Intake::is_what_was_taken(const Item& item) const {
   const Arrival& arrival = item.arrival;
   const auto copy = journal_->copy_of(keys_of(arrival));
   if (!copy || !copy->checksum) return true;
   const SysResult opened = open_source(item);
-  if (!opened.ok()) return true;  // It is looked at again before it is removed.
+  if (!opened.ok()) return std::nullopt;
   const UniqueFd fd{queue_.sys(), opened.fd()};
   Checksum checksum;
   std::array<char, kBufferSize> buffer;
@@ -364,18 +466,9 @@ bool Intake::open(Item& item) {
 /// By rename, until it turns out that this cannot be done here; then by_rename_ is false and the
 /// others are still to be taken.
 void Intake::rename_all(std::vector<Item>& items) {
-  std::vector<IntakeJournal::Record> records;
-  for (const Item& item : items) {
-    if (!item.arrival.companions.empty()) records.push_back({keys_of(item.arrival).key, "-"});
-  }
-  if (!records.empty()) {
-    journal().add(records);
-    remove_companions(items, Outcome::changed);
-  }
-  announce(items, [](const Item& item) { return item.result.outcome == Outcome::changed; });
   bool any = false;
   for (Item& item : items) {
-    if (item.result.outcome != Outcome::changed) continue;
+    if (!item.is_wanted()) continue;
     rename_one(item);
     if (!by_rename_) break;
     any = any || item.result.outcome == Outcome::taken;
@@ -427,11 +520,11 @@ void Intake::rename_one(Item& item) {
       return;
     }
   } catch (const Error& error) {
-    put_back(item);
     if (error.code() == std::errc::cross_device_link) {
       by_rename_ = false;
       return;
     }
+    put_back(item);
     if (!is_about_one_file(error.code())) throw;
     refuse(item.result, error);
     return;
@@ -458,12 +551,15 @@ bool Intake::is_left_alone(const Arrival& arrival, int fd, WriterHold& writers) 
 
 void Intake::copy_all(std::vector<Item>& items) {
   std::vector<IntakeJournal::Record> records;
-  // Where a rename turned out to be refused, another process may have copied them meanwhile.
+  // Where a rename was refused, another process may have copied files meanwhile.
   const bool is_late = !journal_;
   if (!items.empty()) journal();
   for (Item& item : items) {
-    if (item.result.outcome != Outcome::changed) continue;
-    if (is_late && (has_taken(item.arrival) || !has_name(item))) continue;
+    if (!item.is_wanted()) continue;
+    if (is_late && has_taken(item.arrival)) {
+      put_back(item);
+      continue;
+    }
     copy_one(item);
     if (item.copy) records.push_back({keys_of(item.arrival).key, item.staged});
   }
@@ -477,60 +573,73 @@ void Intake::copy_all(std::vector<Item>& items) {
   }
 }
 
-/// Leaves a copy in the journal's folder, or says why not.
+/// Leaves a copy in the journal's folder, or says why not. A source that is not to stay is seized
+/// first, so that no other program takes it as well.
 void Intake::copy_one(Item& item) {
-  const Arrival& arrival = item.arrival;
-  Sys& sys = queue_.sys();
   try {
-    auto copy = std::make_unique<PendingMessage>(queue_, Destination{Folder::ready, item.name, {}},
-                                                 *item.name.size);
-    set_headers(sys, copy->fd(), arrival.headers, path_of(arrival));
-    std::array<char, kBufferSize> buffer;
-    std::uint64_t size = 0;
-    for (;;) {
-      const SysResult got = sys.read(item.fd.get(), buffer.data(), buffer.size());
-      if (!got.ok()) {
-        // Its disk is not ours: the others may be readable.
-        const std::error_code code{got.error(), std::generic_category()};
-        refuse(item.result, Error{code, "read", path_of(arrival)});
-        return;
-      }
-      if (got.value() == 0) break;
-      size += static_cast<std::uint64_t>(got.value());
-      if (size > *item.name.size) return;  // It grows.
-      copy->write({buffer.data(), static_cast<std::size_t>(got.value())});
-    }
-    WriterHold writers{sys, item.fd.get()};
-    if (size != *item.name.size || !is_left_alone(arrival, item.fd.get(), writers)) return;
-    const std::string& called = arrival.name ? arrival.name->original : arrival.file;
-    if (copy->destination().name.original != called) set_whole_name(sys, copy->fd(), called);
-    item.staged = copy->stage(journal().fd());
-    item.copy = std::move(copy);
+    if (copy_content(item)) return;
   } catch (const Error& error) {
-    if (!is_about_one_file(error.code())) throw;
+    if (!is_about_one_file(error.code())) {
+      put_back(item);
+      throw;
+    }
     refuse(item.result, error);
   }
+  put_back(item);
 }
 
-/// Of those with that outcome; what has one that cannot be removed is not to go on.
-void Intake::remove_companions(std::vector<Item>& items, Outcome outcome) {
+/// False when the source is not what it was, or cannot be read.
+bool Intake::copy_content(Item& item) {
+  const Arrival& arrival = item.arrival;
+  Sys& sys = queue_.sys();
+  auto copy = std::make_unique<PendingMessage>(queue_, Destination{Folder::ready, item.name, {}},
+                                               *item.name.size);
+  set_headers(sys, copy->fd(), arrival.headers, path_of(arrival));
+  if (!options_.keep) {
+    WriterHold writers{sys, item.fd.get()};
+    if (!is_left_alone(arrival, item.fd.get(), writers)) return false;
+    if (!seize(item, item.fd.get(), writers)) return false;
+  }
+  std::array<char, kBufferSize> buffer;
+  std::uint64_t size = 0;
+  for (;;) {
+    const SysResult got = sys.read(item.fd.get(), buffer.data(), buffer.size());
+    if (!got.ok()) {
+      // Its disk is not ours: the others may be readable.
+      const std::error_code code{got.error(), std::generic_category()};
+      refuse(item.result, Error{code, "read", path_of(arrival)});
+      return false;
+    }
+    if (got.value() == 0) break;
+    size += static_cast<std::uint64_t>(got.value());
+    if (size > *item.name.size) return false;  // It grows.
+    copy->write({buffer.data(), static_cast<std::size_t>(got.value())});
+  }
+  // Through another name, or a descriptor that was handed on, it can be written to all the same.
+  WriterHold writers{sys, item.fd.get()};
+  if (size != *item.name.size || !is_left_alone(arrival, item.fd.get(), writers)) return false;
+  const std::string& called = arrival.name ? arrival.name->original : arrival.file;
+  if (copy->destination().name.original != called) set_whole_name(sys, copy->fd(), called);
+  item.staged = copy->stage(journal().fd());
+  item.copy = std::move(copy);
+  return true;
+}
+
+/// Of those that are messages.
+void Intake::remove_parts(std::vector<Item>& items) {
   Sys& sys = queue_.sys();
   std::set<int> directories;
   for (Item& item : items) {
-    if (item.result.outcome != outcome) continue;
+    if (!item.goes()) continue;
     const int directory = directory_of(item.arrival);
-    for (const std::string& companion : item.arrival.companions) {
-      const std::string path = fmt::format("{}/{}{}", path_, item.arrival.below, companion);
-      const SysResult removed = sys.unlinkat(directory, companion.c_str());
+    for (const std::string& part : item.arrival.parts) {
+      const SysResult removed = sys.unlinkat(directory, part.c_str());
       if (!removed.ok() && removed.error() != ENOENT) {
         const std::error_code code{removed.error(), std::generic_category()};
-        const Error error{code, "unlink", path};
-        if (!is_forbidden(code)) throw Error{error};
-        if (outcome == Outcome::changed) {
-          refuse(item.result, error);
-        } else {
-          warn_of_source(item, companion, code);
-        }
+        const std::string path = fmt::format("{}/{}{}", path_, item.arrival.below, part);
+        if (!is_forbidden(code)) throw Error{code, "unlink", path};
+        put_back(item);
+        warn_of_source(item, part, code);
         break;
       }
       directories.insert(directory);
@@ -554,9 +663,7 @@ void Intake::remove_sources(std::vector<Item>& items) {
   Sys& sys = queue_.sys();
   const auto goes = [](const Item& item) { return item.goes(); };
   if (std::none_of(items.begin(), items.end(), goes)) return;
-  remove_companions(items, Outcome::taken);
-  remove_companions(items, Outcome::forgotten);
-  announce(items, goes);
+  remove_parts(items);
   std::vector<IntakeKeys> keys;
   std::vector<const SeizedSource*> removed;
   std::set<int> directories;
@@ -578,11 +685,11 @@ bool Intake::remove_source(Item& item) {
   const Arrival& arrival = item.arrival;
   const SysResult opened = open_source(item);
   if (opened.error() == ENOENT) return true;
-  if (!opened.ok()) return false;
-  const UniqueFd fd{sys, opened.fd()};
-  WriterHold writers{sys, fd.get()};
-  if (!is_left_alone(arrival, fd.get(), writers)) return false;
   try {
+    if (!opened.ok()) throw_errno(opened.error(), "open", path_of(arrival));
+    const UniqueFd fd{sys, opened.fd()};
+    WriterHold writers{sys, fd.get()};
+    if (!item.is_seized() && !is_left_alone(arrival, fd.get(), writers)) return false;
     if (!seize(item, fd.get(), writers)) return false;
   } catch (const Error& error) {
     if (error.code().category() != std::generic_category()) throw;

@@ -31,8 +31,11 @@ struct Arrival {
   /// What it is to be called; without it, what it would be called if it stood in new/.
   std::optional<MessageName> name{};
   Headers headers{};
-  /// Files beside it that go when it goes, just before it. The first one may be a marker.
-  std::vector<std::string> companions{};
+  /// Files beside it that say that it is complete. They go before it is taken.
+  std::vector<std::string> markers{};
+  /// Files beside it that are parts of it, under names that are never used again. They go when it
+  /// is a message.
+  std::vector<std::string> parts{};
 };
 
 /// What became of one.
@@ -78,12 +81,15 @@ class Intake {
   [[nodiscard]] FileIdentity identity_of(const Arrival& arrival) const;
   /// Whether it was taken before, and is kept or could not be removed then.
   [[nodiscard]] bool has_taken(const Arrival& arrival) const;
-  /// Whether its companions may have been removed already, by a run that did not get further.
+  /// Whether its markers may have been removed already, by a run that did not get further.
   [[nodiscard]] bool has_begun(const Arrival& arrival) const;
 
   /// Takes these files; what became of each, in the same order. Durable when it returns. Throws
   /// errc::condemned, errc::indeterminate (they are visible), or the errno.
   std::vector<Intaken> take(const std::vector<Arrival>& arrivals);
+  /// Removes the markers of a file that is not to be taken. False when the file is gone or not as
+  /// it was found: it may have new ones. Throws the errno.
+  bool remove_markers(const Arrival& arrival);
   /// Whether a file waits under a private name, because another one took its own: take() is to be
   /// called again, also with no files.
   [[nodiscard]] bool has_kept() const { return sources_.has_kept(); }
@@ -99,12 +105,16 @@ class Intake {
   [[nodiscard]] IntakeKeys keys_of(const Arrival& arrival) const;
   [[nodiscard]] bool is_unchanged(const Arrival& arrival, const struct stat& now) const;
   [[nodiscard]] MessageName name_of(const Arrival& arrival) const;
+  void recover();
+  [[nodiscard]] std::optional<Arrival> arrival_of(const SeizedSource& source) const;
   void begin(std::vector<Item>& items, const Arrival& arrival, Intaken& result);
   void begin_kept(std::vector<Item>& items, KeptItems& kept);
   [[nodiscard]] SysResult open_source(const Item& item) const;
   bool open(Item& item);
-  [[nodiscard]] bool has_name(const Item& item) const;
-  void announce(std::vector<Item>& items, bool (*wanted)(const Item&));
+  void announce(std::vector<Item>& items);
+  [[nodiscard]] bool is_as_judged(const Arrival& arrival) const;
+  void remove_markers(std::vector<Item>& items);
+  bool remove_marker(Item& item, SeizedSource& marker);
   bool seize(Item& item, int fd, WriterHold& writers);
   void put_back(Item& item);
   void rename_all(std::vector<Item>& items);
@@ -112,8 +122,9 @@ class Intake {
   [[nodiscard]] bool is_left_alone(const Arrival& arrival, int fd, WriterHold& writers) const;
   void copy_all(std::vector<Item>& items);
   void copy_one(Item& item);
-  [[nodiscard]] bool is_what_was_taken(const Item& item) const;
-  void remove_companions(std::vector<Item>& items, Intaken::Outcome outcome);
+  bool copy_content(Item& item);
+  [[nodiscard]] std::optional<bool> is_what_was_taken(const Item& item) const;
+  void remove_parts(std::vector<Item>& items);
   void warn_of_source(Item& item, const std::string& file, const std::error_code& code);
   void remove_sources(std::vector<Item>& items);
   bool remove_source(Item& item);

@@ -48,21 +48,28 @@ std::optional<std::string> from_hex(std::string_view hex) {
   return hex.empty() && !text.empty() ? std::optional{text} : std::nullopt;
 }
 
+/// What stands behind the name of a marker.
+constexpr std::string_view kMarker = " -";
+
 std::string line_of(const SeizedSource& source) {
-  return fmt::format("{} {}\n", source.token, to_hex(source.original));
+  return fmt::format("{} {}{}\n", source.token, to_hex(source.original),
+                     source.is_marker ? kMarker : "");
 }
 
 /// The sources of the whole lines.
 std::vector<SeizedSource> parse_record(std::string_view text) {
   std::vector<SeizedSource> sources;
   for (std::size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {
-    const std::string_view line = text.substr(0, end);
+    std::string_view line = text.substr(0, end);
     text.remove_prefix(end + 1);
+    const bool is_marker = line.ends_with(kMarker);
+    if (is_marker) line.remove_suffix(kMarker.size());
     if (line.size() <= kTokenSize + 1 || line[kTokenSize] != ' ') continue;
     const std::string_view token = line.substr(0, kTokenSize);
     auto original = from_hex(line.substr(kTokenSize + 1));
     if (!is_consumer_name(token) || !original) continue;
-    sources.push_back({.token = std::string{token}, .original = std::move(*original)});
+    sources.push_back(
+        {.token = std::string{token}, .original = std::move(*original), .is_marker = is_marker});
   }
   return sources;
 }
@@ -101,7 +108,7 @@ std::string SeizedSources::record_name(std::string_view token) const {
   return fmt::format("{}.{}", intake_folder_name(path_), token);
 }
 
-void SeizedSources::recover() {
+void SeizedSources::recover(const std::function<bool(const SeizedSource&)>& is_message) {
   Sys& sys = queue_.sys();
   if (!intake_) intake_ = open_intake_folder(queue_);
   if (!intake_) return;
@@ -111,12 +118,13 @@ void SeizedSources::recover() {
     if (entry.name.starts_with(prefix)) records.emplace_back(entry.name);
     return true;
   });
-  for (const std::string& record : records) finish(record);
+  for (const std::string& record : records) finish(record, is_message);
   settle();
 }
 
 /// Finishes what the process has begun that had this record, if it is dead.
-void SeizedSources::finish(const std::string& record) {
+void SeizedSources::finish(const std::string& record,
+                           const std::function<bool(const SeizedSource&)>& is_message) {
   Sys& sys = queue_.sys();
   const LockFd lock{sys, [&] {
                       return sys.openat(intake_.get(), record.c_str(),
@@ -136,6 +144,12 @@ void SeizedSources::finish(const std::string& record) {
   for (SeizedSource& source : parse_record(text.value_or(""))) {
     const UniqueFd& directory = opened.emplace_back(open_directory_of(source.original));
     if (!find(source, directory.get())) continue;
+    // Under its old name another program could take it once more.
+    if (!source.is_marker && is_message(source) &&
+        sys.unlinkat(source.directory, source.file.c_str()).ok()) {
+      changed_.insert(source.directory);
+      continue;
+    }
     // It is ours from now on: the record that says so comes first.
     if (!rename_back(source, directory.get(), split(source.original).second)) {
       open_record();
@@ -224,18 +238,16 @@ void SeizedSources::append(const std::string& lines) {
   }
 }
 
-std::vector<SeizedSource> SeizedSources::announce(const std::vector<std::string>& originals) {
-  std::vector<SeizedSource> sources;
+void SeizedSources::announce(const std::vector<SeizedSource*>& sources) {
+  if (sources.empty()) return;
   std::string lines;
-  for (const std::string& original : originals) {
-    sources.push_back({.token = random_token(), .original = original});
-    lines += line_of(sources.back());
+  for (SeizedSource* const source : sources) {
+    source->token = random_token();
+    lines += line_of(*source);
   }
-  if (sources.empty()) return sources;
   queue_.durability().require_sound(queue_.path());
   open_record();
   append(lines);
-  return sources;
 }
 
 SysResult SeizedSources::seize(SeizedSource& source, int directory, const std::string& file) {
@@ -265,8 +277,9 @@ bool SeizedSources::rename_back(const SeizedSource& source, int directory,
     struct stat status = {};
     is_back = sys.fstatat(source.directory, source.file.c_str(), status).error() == ENOENT;
   }
-  // A power cut may have left both names.
-  if (renamed.error() == EEXIST && is_same_file(sys, source, directory, file)) {
+  // A power cut may have left both names; and one marker is as good as another.
+  if (renamed.error() == EEXIST &&
+      (source.is_marker || is_same_file(sys, source, directory, file))) {
     is_back = sys.unlinkat(source.directory, source.file.c_str()).ok();
   }
   if (!is_back) return false;
@@ -304,6 +317,7 @@ void SeizedSources::put_back_kept() {
 std::vector<SeizedSources::Kept> SeizedSources::kept() {
   std::vector<Kept> found;
   for (const SeizedSource& source : kept_) {
+    if (source.is_marker) continue;
     Kept each{source, open_directory_of(source.original)};
     if (find(each.source, each.directory.get())) found.push_back(std::move(each));
   }

@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -18,10 +19,12 @@ namespace spoolq::detail {
 
 /// A file of another program's folder that has, or is about to have, a private name.
 struct SeizedSource {
-  std::string token;     ///< 16 hex digits.
-  std::string original;  ///< Its path below the folder.
-  int directory = -1;    ///< Where it is while it is seized; owned elsewhere.
-  std::string file{};    ///< Its private name there; empty: not seized.
+  std::string token{};     ///< 16 hex digits.
+  std::string original{};  ///< Its path below the folder.
+  int directory = -1;      ///< Where it is while it is seized; owned elsewhere.
+  std::string file{};      ///< Its private name there; empty: not seized.
+  /// Its content does not matter: when another file has its name by now, it is removed.
+  bool is_marker = false;
 };
 
 /// What one process seizes in one folder. A record, the locked file intake/HASH.TOKEN, says where
@@ -36,12 +39,13 @@ class SeizedSources {
   /// Removes the record, unless something is still seized.
   ~SeizedSources();
 
-  /// Puts back what dead processes have seized. Throws the errno.
-  void recover();
+  /// Finishes what dead processes have begun: a source that `is_message` is true for is removed,
+  /// any other one is put back. Throws the errno.
+  void recover(const std::function<bool(const SeizedSource&)>& is_message);
 
-  /// Records that these files are about to be seized; durable when it returns. Their paths below
-  /// the folder, and one result for each. Throws the errno; nothing is seized then.
-  std::vector<SeizedSource> announce(const std::vector<std::string>& originals);
+  /// Records that these files are about to be seized; durable when it returns. Sets their tokens.
+  /// Throws the errno; nothing is seized then.
+  void announce(const std::vector<SeizedSource*>& sources);
   /// Renames `file` in `directory` to its private name, in intake/ on the same mount, else beside
   /// it. EXDEV: not the same mount; the next try uses the name beside it. `directory` must be open
   /// until the source is put back, kept or ended.
@@ -72,7 +76,8 @@ class SeizedSources {
   void open_record();
   void append(const std::string& lines);
   [[nodiscard]] std::string record_name(std::string_view token) const;
-  void finish(const std::string& record);
+  void finish(const std::string& record,
+              const std::function<bool(const SeizedSource&)>& is_message);
   [[nodiscard]] UniqueFd open_directory_of(const std::string& original);
   bool find(SeizedSource& source, int directory);
   bool rename_back(const SeizedSource& source, int directory, const std::string& file);

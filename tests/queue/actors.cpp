@@ -160,11 +160,13 @@ std::function<Act(const Stage&)> hands_over(Mounts number) {
       });
 }
 
-std::function<Act(const Stage&)> adopts(Mounts number) {
-  return [number](const Stage& stage) -> Act {
+enum class Into { first, second };
+
+std::function<Act(const Stage&)> adopts(Mounts number, Into into = Into::first) {
+  return [number, into](const Stage& stage) -> Act {
     auto mounts = std::make_shared<TwoMounts>(stage.sys);
     if (number == Mounts::two) mounts->put_away(foreign_folder(stage.path, FolderKind::plain));
-    auto queue = open_queue(*mounts, stage.path);
+    auto queue = open_queue(*mounts, into == Into::first ? stage.path : second_queue(stage.path));
     return [stage, mounts, queue](Told& told) {
       try {
         take_foreign_folder(*queue, stage.path, FolderKind::plain);
@@ -317,6 +319,11 @@ std::vector<Actor> make_actors() {
       {"hand over by copy", {P::ready, P::leased, P::leftover}, hands_over(Mounts::two), true},
       {"adopt", {P::folder}, adopts(Mounts::one)},
       {"adopt by copy", {P::folder, P::elsewhere}, adopts(Mounts::two)},
+      {"adopt into the second queue", {P::folder}, adopts(Mounts::one, Into::second), true},
+      {"adopt into the second queue by copy",
+       {P::folder, P::elsewhere},
+       adopts(Mounts::two, Into::second),
+       true},
       {"sweep", {P::leftover, P::failed_leftover}, sweeps},
       {"init", {P::none, P::empty}, inits},
       {"configure", {P::empty}, configures},

@@ -57,7 +57,7 @@ std::vector<detail::Arrival> arrivals_in(const detail::Intake& intake, FolderKin
     require(sys.statx(intake.fd(), name.c_str(), arrival.status, arrival.born), "stat", name);
     if (kind == FolderKind::marked) {
       if (!names.contains(name + kMarkerEnd) && !intake.has_begun(arrival)) continue;
-      arrival.companions = {name + kMarkerEnd};
+      arrival.markers = {name + kMarkerEnd};
     }
     arrivals.push_back(std::move(arrival));
   }

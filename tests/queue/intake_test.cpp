@@ -75,6 +75,9 @@ using Messages = std::map<std::string, std::string>;
 
 /// A program that writes to a file of the folder just before a call: opens it and goes on later, or
 /// has done with it at once.
+/// A folder with second links to the files.
+constexpr const char* kLinks = "/links";
+
 class LateWriter final : public ForwardingSys {
  public:
   LateWriter(SimulatedSys& disk, Call moment, std::string file = "a.txt", std::string at_once = {})
@@ -97,7 +100,7 @@ class LateWriter final : public ForwardingSys {
  protected:
   std::optional<SysResult> before(const CallInfo& info) override {
     if (opened_ && info.call == Call::renameat2) ++renames_;
-    if (info.call == moment_ && armed_ && !opened_) {
+    if (info.call == moment_ && armed_ && !opened_ && (moment_ != Call::read || is_copied())) {
       opened_ = true;
       writer_ = open();
       if (!at_once_.empty()) write_and_close(at_once_);
@@ -106,8 +109,13 @@ class LateWriter final : public ForwardingSys {
   }
 
  private:
+  /// It has its private name while it is copied.
+  [[nodiscard]] bool is_copied() const {
+    return !disk_.exists(std::string{Place::kFolder} + "/" + file_);
+  }
   detail::UniqueFd open() {
-    const detail::UniqueFd folder = detail::open_directory(disk_, Place::kFolder);
+    const detail::UniqueFd folder =
+        detail::open_directory(disk_, is_copied() ? kLinks : Place::kFolder);
     const SysResult opened =
         disk_.openat(folder.get(), file_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
     CHECK(opened.ok());
@@ -239,34 +247,52 @@ TEST_CASE("one process at a time copies from a folder into a queue", "[intake]")
   }
 }
 
-TEST_CASE("a copy that cannot be removed from its folder is no second message", "[intake]") {
-  /// Whose folder may not be written to.
-  class ReadOnlySys final : public ForwardingSys {
+TEST_CASE("a file that cannot be removed from its folder is not copied", "[intake][seize]") {
+  /// A folder whose names cannot be changed.
+  class ReadOnlyFolder final : public ForwardingSys {
    public:
-    using ForwardingSys::ForwardingSys;
+    ReadOnlyFolder(SimulatedSys& disk, int error) : ForwardingSys{disk}, error_{error} {}
 
    protected:
     std::optional<SysResult> before(const CallInfo& info) override {
       const bool changes = info.call == Call::unlinkat || info.call == Call::renameat2;
       const bool removes = changes && std::string_view{info.name} == "a.txt";
-      return removes ? std::optional{SysResult::failure(EROFS)} : std::nullopt;
+      return removes ? std::optional{SysResult::failure(error_)} : std::nullopt;
     }
+
+   private:
+    int error_;
   };
   Place place{true};
   place.drop("a.txt", "first");
-  ReadOnlySys sys{place.disk};
-  detail::OpenQueue queue{sys, "/q", {}};
-  for (int i = 0; i < 2; ++i) {
+  {
+    ReadOnlyFolder sys{place.disk, EACCES};
+    detail::OpenQueue queue{sys, "/q", {}};
     Intake intake{queue, Place::kFolder, {.always_copy = true}};
     const auto results = intake.take(arrivals_in(intake, FolderKind::plain));
-    CHECK(results[0].outcome == (i == 0 ? Outcome::taken : Outcome::forgotten));
+    CHECK(results[0].outcome == Outcome::refused);
+    CHECK(results[0].error == std::errc::permission_denied);
+    CHECK(results[0].reason.find("--keep") != std::string::npos);
   }
-  CHECK(place.drain() == Messages{{"a.txt", "first"}});
+  {
+    ReadOnlyFolder sys{place.disk, EROFS};
+    detail::OpenQueue queue{sys, "/q", {}};
+    Intake intake{queue, Place::kFolder, {.always_copy = true}};
+    const auto arrivals = arrivals_in(intake, FolderKind::plain);
+    std::string reason;
+    try {
+      intake.take(arrivals);
+    } catch (const Error& error) {
+      reason = error.what();
+    }
+    CHECK(reason.find("--keep") != std::string::npos);
+  }
+  CHECK(place.drain().empty());
+  CHECK(place.left() == std::vector<std::string>{"a.txt"});
 }
 
-TEST_CASE("a file that took the place of one that was copied meanwhile is not removed",
-          "[intake]") {
-  /// Somebody drops another file under that name as soon as the copy is published.
+TEST_CASE("a file that got the name of one that is copied meanwhile is taken as well", "[intake]") {
+  /// A producer that drops another file under that name as soon as the copy is published.
   class QuickProducer final : public ForwardingSys {
    public:
     explicit QuickProducer(SimulatedSys& disk) : ForwardingSys{disk}, disk_{disk} {}
@@ -276,7 +302,6 @@ TEST_CASE("a file that took the place of one that was copied meanwhile is not re
       const bool publishes = info.call == Call::renameat2 && disk_.list("/q/new").size() == 1;
       if (publishes && !dropped_) {
         dropped_ = true;
-        disk_.unlink("/q-folder/a.txt");
         disk_.plant_file("/q-folder/a.txt", "second");
       }
       return result;
@@ -334,12 +359,13 @@ TEST_CASE("a file that took the place of one just before its rename is left", "[
 TEST_CASE("a file that somebody opens for writing at the last moment is left until it is closed",
           "[intake][writers]") {
   const bool two_mounts = GENERATE(false, true);
-  // While it is copied, while it is synced, just before it goes or its copy is published.
+  // While it is copied (by its second link), while it is synced, just before it is seized.
   const Call moment = GENERATE(Call::read, Call::fsync, Call::renameat2);
   if (moment == Call::read && !two_mounts) return;
   CAPTURE(two_mounts, to_string(moment));
   Place place{two_mounts};
   place.drop("a.txt", "first");
+  if (moment == Call::read) place.disk.plant_hard_link("/q-folder/a.txt", "/links/a.txt");
   LateWriter writer{place.disk, moment};
   {
     TwoMounts two{writer};
@@ -354,8 +380,7 @@ TEST_CASE("a file that somebody opens for writing at the last moment is left unt
   // While it is synced it is seen in time; later it has to be brought back.
   if (moment == Call::fsync) CHECK(writer.renames() == 0);
   CHECK(place.left() == std::vector<std::string>{"a.txt"});
-  const bool was_published = two_mounts && moment == Call::renameat2;
-  CHECK(place.drain() == (was_published ? Messages{{"a.txt", "first"}} : Messages{}));
+  CHECK(place.drain().empty());
   writer.write_and_close(" and the rest");
   CHECK(place.take()[0].outcome == Outcome::taken);
   CHECK(place.left().empty());
@@ -401,7 +426,7 @@ TEST_CASE("a marker that cannot be removed keeps its own file back and no other"
 
    protected:
     std::optional<SysResult> before(const CallInfo& info) override {
-      const bool is_it = info.call == Call::unlinkat && std::string{info.name} == "a.txt.done";
+      const bool is_it = info.call == Call::renameat2 && std::string{info.name} == "a.txt.done";
       return is_it ? std::optional{SysResult::failure(EPERM)} : std::nullopt;
     }
   };
@@ -412,25 +437,59 @@ TEST_CASE("a marker that cannot be removed keeps its own file back and no other"
     place.drop(std::string{name} + ".done", "");
   }
   StickyMarker sticky{place.disk};
-  std::string said;
-  detail::OpenQueue queue{sticky, "/q",
-                          [&](LogLevel, std::string_view text) { said += std::string{text}; }};
+  detail::OpenQueue queue{sticky, "/q", {}};
   Intake intake{queue, Place::kFolder, {.always_copy = copies}};
   const auto results = intake.take(arrivals_in(intake, FolderKind::marked));
   REQUIRE(results.size() == 2);
   CHECK(results[1].outcome == Outcome::taken);
   CHECK(place.left() == std::vector<std::string>{"a.txt", "a.txt.done"});
-  if (copies) {
-    // A copy was made before; that its source stays, the journal knows.
-    CHECK(results[0].outcome == Outcome::taken);
-    CHECK(said.find("a.txt.done was taken and cannot be removed") != std::string::npos);
-    CHECK(intake.take(arrivals_in(intake, FolderKind::marked))[0].outcome == Outcome::forgotten);
-    CHECK(place.drain() == Messages{{"a.txt", "first"}, {"b.txt", "first"}});
+  CHECK(results[0].outcome == Outcome::refused);
+  CHECK(results[0].error == std::errc::operation_not_permitted);
+  CHECK(place.drain() == Messages{{"b.txt", "first"}});
+}
+
+TEST_CASE("a marker that came with another file stays with it", "[intake][seize]") {
+  /// A producer that replaces the file and then touches its marker, just before `moment` happens to
+  /// the marker.
+  class QuickProducer final : public ForwardingSys {
+   public:
+    explicit QuickProducer(SimulatedSys& disk) : ForwardingSys{disk}, disk_{disk} {}
+
+   protected:
+    std::optional<SysResult> before(const CallInfo& info) override {
+      const bool is_it = info.call == Call::renameat2 || info.call == Call::unlinkat;
+      if (is_it && !replaced_ && std::string_view{info.name} == "a.txt.done") {
+        replaced_ = true;
+        disk_.unlink("/q-folder/a.txt");
+        disk_.plant_file("/q-folder/a.txt", "second");
+        disk_.unlink("/q-folder/a.txt.done");
+        disk_.plant_file("/q-folder/a.txt.done", "");
+      }
+      return std::nullopt;
+    }
+
+   private:
+    SimulatedSys& disk_;
+    bool replaced_ = false;
+  };
+  const bool copies = GENERATE(false, true);
+  const bool rejects = GENERATE(false, true);
+  Place place;
+  place.drop("a.txt", "first");
+  place.drop("a.txt.done", "");
+  QuickProducer sys{place.disk};
+  detail::OpenQueue queue{sys, "/q", {}};
+  Intake intake{queue, Place::kFolder, {.always_copy = copies}};
+  const auto arrivals = arrivals_in(intake, FolderKind::marked);
+  if (rejects) {
+    CHECK_FALSE(intake.remove_markers(arrivals.at(0)));
   } else {
-    CHECK(results[0].outcome == Outcome::refused);
-    CHECK(results[0].error == std::errc::operation_not_permitted);
-    CHECK(place.drain() == Messages{{"b.txt", "first"}});
+    CHECK(intake.take(arrivals)[0].outcome == Outcome::changed);
   }
+  CHECK(place.left() == std::vector<std::string>{"a.txt", "a.txt.done"});
+  CHECK(intake.take(arrivals_in(intake, FolderKind::marked))[0].outcome == Outcome::taken);
+  CHECK(place.left().empty());
+  CHECK(place.drain() == Messages{{"a.txt", "second"}});
 }
 
 TEST_CASE("a marker does not vouch for the next file of its name", "[intake]") {

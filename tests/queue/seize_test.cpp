@@ -254,43 +254,202 @@ TEST_CASE("a source that is replaced is not lost when who takes it dies at any c
   }
 }
 
-TEST_CASE("a source that is removed without a second look at what was seized is caught",
+// A copy is made of what was opened before, and its source is looked at once more before it goes.
+TEST_CASE("a source that is published without a second look at what was seized is caught",
           "[intake][seize][mutant]") {
   using Act = OtherProgram::Act;
-  const auto way = GENERATE(Way::rename, Way::copy_here, Way::copy_elsewhere);
   bool caught = false;
   for (std::uint64_t nth = 1; nth < kCallsMax && !caught; ++nth) {
-    const Outcome outcome = take_beside(Act::replace, way, nth, /*mutant=*/true);
+    const Outcome outcome = take_beside(Act::replace, Way::rename, nth, /*mutant=*/true);
     caught = !outcome.wrong.empty();
     if (!outcome.acted) break;
   }
   CHECK(caught);
 }
 
-TEST_CASE("a folder that may not be written to keeps its files, and each is a message once",
-          "[intake][seize]") {
-  /// Whose names cannot be changed.
-  class ReadOnlyFolder final : public ForwardingSys {
+TEST_CASE("a source that is written to while its copy is published goes back", "[intake][seize]") {
+  /// A program that adds to the file through another name of it.
+  class LateWriter final : public ForwardingSys {
    public:
-    using ForwardingSys::ForwardingSys;
+    explicit LateWriter(SimulatedSys& disk) : ForwardingSys{disk}, disk_{disk} {}
 
    protected:
-    std::optional<SysResult> before(const CallInfo& info) override {
-      const bool changes = info.call == Call::renameat2 || info.call == Call::unlinkat;
-      const bool is_it = changes && std::string_view{info.name} == "a.txt";
-      return is_it ? std::optional{SysResult::failure(EACCES)} : std::nullopt;
+    SysResult after(const CallInfo& info, SysResult result) override {
+      if (info.call == Call::renameat2 && !written_ && disk_.list("/q/new").size() == 1) {
+        written_ = true;
+        const detail::UniqueFd folder = detail::open_directory(disk_, "/elsewhere");
+        const detail::UniqueFd fd{
+            disk_, disk_.openat(folder.get(), "backup", O_WRONLY | O_APPEND | O_CLOEXEC).fd()};
+        CHECK(disk_.write(fd.get(), " more", 5).ok());
+      }
+      return result;
     }
+
+   private:
+    SimulatedSys& disk_;
+    bool written_ = false;
   };
   SimulatedSys disk;
   make_story_queue(disk, kQueue);
   disk.plant_file(kSource, "first");
-  ReadOnlyFolder sys{disk};
-  detail::OpenQueue queue{sys, kQueue, {}};
-  for (int i = 0; i < 2; ++i) {
+  disk.plant_hard_link(kSource, "/elsewhere/backup");
+  {
+    LateWriter sys{disk};
+    detail::OpenQueue queue{sys, kQueue, {}};
     Intake intake{queue, kFolder, {.always_copy = true}};
     intake.take(arrivals_in(intake, FolderKind::plain));
   }
-  CHECK(disk.list(kFolder) == std::vector<std::string>{"a.txt"});
+  CHECK(disk.read_file(kSource) == "first more");
+  take_all(disk, Way::copy_here);
+  CHECK(drain(disk) == Counts{{"first", 1}, {"first more", 1}});
+}
+
+/// Writes another content of the same size, with the same mtime.
+void overwrite(SimulatedSys& disk, const std::string& folder, const std::string& file) {
+  const detail::UniqueFd directory = detail::open_directory(disk, folder);
+  struct stat status = {};
+  REQUIRE(disk.fstatat(directory.get(), file.c_str(), status).ok());
+  {
+    const detail::UniqueFd fd{
+        disk, disk.openat(directory.get(), file.c_str(), O_WRONLY | O_CLOEXEC).fd()};
+    REQUIRE(disk.write(fd.get(), "other", 5).ok());
+  }
+  disk.set_modified(folder + "/" + file, std::chrono::seconds{status.st_mtim.tv_sec} +
+                                             std::chrono::nanoseconds{status.st_mtim.tv_nsec});
+}
+
+// Under its old name a program of another queue could take it once more.
+TEST_CASE("a published source that a dead process has seized is removed and not put back",
+          "[intake][seize][kill]") {
+  const bool is_other = GENERATE(false, true);
+  int seized_and_published = 0;
+  bool died = true;
+  for (std::uint64_t dies_at = 1; died && dies_at < kCallsMax; ++dies_at) {
+    SimulatedSys disk;
+    disk.record_calls(false);
+    make_story_queue(disk, kQueue);
+    disk.plant_file(kSource, "first");
+    ProcessSys process{disk, dies_at};
+    try {
+      detail::OpenQueue queue{process, kQueue, {}};
+      Intake intake{queue, kFolder, {.always_copy = true}};
+      intake.take(arrivals_in(intake, FolderKind::plain));
+    } catch (const Error&) {
+    }
+    died = process.dead();
+    process.kill();
+    bool is_seized = false;
+    if (disk.exists("/q/intake")) {
+      for (const std::string& each : disk.list("/q/intake")) {
+        if (!is_private(each) || each == detail::intake_folder_name(kFolder)) continue;
+        is_seized = true;
+        if (is_other) overwrite(disk, "/q/intake", each);
+      }
+    }
+    const bool was_published = disk.list("/q/new").size() == 1;
+    if (is_seized && was_published) ++seized_and_published;
+    {
+      detail::OpenQueue queue{disk, kQueue, {}};
+      const Intake next{queue, kFolder, {.always_copy = true}};
+    }
+    INFO("dies at " << dies_at);
+    const bool is_published = disk.list("/q/new").size() == 1;
+    CHECK(disk.exists(kSource) == (!is_published || (is_seized && is_other)));
+    take_all(disk, Way::copy_here);
+    const Counts counts = drain(disk);
+    CHECK(counts.count("other") == (is_seized && is_other ? 1U : 0U));
+    CHECK((counts.count("first") == 1U || (is_seized && is_other)));
+    for (const auto& [payload, count] : counts) CHECK(count == 1);
+    CHECK(left_in(disk, kFolder) + left_in(disk, "/q/intake") == "");
+  }
+  CHECK(!died);
+  CHECK(seized_and_published > 1);
+}
+
+TEST_CASE("a marker that a dead process has seized gives way to a newer one",
+          "[intake][seize][kill]") {
+  const auto way = GENERATE(Way::rename, Way::copy_elsewhere);
+  const std::string folder = foreign_folder(kQueue, FolderKind::marked);
+  const auto take = [&](detail::Sys& sys) {
+    TwoMounts two{sys};
+    if (way == Way::copy_elsewhere) two.put_away(folder);
+    detail::OpenQueue queue{two, kQueue, {}};
+    Intake intake{queue, folder, {}};
+    for (int i = 0; i < 2; ++i) intake.take(arrivals_in(intake, FolderKind::marked));
+  };
+  int without_marker = 0;
+  bool died = true;
+  for (std::uint64_t dies_at = 1; died && dies_at < kCallsMax; ++dies_at) {
+    SimulatedSys disk;
+    disk.record_calls(false);
+    make_story_queue(disk, kQueue);
+    make_foreign_folder(disk, kQueue, FolderKind::marked, "first");
+    ProcessSys process{disk, dies_at};
+    try {
+      take(process);
+    } catch (const Error&) {
+    }
+    died = process.dead();
+    process.kill();
+    const std::string marker = folder + "/report.txt.done";
+    if (!disk.exists(marker) && disk.exists(folder + "/report.txt")) {
+      ++without_marker;
+      disk.plant_file(marker, "newer");
+    }
+    take(disk);
+    INFO("dies at " << dies_at);
+    CHECK(drain(disk) == Counts{{"first", 1}});
+    CHECK(left_in(disk, folder) + left_in(disk, "/q/intake") == "");
+  }
+  CHECK(!died);
+  CHECK(without_marker > 1);
+}
+
+TEST_CASE("a source goes back when an error ends its copy, or it cannot be unlinked",
+          "[intake][seize]") {
+  enum class Fails { copy, part, source };
+  /// A system in which one call fails.
+  class Failing final : public ForwardingSys {
+   public:
+    Failing(SimulatedSys& disk, Fails fails) : ForwardingSys{disk}, fails_{fails} {}
+
+   protected:
+    std::optional<SysResult> before(const CallInfo& info) override {
+      const bool is_private_name = info.name != nullptr && is_private(info.name);
+      if (info.call == Call::renameat2 && std::string_view{info.name} == "a.txt") seized_ = true;
+      if (fails_ == Fails::copy && seized_ && info.call == Call::fsync) {
+        return SysResult::failure(EIO);
+      }
+      const bool unlinks =
+          info.call == Call::unlinkat &&
+          (fails_ == Fails::source ? is_private_name : std::string_view{info.name} == "field");
+      if (fails_ != Fails::copy && unlinks) return SysResult::failure(EPERM);
+      return std::nullopt;
+    }
+
+   private:
+    Fails fails_;
+    bool seized_ = false;
+  };
+  const auto fails = GENERATE(Fails::copy, Fails::part, Fails::source);
+  SimulatedSys disk;
+  make_story_queue(disk, kQueue);
+  disk.plant_file(kSource, "first");
+  Failing sys{disk, fails};
+  {
+    detail::OpenQueue queue{sys, kQueue, {}};
+    Intake intake{queue, kFolder, {.always_copy = true}};
+    auto arrivals = arrivals_in(intake, FolderKind::plain);
+    if (fails == Fails::part) arrivals.at(0).parts = {"field"};
+    if (fails == Fails::copy) {
+      CHECK_THROWS_AS(intake.take(arrivals), Error);
+    } else {
+      CHECK(intake.take(arrivals).at(0).outcome == detail::Intaken::Outcome::taken);
+    }
+  }
+  CHECK(disk.exists(kSource));
+  take_all(disk, Way::copy_here);
+  CHECK_FALSE(disk.exists(kSource));
   CHECK(drain(disk) == Counts{{"first", 1}});
 }
 

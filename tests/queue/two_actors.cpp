@@ -77,6 +77,11 @@ void check_halves(const ToldBoth& told, std::string& wrong) {
 void check_ids(SimulatedSys& disk, const ToldBoth& told, std::string& wrong) {
   std::map<std::string, std::string> payloads = told[0].payloads;
   payloads.insert(told[1].payloads.begin(), told[1].payloads.end());
+  // What an adopter into the second queue has begun.
+  if (disk.exists(second_queue(kPath))) {
+    static_cast<void>(
+        take_foreign_folder(*open_queue(disk, second_queue(kPath)), kPath, FolderKind::plain));
+  }
   Queue queue{open_queue(disk, kPath)};
   static_cast<void>(take_foreign_folder(*queue.internals(), kPath, FolderKind::plain));
   for (const State state : {State::ready, State::claimed, State::failed, State::delayed}) {
@@ -231,7 +236,7 @@ std::vector<std::unique_ptr<Meeting>> all_meetings() {
     for (std::size_t j = i; j < all.size(); ++j) {
       if (all[i].foreign && all[j].foreign) continue;
       // A byte lock keeps these two apart, which the simulated system does not have.
-      if (all[i].name == "adopt" && all[j].name == "adopt by copy") continue;
+      if (all[i].name.starts_with("adopt") && all[j].name == all[i].name + " by copy") continue;
       std::set<Place> places(all[i].places.begin(), all[i].places.end());
       places.insert(all[j].places.begin(), all[j].places.end());
       for (const Place place : places) {

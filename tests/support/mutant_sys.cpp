@@ -108,13 +108,6 @@ SysResult MutantSys::write(int fd, const void* bytes, std::size_t size) {
   return ForwardingSys::write(fd, bytes, size);
 }
 
-SysResult MutantSys::unlinkat(int dir, const char* name, int flags) {
-  if (mutant_ == Mutant::keeps_markers && std::string_view{name}.ends_with(".done")) {
-    return SysResult::success();
-  }
-  return ForwardingSys::unlinkat(dir, name, flags);
-}
-
 SysResult MutantSys::fsync(int fd) {
   const Opened file = opened(fd);
   const bool is_new = file.is_directory && file.name == "new";
@@ -190,6 +183,9 @@ SysResult MutantSys::renameat2(int from_dir, const char* from, int to_dir, const
   if (mutant_ == Mutant::ignores_return && opened(from_dir).name == "cur" &&
       std::string_view{from}.find(",R=") != std::string_view::npos) {
     return ForwardingSys::renameat2(from_dir, from, new_beside(from_dir), to, flags);
+  }
+  if (mutant_ == Mutant::keeps_markers && std::string_view{from}.ends_with(".done")) {
+    return SysResult::failure(ENOENT);
   }
   const unsigned dropped =
       mutant_ == Mutant::rename_replaces ? static_cast<unsigned>(RENAME_NOREPLACE) : 0U;

@@ -41,7 +41,6 @@ class MutantSys final : public ForwardingSys {
   MutantSys(Sys& inner, Mutant mutant) : ForwardingSys{inner}, mutant_{mutant} {}
 
   SysResult write(int fd, const void* bytes, std::size_t size) override;
-  SysResult unlinkat(int dir, const char* name, int flags = 0) override;
   SysResult lock_byte(int fd, short type, std::int64_t place) override;
   SysResult fsync(int fd) override;
   SysResult syncfs(int fd) override;
