@@ -326,17 +326,16 @@ void Intake::remove_markers(std::vector<Item>& items) {
   }
   if (!records.empty()) journal().add(records);
   std::set<int> directories;
+  std::vector<const SeizedSource*> removed;
   for (Item& item : items) {
     for (SeizedSource& marker : item.markers) {
-      if (!item.stays && remove_marker(item, marker)) {
-        directories.insert({marker.directory, directory_of(item.arrival)});
-      }
+      if (item.stays || !remove_marker(item, marker)) continue;
+      removed.push_back(&marker);
+      directories.insert({marker.directory, directory_of(item.arrival)});
     }
   }
   for (const int directory : directories) sync_foreign_directory(queue_.sys(), directory, path_);
-  for (const Item& item : items) {
-    for (const SeizedSource& marker : item.markers) sources_.end(marker);
-  }
+  for (const SeizedSource* marker : removed) sources_.end(*marker);
 }
 
 /// True when something was removed. A marker that is there when its file is another one by now is
@@ -551,15 +550,9 @@ bool Intake::is_left_alone(const Arrival& arrival, int fd, WriterHold& writers) 
 
 void Intake::copy_all(std::vector<Item>& items) {
   std::vector<IntakeJournal::Record> records;
-  // Where a rename was refused, another process may have copied files meanwhile.
-  const bool is_late = !journal_;
   if (!items.empty()) journal();
   for (Item& item : items) {
     if (!item.is_wanted()) continue;
-    if (is_late && has_taken(item.arrival)) {
-      put_back(item);
-      continue;
-    }
     copy_one(item);
     if (item.copy) records.push_back({keys_of(item.arrival).key, item.staged});
   }

@@ -149,6 +149,25 @@ std::function<Act(const Stage&)> moves(Mounts number) {
   };
 }
 
+/// As `export --move` does: the caller has the copy, and then the message is removed.
+Act moves_out(const Stage& stage) {
+  auto queue = std::make_shared<Queue>(open_queue(stage.sys, stage.path));
+  return [stage, queue](Told& told) {
+    const auto message = find(*queue, {State::ready, State::failed, State::delayed});
+    if (!message || !stage.disk.exists(message->path)) return;
+    std::string payload;
+    bool removed = false;
+    tell(told, stage.disk.read_file(message->path), Word::in_doubt, Word::nothing, [&] {
+      MoveOut out = queue->move_out(*message);
+      queue->read_payload(out.info(), [&](std::string_view part) { payload += part; });
+      told.words[payload] = Word::in_doubt;
+      out.remove();
+      removed = true;
+    });
+    if (!payload.empty()) told.words[payload] = removed ? Word::ended : Word::nothing;
+  };
+}
+
 std::function<Act(const Stage&)> hands_over(Mounts number) {
   return takes_and(
       [number](const Stage& stage, Claim& claim, Told& told, const std::string& payload) {
@@ -266,6 +285,11 @@ void fails(const Stage&, Claim& claim, Told& told, const std::string& payload) {
   tell(told, payload, Word::nothing, Word::nothing, [&] { claim.fail(reason("no")); });
 }
 
+void detaches(const Stage&, Claim& claim, Told& told, const std::string& payload) {
+  tell(told, payload, Word::nothing, Word::nothing,
+       [&] { static_cast<void>(claim.detach(hours{1})); });
+}
+
 std::vector<Actor> detached_claim_actors() {
   const auto without_word = [](auto call) {
     return finds_claim_and([call](Queue& queue, const HeldClaim& claim, Told& told) {
@@ -300,6 +324,7 @@ std::vector<Actor> make_actors() {
       {"claim and ack", {P::ready, P::leased, P::two_names, P::inbox, P::folder}, takes_and(acks)},
       {"release", {P::ready, P::leased}, takes_and(releases)},
       {"fail", {P::ready, P::leased}, takes_and(fails)},
+      {"detach", {P::ready, P::leased}, takes_and(detaches)},
       {"reclaim", {P::dead, P::lapsed}, calls([](OpenQueue& queue, Told&) {
          detail::reap(queue);
        })},
@@ -315,6 +340,7 @@ std::vector<Actor> make_actors() {
        {P::ready, P::failed, P::leftover, P::failed_leftover},
        moves(Mounts::two),
        true},
+      {"export --move", {P::ready, P::failed, P::inbox}, moves_out},
       {"hand over", {P::ready, P::leased}, hands_over(Mounts::one), true},
       {"hand over by copy", {P::ready, P::leased, P::leftover}, hands_over(Mounts::two), true},
       {"adopt", {P::folder}, adopts(Mounts::one)},

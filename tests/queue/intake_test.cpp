@@ -73,11 +73,11 @@ class Place {
 
 using Messages = std::map<std::string, std::string>;
 
-/// A program that writes to a file of the folder just before a call: opens it and goes on later, or
-/// has done with it at once.
 /// A folder with second links to the files.
 constexpr const char* kLinks = "/links";
 
+/// A program that writes to a file of the folder just before a call: opens it and goes on later, or
+/// has done with it at once.
 class LateWriter final : public ForwardingSys {
  public:
   LateWriter(SimulatedSys& disk, Call moment, std::string file = "a.txt", std::string at_once = {})
@@ -371,7 +371,7 @@ TEST_CASE("a file that somebody opens for writing at the last moment is left unt
     TwoMounts two{writer};
     if (two_mounts) two.put_away(Place::kFolder);
     detail::OpenQueue queue{two, "/q", {}};
-    Intake intake{queue, Place::kFolder, {}};
+    Intake intake{queue, Place::kFolder, {.always_copy = two_mounts}};
     const auto arrivals = arrivals_in(intake, FolderKind::plain);
     writer.arm();
     intake.take(arrivals);
@@ -507,6 +507,55 @@ TEST_CASE("a marker does not vouch for the next file of its name", "[intake]") {
   place.drop("a.txt", "the beginning of");
   const bool taken_again = !arrivals_in(intake, FolderKind::marked).empty();
   CHECK(taken_again == (mutant == Mutant::keeps_markers));
+}
+
+TEST_CASE("a marker that cannot go back is no message", "[intake][seize]") {
+  /// A folder whose file is replaced, and in which two renames fail then.
+  class ClosedFolder final : public ForwardingSys {
+   public:
+    explicit ClosedFolder(SimulatedSys& disk) : ForwardingSys{disk}, disk_{disk} {}
+
+   protected:
+    std::optional<SysResult> before(const CallInfo& info) override {
+      if (info.call != Call::renameat2) return std::nullopt;
+      if (std::string_view{info.name} == "a.txt.done") {
+        disk_.unlink("/q-marked/a.txt");
+        disk_.plant_file("/q-marked/a.txt", "second");
+        seized_ = true;
+        return std::nullopt;
+      }
+      if (!seized_ || ++failed_ > 2) return std::nullopt;
+      return SysResult::failure(EACCES);
+    }
+
+   private:
+    SimulatedSys& disk_;
+    bool seized_ = false;
+    int failed_ = 0;
+  };
+  SimulatedSys disk;
+  make_story_queue(disk, "/q");
+  disk.plant_file("/q-marked/a.txt", "first");
+  disk.plant_file("/q-marked/a.txt.done", "the marker");
+  {
+    ClosedFolder closed{disk};
+    detail::OpenQueue queue{closed, "/q", {}};
+    Intake intake{queue, "/q-marked", {}};
+    for (int i = 0; i < 2; ++i) intake.take(arrivals_in(intake, FolderKind::marked));
+  }
+  CHECK(disk.list("/q-marked") == std::vector<std::string>{"a.txt"});
+  {
+    detail::OpenQueue queue{disk, "/q", {}};
+    Intake intake{queue, "/q-marked", {}};
+    CHECK(disk.list("/q-marked") == std::vector<std::string>{"a.txt", "a.txt.done"});
+    intake.take(arrivals_in(intake, FolderKind::marked));
+  }
+  Consumer consumer{Queue{std::make_shared<detail::OpenQueue>(disk, "/q", LogHandler{})}};
+  auto claim = consumer.try_take();
+  REQUIRE(claim);
+  CHECK(claim->payload() == "second");
+  claim->ack();
+  CHECK_FALSE(consumer.try_take());
 }
 
 TEST_CASE("what a power cut has left of a journal's last line is cut off", "[intake]") {

@@ -17,7 +17,7 @@ namespace spoolq::test {
 namespace {
 
 constexpr std::size_t kParts = 8;
-constexpr Effort kSample{.per_mille = 80, .longer = 4};
+constexpr Effort kSample{.per_mille = 60, .longer = 4};
 constexpr Effort kWhole{.per_mille = 1000, .longer = 200};
 /// The rows of a pair.
 std::vector<KnownFault> known_of(const Meeting& meeting) {
