@@ -25,6 +25,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/export.hpp"
 #include "cli/file.hpp"
+#include "cli/sync_directory.hpp"
 
 namespace spoolq::cli {
 namespace {
@@ -45,8 +46,8 @@ File open_folder(const std::string& path) {
   return folder;
 }
 
-void sync(const File& file, const std::string& path) {
-  if (::fsync(file.get()) != 0) throw_export_failure(errno, path);
+void sync(const File& folder, const std::string& path) {
+  if (!sync_directory(folder.get())) throw_export_failure(errno, path);
 }
 
 /// Makes a folder unless it is there, durable.
@@ -127,7 +128,7 @@ class Maildir final : public ExportTarget {
     const struct timespec time{.tv_sec = put / 1000, .tv_nsec = put % 1000 * 1'000'000};
     const std::array<struct timespec, 2> times{time, time};
     if (::futimens(file.get(), times.data()) != 0) throw_export_failure(errno, path);
-    sync(file, path);
+    if (::fsync(file.get()) != 0) throw_export_failure(errno, path);
   }
 
   void publish(const MessageInfo& message, const std::string& temporary) {

@@ -24,6 +24,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/export.hpp"
 #include "cli/file.hpp"
+#include "cli/sync_directory.hpp"
 
 namespace spoolq::cli {
 namespace {
@@ -194,7 +195,7 @@ class NewFile {
       ::unlinkat(folder_.get(), temporary_.c_str(), 0);
     }
     temporary_.clear();
-    if (::fsync(folder_.get()) != 0) throw_export_failure(errno, folder_path_);
+    if (!sync_directory(folder_.get())) throw_export_failure(errno, folder_path_);
   }
 
  private:

@@ -1,7 +1,8 @@
 // Saving payloads as files.
 //
-// 1. Write `.spoolq-ID.tmp` in the folder and sync it. Only who has the claim writes it, so one
-//    that is there already was left by a death and is removed.
+// 1. Write `.spoolq-ID.tmp` in the folder and sync it. Its writer holds a lock on it, and so do the
+//    jobs that write to it. A file of that name without a lock was left by a death and is removed,
+//    under a lock. Beside a living writer, whose lease may be over, the name gets a random number.
 // 2. Rename it to its name without overwriting. A file of that name with this very content is the
 //    same message, delivered again because the program died before the acknowledgement: it stands
 //    for the new one. Any other file stays, and the name gets .1, .2, …
@@ -10,17 +11,20 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <random>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "cli/exit_codes.hpp"
 #include "cli/print.hpp"
+#include "cli/sync_directory.hpp"
 
 namespace spoolq::cli {
 namespace {
@@ -29,6 +33,7 @@ constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
 /// Leaves room for a number behind it within NAME_MAX.
 constexpr std::size_t kNameLengthMax = 240;
 constexpr int kNumberMax = 100'000;
+constexpr int kDraftsMax = 16;
 
 /// A field of a message as part of a file name: no folder, not hidden.
 std::string as_file_name(std::string_view field) {
@@ -94,24 +99,51 @@ OutputDirectory::~OutputDirectory() {
 }
 
 OutputDirectory::Draft OutputDirectory::create(const MessageInfo& message) const {
-  Draft draft;
-  draft.name = fmt::format(".spoolq-{}.tmp", message.id.to_string());
-  const auto open_new = [&] {
-    return ::openat(fd_, draft.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                    0666);
-  };
-  int fd = open_new();
-  if (fd < 0 && errno == EEXIST) {
-    if (::unlinkat(fd_, draft.name.c_str(), 0) != 0) throw cannot_write(errno, shown(draft.name));
-    fd = open_new();
+  const std::string id = message.id.to_string();
+  std::string name = fmt::format(".spoolq-{}.tmp", id);
+  for (int i = 0; i < kDraftsMax; ++i) {
+    if (auto draft = create_draft(name)) return std::move(*draft);
+    if (!remove_dead_draft(name)) {
+      name = fmt::format(".spoolq-{}-{:08x}.tmp", id, std::random_device{}());
+    }
   }
-  if (fd < 0) throw cannot_write(errno, shown(draft.name));
-  draft.file = File{fd};
+  throw cannot_write(EEXIST, shown(name));
+}
+
+/// nullopt when there is a file of that name.
+std::optional<OutputDirectory::Draft> OutputDirectory::create_draft(const std::string& name) const {
+  Draft draft;
+  draft.name = name;
+  draft.file =
+      File{::openat(fd_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666)};
+  if (!draft.file && errno == EEXIST) return std::nullopt;
   struct stat status{};
-  if (::fstat(fd, &status) != 0) throw cannot_write(errno, shown(draft.name));
+  if (!draft.file || ::fstat(draft.file.get(), &status) != 0) {
+    throw cannot_write(errno, shown(name));
+  }
   draft.device = status.st_dev;
   draft.inode = status.st_ino;
+  // Another process may have taken it for that of a dead one. Without locks, it is left alone.
+  if (::flock(draft.file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    return std::nullopt;
+  }
+  if (!is_there(draft)) return std::nullopt;
   return draft;
+}
+
+/// Only who has a lock on a draft removes it. False when its writer lives, or may live.
+bool OutputDirectory::remove_dead_draft(const std::string& name) const {
+  Draft dead;
+  dead.name = name;
+  dead.file = File{::openat(fd_, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+  if (!dead.file) return errno == ENOENT;
+  struct stat status{};
+  if (::flock(dead.file.get(), LOCK_EX | LOCK_NB) != 0 || ::fstat(dead.file.get(), &status) != 0) {
+    return false;
+  }
+  dead.device = status.st_dev;
+  dead.inode = status.st_ino;
+  return !is_there(dead) || ::unlinkat(fd_, name.c_str(), 0) == 0;
 }
 
 void OutputDirectory::discard(const Draft& draft) const {
@@ -121,11 +153,10 @@ void OutputDirectory::discard(const Draft& draft) const {
 std::string OutputDirectory::publish(Draft& draft, const MessageInfo& message) const {
   try {
     const std::string& temporary = draft.name;
-    // Whoever has got the claim in the meantime has a draft of the same name.
+    // A job may have removed it.
     if (!is_there(draft)) throw cannot_write(ENOENT, shown(temporary));
-    if (::fsync(draft.file.get()) != 0 || !draft.file.close()) {
-      throw cannot_write(errno, shown(temporary));
-    }
+    // It stays open, and so locked, until it has its own name.
+    if (::fsync(draft.file.get()) != 0) throw cannot_write(errno, shown(temporary));
     const std::string wanted = file_name(message);
     // A name made of fields only may well be meant for two messages with one content.
     const bool may_be_again =
@@ -139,7 +170,7 @@ std::string OutputDirectory::publish(Draft& draft, const MessageInfo& message) c
       if (number > kNumberMax) throw cannot_write(EEXIST, shown(wanted));
       name = fmt::format("{}.{}", wanted, number);
     }
-    if (::fsync(fd_) != 0) throw cannot_write(errno, path_);
+    if (!sync_directory(fd_)) throw cannot_write(errno, path_);
     return shown(name);
   } catch (...) {
     discard(draft);

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 
 #include "cli/file.hpp"
@@ -39,6 +40,8 @@ class OutputDirectory {
   std::string publish(Draft& draft, const MessageInfo& message) const;
 
  private:
+  [[nodiscard]] std::optional<Draft> create_draft(const std::string& name) const;
+  [[nodiscard]] bool remove_dead_draft(const std::string& name) const;
   [[nodiscard]] std::string file_name(const MessageInfo& message) const;
   [[nodiscard]] std::string shown(const std::string& name) const;
   /// Whether `name` is a regular file with the content of `other`; it is on disk then.

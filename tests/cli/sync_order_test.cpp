@@ -1,5 +1,8 @@
 // What the program syncs, and what it has synced when it says or does the next thing: no test can
 // cut the power of a program from outside, so strace tells.
+#include <linux/magic.h>
+#include <sys/statfs.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -226,6 +229,25 @@ TEST_CASE("many messages share one sync of the file system", "[cli][sync]") {
   CHECK(syncs(purged) == 1);
   CHECK(purged.back() == "print");
   CHECK(purged.at(purged.size() - 2) == "sync q");
+}
+
+TEST_CASE("a folder outside of the queue is synced as its file system needs it", "[cli][sync]") {
+  require_strace();
+  const Place place;
+  struct statfs status{};
+  REQUIRE(::statfs(place.out.c_str(), &status) == 0);
+  const bool per_folder =
+      status.f_type == EXT4_SUPER_MAGIC || status.f_type == 0x58465342 /* xfs */;
+  const auto syncs = [&](std::vector<std::string> arguments, const std::string& folder) {
+    static_cast<void>(place.put());
+    static_cast<void>(place.steps(std::move(arguments)));
+    const std::string call = per_folder ? "fsync" : "syncfs";
+    const std::regex line{call + R"(\(\d+<[^>]*)" + folder + R"(>\)\s+= 0)"};
+    return std::regex_search(read_file(place.scratch / "trace"), line);
+  };
+  CHECK(syncs({"take", place.q, "-o", place.out}, "/out"));
+  CHECK(syncs({"export", place.q, "-o", place.out + "/q.tar"}, "/out"));
+  CHECK(syncs({"export", place.q, "--to=maildir", place.out}, "/out/new"));
 }
 
 }  // namespace spoolq::test

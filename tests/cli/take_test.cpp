@@ -1,4 +1,6 @@
 // take, as its users meet it.
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -191,6 +193,26 @@ TEST_CASE("a file left by a death before the ack stands for its message", "[cli]
   CHECK(run_well({"take", q, "-o", scratch / "out"}) == scratch / ("out/" + id));
   CHECK(names_in(scratch / "out").size() == 1);
   CHECK_FALSE(std::filesystem::exists(scratch / ("out/.spoolq-" + id + ".tmp")));
+}
+
+TEST_CASE("a draft of a living writer is left alone, and one of a dead writer is removed",
+          "[cli][take]") {
+  const bool is_alive = GENERATE(false, true);
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  std::filesystem::create_directory(scratch / "out");
+  const std::string id = run_well({"put", q}, "payload");
+  const std::string draft = scratch / ("out/.spoolq-" + id + ".tmp");
+  write_file(draft, "payl");
+  const int fd = ::open(draft.c_str(), O_RDONLY | O_CLOEXEC);
+  REQUIRE(fd >= 0);
+  if (is_alive) CHECK(::flock(fd, LOCK_EX | LOCK_NB) == 0);
+  CHECK(run_well({"take", q, "-o", scratch / "out"}) == scratch / ("out/" + id));
+  ::close(fd);
+  CHECK(read_file(scratch / ("out/" + id)) == "payload");
+  CHECK(std::filesystem::exists(draft) == is_alive);
+  CHECK(std::distance(std::filesystem::directory_iterator{scratch / "out"}, {}) ==
+        (is_alive ? 2 : 1));
 }
 
 TEST_CASE("a file that a death left stands for its message under any name", "[cli][take]") {
