@@ -219,9 +219,14 @@ void Claim::Impl::extend() {
   info_.name = std::move(whole_name);
 }
 
-std::unique_ptr<ClaimHolder::Impl> Claim::Impl::holder() const {
+std::unique_ptr<ClaimHolder::Impl> Claim::Impl::holder() {
+  struct stat status = {};
+  const auto found =
+      queue().sys().fstatat(queue().fd(Folder::claimed), message_.file.c_str(), status);
+  if (found.error() == ENOENT) detail::throw_errc(errc::claim_lost, "hold", path());
+  if (!found.ok()) detail::throw_errno(found.error(), "stat", path());
   return std::make_unique<ClaimHolder::Impl>(identity_->queue(), identity_->registration(),
-                                             message_.name.id);
+                                             message_.name.id, status.st_ino);
 }
 
 std::string Claim::Impl::detach(Duration lease) {

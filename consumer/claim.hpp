@@ -83,7 +83,7 @@ class [[gnu::visibility("hidden")]] Claim::Impl {
   void fail(const Reason& reason);
   void move(Queue& target);
   void extend();
-  [[nodiscard]] std::unique_ptr<ClaimHolder::Impl> holder() const;
+  [[nodiscard]] std::unique_ptr<ClaimHolder::Impl> holder();
   std::string detach(Duration lease);
 
  private:

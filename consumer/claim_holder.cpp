@@ -24,9 +24,10 @@ constexpr std::size_t kScanBuffer = 4096;
 }  // namespace
 
 ClaimHolder::Impl::Impl(detail::OpenQueue& queue, const detail::Registration& registration,
-                        const MessageId& id)
+                        const MessageId& id, ino_t inode)
     : sys_{queue.sys()},
       id_{id.to_string()},
+      inode_{inode},
       owner_{std::string{kClaimField} + registration.consumer()},
       heir_{detail::NewConsumer::prepare(queue.settings()->file_mode())} {
   const std::array<int, 2> proof = registration.duplicate();
@@ -82,8 +83,9 @@ bool ClaimHolder::Impl::take_over() noexcept {
 }
 
 int ClaimHolder::Impl::rename_claim() noexcept {
-  // Looked for by its id, because an extended claim has another name than the one that we began
-  // with. A folder that is opened here has a position of its own.
+  // Looked for by its id and inode, because an extended claim has another name than the one that we
+  // began with. Two messages may have one id. A folder that is opened here has a position of its
+  // own.
   const detail::SysResult opened =
       sys_.openat(fds_[kClaimed], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (!opened.ok()) return opened.error();
@@ -93,6 +95,7 @@ int ClaimHolder::Impl::rename_claim() noexcept {
   const auto visit = [&](const detail::DirectoryEntry& entry) {
     const std::size_t claim = entry.name.find(owner_);
     if (claim == std::string_view::npos || entry.name.find(id_) > claim) return true;
+    if (entry.inode != inode_) return true;
     std::array<char, NAME_MAX + 1> renamed{};
     entry.name.copy(renamed.data(), NAME_MAX);
     // As long as the consumer's.

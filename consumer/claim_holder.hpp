@@ -1,6 +1,8 @@
 // The inside of a ClaimHolder.
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <string>
 
@@ -14,7 +16,9 @@ namespace spoolq {
 /// Everything is prepared by the constructor: the rest allocates nothing and throws nothing.
 class [[gnu::visibility("hidden")]] ClaimHolder::Impl {
  public:
-  Impl(detail::OpenQueue& queue, const detail::Registration& registration, const MessageId& id);
+  /// Of the message with this id and inode.
+  Impl(detail::OpenQueue& queue, const detail::Registration& registration, const MessageId& id,
+       ino_t inode);
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl();
@@ -32,6 +36,7 @@ class [[gnu::visibility("hidden")]] ClaimHolder::Impl {
 
   detail::Sys& sys_;
   std::string id_;
+  ino_t inode_;
   std::string owner_;  ///< ",C=" and the consumer.
   detail::NewConsumer heir_;
   std::array<int, kDescriptors> fds_{-1, -1, -1};

@@ -2,8 +2,13 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
@@ -169,6 +174,57 @@ TEST_CASE("a process that outlives the consumer keeps one claim and frees the ot
   REQUIRE(claim);
   CHECK(claim->payload() == "kept");
   CHECK(claim->info().attempts == 2);
+}
+
+TEST_CASE("of two messages with one id a process keeps the one that it was given",
+          "[consumer][fork][death]") {
+  const bool keeps_first = GENERATE(false, true);
+  RealQueue queue;
+  queue.put("one");
+  queue.put("two");
+  const std::string folder = queue.path() + "/new/";
+  std::vector<std::string> names;
+  for (const auto& each : std::filesystem::directory_iterator{folder}) {
+    names.push_back(each.path().filename());
+  }
+  std::sort(names.begin(), names.end());
+  REQUIRE(names.size() == 2);
+  // The first message stays the first one: the priority and the id stand before everything else.
+  constexpr std::size_t kIdEnd = 38;
+  std::filesystem::rename(folder + names[1],
+                          folder + names[0].substr(0, kIdEnd) + names[1].substr(kIdEnd));
+  Pipe ids;
+  Pipe go;
+  Pipe answer;
+  ChildProcess parent{[&] {
+    Consumer consumer = queue.consumer();
+    std::array<std::optional<Claim>, 2> claims{consumer.try_take(), consumer.try_take()};
+    std::optional<Claim>& kept = claims.at(keeps_first ? 0 : 1);
+    ClaimHolder holder = kept->holder();
+    const std::string payload = kept->payload();
+    const pid_t worker = ::fork();
+    if (worker == 0) {
+      static_cast<void>(go.receive(1));
+      answer.send(holder.take_over() ? payload : "not");
+      ::sleep(60);
+      ::_exit(0);
+    }
+    ids.send(fmt::format("{:8}", worker));
+    ::sleep(60);
+    return 0;
+  }};
+  const pid_t worker = std::stoi(ids.receive(8));
+  parent.kill();
+  go.send("x");
+  const std::string kept = answer.receive(3);
+  REQUIRE(kept != "not");
+  CHECK(queue.open().reap().returned == 1);
+  Consumer next = queue.consumer();
+  auto freed = next.try_take();
+  REQUIRE(freed);
+  CHECK(freed->payload() == (kept == "one" ? "two" : "one"));
+  CHECK_FALSE(next.try_take());
+  ::kill(worker, SIGKILL);
 }
 
 TEST_CASE("a claim lasts as long as a forked process holds it, when a cleaner has been there",
