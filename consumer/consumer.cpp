@@ -361,7 +361,7 @@ void Consumer::Impl::offer(std::string_view file, unsigned char type, bool compl
     }
     case EntryKind::not_a_message:
       try {
-        detail::quarantine(open(), Folder::ready, candidate.file, "not a regular file");
+        detail::quarantine_unless_regular(open(), Folder::ready, candidate.file);
       } catch (const Error& error) {
         // Not ours to move, or no room for it in bad/: it is in nobody's way where it is.
         if (!detail::is_forbidden(error.code()) && error.code() != condition::temporary) throw;

@@ -191,7 +191,7 @@ bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& 
   const std::string path = source.path(message.folder, message.file);
   const struct stat status = status_of(source, file.get(), path);
   if (!S_ISREG(status.st_mode)) {
-    quarantine(source, message.folder, message.file, "not a regular file");
+    quarantine_unless_regular(source, message.folder, message.file);
     return false;
   }
   const auto size = static_cast<std::uint64_t>(status.st_size);

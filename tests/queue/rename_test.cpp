@@ -247,6 +247,22 @@ TEST_CASE("what is not a message goes to bad/ under its name, and is reported",
   CHECK(world.log.has("li\\x0ank"));
 }
 
+TEST_CASE("a message that got the name of a FIFO before it goes to bad/ keeps it",
+          "[queue][rename][quarantine][seize]") {
+  const bool is_replaced = GENERATE(false, true);
+  World world;
+  world.disk.plant_fifo(world.path(Folder::ready, "thing"));
+  if (is_replaced) {
+    world.disk.unlink(world.path(Folder::ready, "thing"));
+    world.disk.plant_file(world.path(Folder::ready, "thing"), "a message");
+  }
+  detail::quarantine_unless_regular(*world.queue, Folder::ready, "thing");
+  CHECK(world.disk.exists(world.path(Folder::ready, "thing")) == is_replaced);
+  const std::vector<std::string> in_bad{"thing"};
+  CHECK(world.names(Folder::bad) == (is_replaced ? std::vector<std::string>{} : in_bad));
+  CHECK(world.log.has("moved to bad/") == !is_replaced);
+}
+
 TEST_CASE("a name that bad/ has already, or cannot have, is replaced by a fresh one",
           "[queue][rename][quarantine]") {
   World world;
