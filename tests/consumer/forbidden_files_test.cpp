@@ -10,6 +10,7 @@
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/child_process.hpp"
+#include "tests/support/forwarding_sys.hpp"
 #include "tests/support/mutant_sys.hpp"
 
 namespace spoolq::test {
@@ -258,6 +259,44 @@ TEST_CASE("a stranger's file that is handed out before its claim is durable is c
           "[consumer][strange][crash][mutant]") {
   // With one journal for all, the fsync of the file takes the claim along.
   CHECK_FALSE(wrong_after_a_cut(Mutant::no_syncfs, CrashModel::per_directory).empty());
+}
+
+TEST_CASE("a foreign file that replaces another one just before its claim gets its own id",
+          "[consumer][strange][id]") {
+  constexpr const char* kName = "1795403405.P1Q1.vm";
+  /// A writer that replaces the file just before it is claimed.
+  class QuickWriter final : public ForwardingSys {
+   public:
+    QuickWriter(SimulatedSys& disk, std::string path)
+        : ForwardingSys{disk}, disk_{disk}, path_{std::move(path)} {}
+
+   protected:
+    std::optional<SysResult> before(const CallInfo& info) override {
+      if (info.call == Call::renameat2 && !replaced_ && std::string_view{info.name} == kName) {
+        replaced_ = true;
+        disk_.unlink(path_);
+        disk_.plant_file(path_, "other");
+      }
+      return std::nullopt;
+    }
+
+   private:
+    SimulatedSys& disk_;
+    std::string path_;
+    bool replaced_ = false;
+  };
+  World world;
+  const std::string path = world.path(Folder::ready, kName);
+  world.disk.plant_file(path, "first");
+  QuickWriter writer{world.disk, path};
+  Consumer consumer{Queue{world.open(writer)}};
+  CHECK_FALSE(consumer.try_take());
+  const MessageId listed = consumer.queue().list(State::ready).at(0).id;
+  Consumer next{Queue{world.open(world.disk)}};
+  auto claim = next.try_take();
+  REQUIRE(claim);
+  CHECK(claim->payload() == "other");
+  CHECK(claim->id() == listed);
 }
 
 }  // namespace spoolq::test

@@ -422,7 +422,7 @@ TEST_CASE("a running consumer goes on without spoolq.json, warns once, and does 
   CHECK_FALSE(world.disk.exists("/q/spoolq.json"));
 }
 
-TEST_CASE("a queue without spoolq.json is not opened with settings that nobody chose",
+TEST_CASE("a queue without spoolq.json is not opened with default settings",
           "[queue][open][cleaner]") {
   World world;
   world.disk.unlink("/q/spoolq.json");

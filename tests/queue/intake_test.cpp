@@ -356,7 +356,7 @@ TEST_CASE("a file that took the place of one just before its rename is left", "[
   CHECK(place.drain() == Messages{{"a.txt", "other"}});
 }
 
-TEST_CASE("a file that somebody opens for writing at the last moment is left until it is closed",
+TEST_CASE("a file that its writer opens at the last moment is left until it is closed",
           "[intake][writers]") {
   const bool two_mounts = GENERATE(false, true);
   // While it is copied (by its second link), while it is synced, just before it is seized.
@@ -576,7 +576,7 @@ TEST_CASE("what a power cut has left of a journal's last line is cut off", "[int
   CHECK(place.take({.keep = true})[1].outcome == Outcome::forgotten);
 }
 
-TEST_CASE("a journal of before is gone on with, and stays one that programs of before read",
+TEST_CASE("an earlier version's journal is continued, and earlier versions can read it",
           "[intake][journal]") {
   constexpr const char* kMark = "00000000000000000000000000000002 -\n";
   Place place;

@@ -190,7 +190,7 @@ TEST_CASE("where there are no byte locks the file alone decides", "[queue][liven
   CHECK_FALSE(is_alive(*queue, living.consumer()));
 }
 
-TEST_CASE("what cannot be found out of a byte counts as alive", "[queue][liveness]") {
+TEST_CASE("a byte lock that cannot be asked about counts as held", "[queue][liveness]") {
   World world;
   class NoAnswer final : public ForwardingSys {
    public:
@@ -257,7 +257,7 @@ TEST_CASE("a forked process has a proof of life as any consumer", "[queue][liven
   CHECK_FALSE(is_alive(*world.queue, heir.name));
 }
 
-TEST_CASE("what is there for long is kept young, and nothing is made again",
+TEST_CASE("a living consumer keeps its files young and makes none again",
           "[queue][liveness][cleaner]") {
   World world;
   const Registration living{*world.queue};
@@ -408,6 +408,36 @@ TEST_CASE("what becomes of a spare between its open and its lock does not matter
   CHECK(is_alive(*world.queue, living.consumer()));
   if (other) CHECK(is_alive(*world.queue, other->consumer()));
   if (other) CHECK(other->consumer() != living.consumer());
+}
+
+TEST_CASE("a spare that a cleaner removes just before its rename is passed over",
+          "[queue][liveness][spare]") {
+  /// A program that removes the first file that is renamed in consumers/.
+  class Cleaner final : public ForwardingSys {
+   public:
+    Cleaner(SimulatedSys& disk, std::string folder)
+        : ForwardingSys{disk}, disk_{disk}, folder_{std::move(folder)} {}
+    [[nodiscard]] bool has_cleaned() const { return has_cleaned_; }
+
+   protected:
+    std::optional<SysResult> before(const CallInfo& info) override {
+      if (info.call != Call::renameat2 || has_cleaned_) return std::nullopt;
+      has_cleaned_ = true;
+      disk_.unlink(folder_ + "/" + info.name);
+      return std::nullopt;
+    }
+
+   private:
+    SimulatedSys& disk_;
+    std::string folder_;
+    bool has_cleaned_ = false;
+  };
+  World world;
+  Cleaner sys{world.disk, world.path(Folder::consumers)};
+  const auto queue = world.open(sys);
+  const Registration living{*queue};
+  CHECK(sys.has_cleaned());
+  CHECK(is_alive(*world.queue, living.consumer()));
 }
 
 TEST_CASE("a file that is not what its name says is no spare", "[queue][liveness][spare]") {

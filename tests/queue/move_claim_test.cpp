@@ -3,10 +3,13 @@
 
 #include <array>
 #include <cerrno>
+#include <functional>
 #include <set>
+#include <string_view>
 
 #include "queue/attributes.hpp"
 #include "queue/listing.hpp"
+#include "queue/second_names.hpp"
 #include "queue/upkeep.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
@@ -49,9 +52,95 @@ class NoRenames final : public ForwardingSys {
   bool refused_ = false;
 };
 
+/// Acts before each call, and may let it fail.
+class Meddling final : public ForwardingSys {
+ public:
+  Meddling(Sys& inner, std::function<int(const CallInfo&)> answer)
+      : ForwardingSys{inner}, answer_{std::move(answer)} {}
+
+ protected:
+  std::optional<SysResult> before(const CallInfo& info) override {
+    const int error = answer_(info);
+    return error == 0 ? std::nullopt : std::optional{SysResult::failure(error)};
+  }
+
+ private:
+  std::function<int(const CallInfo&)> answer_;
+};
+
 constexpr std::array kMovable{State::ready, State::delayed, State::failed, State::done};
 
 }  // namespace
+
+TEST_CASE("a foreign file that got the name of another one is not moved in its place",
+          "[queue][move]") {
+  World world;
+  world.disk.plant_file("/q/new/report", "first");
+  const StoredMessage first = only(*world.queue, State::ready);
+  world.disk.unlink("/q/new/report");
+  world.disk.plant_file("/q/new/report", "other");
+  {
+    const detail::MoveClaim claim{*world.queue, first};
+    CHECK(claim.gone());
+  }
+  CHECK(world.disk.read_file("/q/new/report") == "other");
+  CHECK(world.count(Folder::claimed) == 0);
+}
+
+TEST_CASE("what goes back after a claim for a move replaces no other file", "[queue][move]") {
+  World world;
+  world.disk.plant_file("/q/new/report", "first");
+  const StoredMessage before = only(*world.queue, State::ready);
+  const auto seized =
+      detail::claim_for_move(*world.queue, before, world.queue->mover()->next_claim());
+  REQUIRE(seized);
+  world.disk.plant_file("/q/new/report", "other");
+  detail::put_back(*world.queue, *seized, before);
+  CHECK(world.disk.read_file("/q/new/report") == "other");
+  CHECK(world.count(Folder::ready) == 2);
+  CHECK(world.count(Folder::claimed) == 0);
+}
+
+TEST_CASE("a claim for a move that an error keeps from going back is free at once",
+          "[queue][move][reap]") {
+  World world;
+  bool broken = false;
+  SECTION("of a foreign file that was replaced") {
+    world.disk.plant_file("/q/new/report", "first");
+    Meddling sys{world.disk, [&](const CallInfo& info) {
+                   if (info.call != Call::renameat2) return 0;
+                   if (broken) return EIO;
+                   if (std::string_view{info.name} != "report") return 0;
+                   world.disk.unlink("/q/new/report");
+                   world.disk.plant_file("/q/new/report", "other");
+                   broken = true;
+                   return 0;
+                 }};
+    const auto queue = world.open(sys);
+    const StoredMessage message = only(*queue, State::ready);
+    CHECK_THROWS_AS(detail::remove(*queue, message), Error);
+    // While the queue that could not put it back is open.
+    CHECK(detail::reap(*world.queue).returned == 1);
+  }
+  SECTION("of a second name") {
+    put(world.queue, "payload");
+    const StoredMessage message = only(*world.queue, State::ready);
+    world.disk.plant_hard_link(world.path(Folder::ready, message.file),
+                               world.path(Folder::failed, message.file));
+    Meddling sys{world.disk, [&](const CallInfo& info) {
+                   const bool is_seized =
+                       info.call == Call::unlinkat &&
+                       std::string_view{info.name}.find(",R=") != std::string_view::npos;
+                   broken = broken || is_seized;
+                   return is_seized ? EIO : 0;
+                 }};
+    const auto queue = world.open(sys);
+    CHECK_THROWS_AS(detail::drop_other_names(*queue, message), Error);
+    CHECK(detail::reap(*world.queue).returned == 1);
+  }
+  CHECK(broken);
+  CHECK(world.count(Folder::claimed) == 0);
+}
 
 TEST_CASE("a claim for a move of the dead goes back to where R says, unchanged",
           "[queue][move][reap]") {

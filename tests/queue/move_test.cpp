@@ -10,6 +10,7 @@
 
 #include "queue/attributes.hpp"
 #include "queue/listing.hpp"
+#include "queue/liveness.hpp"
 #include "queue/put.hpp"
 #include "queue/upkeep.hpp"
 #include "tests/queue/world.hpp"
@@ -176,7 +177,7 @@ TEST_CASE("a claimed message is not moved, and none into the same queue", "[queu
         errc::bad_value);
 }
 
-TEST_CASE("nobody takes a ready message while it is copied", "[queue][move]") {
+TEST_CASE("a ready message is not taken while it is copied", "[queue][move]") {
   Pair pair{Way::copy};
   put(pair.world.queue, "x");
   bool looked = false;
@@ -190,7 +191,40 @@ TEST_CASE("nobody takes a ready message while it is copied", "[queue][move]") {
   CHECK(pair.target->list(State::ready).size() == 1);
 }
 
-TEST_CASE("nobody retries a failed message while it is copied", "[queue][move]") {
+TEST_CASE("a claim is not handed over while another consumer has it under a second name",
+          "[queue][move]") {
+  Pair pair{Way::rename};
+  OpenQueue& source = *pair.source->internals();
+  const detail::Registration one{*pair.world.queue};
+  const detail::Registration other{*pair.world.queue};
+  put(pair.world.queue, "payload");
+  const StoredMessage ready = only(*pair.world.queue, State::ready);
+  const auto held = detail::claim(source, ready.file, ready.name, one.consumer() + ".1");
+  REQUIRE(held);
+  pair.world.disk.plant_hard_link(pair.world.path(Folder::claimed, held->file),
+                                  pair.world.path(Folder::ready, ready.file));
+  REQUIRE(detail::claim(source, ready.file, ready.name, other.consumer() + ".1"));
+  CHECK(error_of([&] {
+          detail::hand_over(source, *held, *pair.target->internals(), [&] { return *held; });
+        }) == std::errc::resource_unavailable_try_again);
+  CHECK(pair.target_names("new").empty());
+  CHECK(pair.world.count(Folder::claimed) == 2);
+}
+
+TEST_CASE("a foreign file that got the name of a listed one is neither moved nor removed",
+          "[queue][move]") {
+  Pair pair{Way::rename};
+  pair.world.disk.plant_file("/q/new/report", "first");
+  const MessageInfo listed = pair.source->list(State::ready).at(0);
+  pair.world.disk.unlink("/q/new/report");
+  pair.world.disk.plant_file("/q/new/report", "other");
+  CHECK(error_of([&] { pair.source->move(listed, *pair.target); }) == errc::no_such_message);
+  CHECK(error_of([&] { pair.source->remove(listed); }) == errc::no_such_message);
+  CHECK(pair.world.disk.read_file("/q/new/report") == "other");
+  CHECK(pair.target_names("new").empty());
+}
+
+TEST_CASE("a failed message is not retried while it is copied", "[queue][move]") {
   Pair pair{Way::copy};
   detail::fail(*pair.world.queue, put_and_claim(*pair.world.queue, "x"), reason("no"));
   const StoredMessage failed = only(*pair.world.queue, State::failed);
@@ -209,7 +243,7 @@ TEST_CASE("nobody retries a failed message while it is copied", "[queue][move]")
   CHECK(pair.world.count(Folder::claimed) == 0);
 }
 
-TEST_CASE("when a claim for a move is lost, that is said, and the copy stays", "[queue][move]") {
+TEST_CASE("a mover that loses its claim says so, and its copy stays", "[queue][move]") {
   Pair pair{Way::copy};
   put(pair.world.queue, "payload");
   pair.meanwhile.at(Call::fsync, [&] {
@@ -224,7 +258,7 @@ TEST_CASE("when a claim for a move is lost, that is said, and the copy stays", "
   CHECK(pair.world.count(Folder::ready) == 0);
 }
 
-TEST_CASE("of two who move the same messages one moves each", "[queue][move]") {
+TEST_CASE("of two movers of the same messages one moves each message", "[queue][move]") {
   Pair pair{Way::copy};
   constexpr std::size_t kMessages = 40;
   for (std::size_t i = 0; i < kMessages; ++i) {

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "queue/message_id.hpp"
+#include "queue/upkeep.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
@@ -147,6 +148,25 @@ TEST_CASE("a second name that has become the only one is not removed", "[queue][
   }
 }
 
+TEST_CASE("a rename that a reaper finishes is done", "[queue][rename]") {
+  // The target is a second name of the source when it is seen first. Then another process removes
+  // the target, and a reaper takes what was seized for that of a dead process.
+  RenameWorld world;
+  world.disk.plant_hard_link(world.path(Folder::ready, world.file),
+                             world.path(Folder::failed, world.file));
+  bool meddled = false;
+  MeddlingSys sys{world.disk, [&] {
+                    if (meddled || world.count(Folder::claimed) == 0) return;
+                    meddled = true;
+                    world.disk.unlink(world.path(Folder::failed, world.file));
+                    CHECK(detail::reap(*world.queue).returned == 1);
+                  }};
+  CHECK(world.rename_through(sys) == world.file);
+  CHECK(meddled);
+  CHECK(world.names(Folder::failed) == std::vector{world.file});
+  CHECK(world.count(Folder::ready) + world.count(Folder::claimed) == 0);
+}
+
 TEST_CASE("another file of that name is kept, and both are told apart", "[queue][rename]") {
   RenameWorld world;
   world.disk.plant_file(world.path(Folder::failed, world.file), "two");
@@ -172,6 +192,21 @@ TEST_CASE("a rename that finds no room gets the ballast's", "[queue][rename][ful
   CHECK(world.rename_through(sys) == world.file);
   CHECK_FALSE(world.disk.exists("/q/ballast"));
   CHECK(world.log.has("ballast"));
+}
+
+TEST_CASE("a second name that finds no room in cur/ gets the ballast's", "[queue][rename][full]") {
+  const int error = GENERATE(ENOSPC, EDQUOT);
+  RenameWorld world;
+  world.disk.plant_hard_link(world.path(Folder::ready, world.file),
+                             world.path(Folder::failed, world.file));
+  RenameSys sys{world.disk, [&](const CallInfo& info) {
+                  const bool is_seized =
+                      std::string_view{info.to}.find(",R=") != std::string_view::npos;
+                  return is_seized && world.disk.exists("/q/ballast") ? error : 0;
+                }};
+  CHECK(world.rename_through(sys) == world.file);
+  CHECK_FALSE(world.disk.exists("/q/ballast"));
+  CHECK(world.count(Folder::ready) + world.count(Folder::claimed) == 0);
 }
 
 TEST_CASE("without ballast, or where that is not enough, a full disk is an error",

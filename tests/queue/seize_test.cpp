@@ -219,7 +219,7 @@ constexpr std::uint64_t kCallsMax = 500;
 
 }  // namespace
 
-TEST_CASE("whatever another program does to a source between any two calls, nothing is lost",
+TEST_CASE("a source is not lost, whatever another program does to it between any two calls",
           "[intake][seize]") {
   using Act = OtherProgram::Act;
   const auto act = GENERATE(Act::replace, Act::replace_both, Act::drop, Act::append, Act::remove);
@@ -235,7 +235,7 @@ TEST_CASE("whatever another program does to a source between any two calls, noth
   CHECK(nth < kCallsMax);
 }
 
-TEST_CASE("a source that is replaced is not lost when who takes it dies at any call after",
+TEST_CASE("a replaced source is not lost when the adopter dies at any later call",
           "[intake][seize][kill]") {
   using Act = OtherProgram::Act;
   const auto act = GENERATE(Act::replace, Act::replace_both, Act::drop);
