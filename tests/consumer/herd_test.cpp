@@ -133,8 +133,8 @@ TEST_CASE("of sixty-four that wait, a put wakes about one", "[consumer][herd]") 
                    one.looks, one.wake_ups, kCrowd, many.looks, many.wake_ups, many.lost_renames));
   // One in four of them would be far too many; locks that they wait for count, too.
   CHECK(many.wake_ups <= one.wake_ups + kCrowd * kMessages / 4);
-  // Two may try for one message, and one of them loses: the consumer that is woken, and the one that
-  // watches from then on.
+  // Two may try for one message, and one of them loses: the consumer that is woken, and the one
+  // that watches from then on.
   CHECK(many.lost_renames <= kMessages);
   // The one that is to watch looks at new/ and later/, two reads each. A few of the others may have
   // looked by themselves meanwhile, as they do every four seconds.
