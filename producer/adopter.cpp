@@ -416,8 +416,9 @@ void Adopter::Impl::reject(detail::Intake& intake, Files::iterator file, const s
     if (std::exchange(file->second.reported, reason) != reason) report(appraisal);
     return;
   }
+  const Arrival arrival = arrival_of(file->first, file->second);
   try {
-    if (!intake.remove_markers(arrival_of(file->first, file->second)) ||
+    if (!intake.remove_markers(arrival) ||
         !detail::reject_file(open().sys(), directory_.get(), path_, file->first,
                              file->second.sighting.status, reason)) {
       // Another file has its name.
@@ -433,6 +434,7 @@ void Adopter::Impl::reject(detail::Intake& intake, Files::iterator file, const s
             kForbiddenRetry, report);
     return;
   }
+  intake.forget(arrival);
   files_.erase(file);
   report(appraisal);
 }

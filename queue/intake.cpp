@@ -130,7 +130,7 @@ void Intake::recover() {
     const auto arrival = arrival_of(source);
     if (!arrival || !has_taken(*arrival)) return false;
     Intaken result;
-    Item item{.arrival = *arrival, .result = result, .source = source};
+    const Item item{.arrival = *arrival, .result = result, .source = source};
     if (!is_what_was_taken(item).value_or(false)) return false;
     removed.push_back(keys_of(*arrival));
     return true;
@@ -336,6 +336,10 @@ void Intake::remove_markers(std::vector<Item>& items) {
   }
   for (const int directory : directories) sync_foreign_directory(queue_.sys(), directory, path_);
   for (const SeizedSource* marker : removed) sources_.end(*marker);
+  // What was judged is not there any more.
+  for (const Item& item : items) {
+    if (item.stays && item.result.outcome == Outcome::changed) forget(item.arrival);
+  }
 }
 
 /// True when something was removed. A marker that is there when its file is another one by now is
@@ -363,6 +367,10 @@ bool Intake::remove_marker(Item& item, SeizedSource& marker) {
   }
   item.stays = true;
   return false;
+}
+
+void Intake::forget(const Arrival& arrival) {
+  if (journal_) journal_->forget({keys_of(arrival)});
 }
 
 bool Intake::remove_markers(const Arrival& arrival) {

@@ -90,6 +90,8 @@ class Intake {
   /// Removes the markers of a file that is not to be taken. False when the file is gone or not as
   /// it was found: it may have new ones. Throws the errno.
   bool remove_markers(const Arrival& arrival);
+  /// What the journal knows of a file goes, because the file went elsewhere.
+  void forget(const Arrival& arrival);
   /// Whether a file waits under a private name, because another one took its own: take() is to be
   /// called again, also with no files.
   [[nodiscard]] bool has_kept() const { return sources_.has_kept(); }

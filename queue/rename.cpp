@@ -154,16 +154,15 @@ std::optional<std::string> rename_into(Sys& sys, int from_dir, const std::string
 
 void quarantine_unless_regular(OpenQueue& queue, Folder from, const std::string& file) {
   Sys& sys = queue.sys();
-  const int from_dir = queue.fd(from);
-  const int to_dir = queue.fd(Folder::bad);
+  const int folder = queue.fd(from);
+  const int bad = queue.fd(Folder::bad);
   const std::string seized = "bad-" + random_token();
-  const SysResult renamed = rename_new(sys, from_dir, file.c_str(), to_dir, seized.c_str());
+  const SysResult renamed = rename_new(sys, folder, file.c_str(), bad, seized.c_str());
   if (renamed.error() == ENOENT) return;
   if (!renamed.ok()) throw_errno(renamed.error(), "rename", queue.path(from, file));
   struct stat status = {};
-  const bool is_regular =
-      sys.fstatat(to_dir, seized.c_str(), status).ok() && S_ISREG(status.st_mode);
-  if (is_regular && rename_new(sys, to_dir, seized.c_str(), from_dir, file.c_str()).ok()) return;
+  const bool is_regular = sys.fstatat(bad, seized.c_str(), status).ok() && S_ISREG(status.st_mode);
+  if (is_regular && rename_new(sys, bad, seized.c_str(), folder, file.c_str()).ok()) return;
   const std::string where = fmt::format("{}/{}", folder_name(from), escaped(file));
   if (is_regular) {
     queue.log(LogLevel::warning, fmt::format("{} was replaced twice while it was looked at; one of "
@@ -172,7 +171,7 @@ void quarantine_unless_regular(OpenQueue& queue, Folder from, const std::string&
     return;
   }
   // Its own name, if that is free there.
-  static_cast<void>(rename_new(sys, to_dir, seized.c_str(), to_dir, file.c_str()));
+  static_cast<void>(rename_new(sys, bad, seized.c_str(), bad, file.c_str()));
   queue.log(LogLevel::warning, fmt::format("{} moved to bad/: not a regular file", where));
 }
 

@@ -490,6 +490,10 @@ TEST_CASE("a marker that came with another file stays with it", "[intake][seize]
   CHECK(intake.take(arrivals_in(intake, FolderKind::marked))[0].outcome == Outcome::taken);
   CHECK(place.left().empty());
   CHECK(place.drain() == Messages{{"a.txt", "second"}});
+  // Nothing is kept of the file that is gone.
+  const std::string journal =
+      "/q/intake/" + detail::intake_folder_name(Place::kFolder) + "/journal";
+  CHECK(place.disk.read_file(journal).empty());
 }
 
 TEST_CASE("a marker does not vouch for the next file of its name", "[intake]") {

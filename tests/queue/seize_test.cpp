@@ -453,6 +453,28 @@ TEST_CASE("a source goes back when an error ends its copy, or it cannot be unlin
   CHECK(drain(disk) == Counts{{"first", 1}});
 }
 
+TEST_CASE("a seized source whose folder was removed is kept on record", "[intake][seize]") {
+  SimulatedSys disk;
+  make_story_queue(disk, kQueue);
+  disk.plant_file(kSource, "first");
+  detail::OpenQueue queue{disk, kQueue, {}};
+  const detail::UniqueFd folder = detail::open_directory(disk, kFolder);
+  {
+    detail::SeizedSources sources{queue, kFolder, folder.get(), /*same_mount=*/true};
+    detail::SeizedSource source{.original = "a.txt"};
+    sources.announce({&source});
+    REQUIRE(sources.seize(source, folder.get(), "a.txt").ok());
+    const detail::UniqueFd root = detail::open_directory(disk, "/");
+    REQUIRE(disk.unlinkat(root.get(), "q-folder", AT_REMOVEDIR).ok());
+    sources.put_back(source, folder.get(), "a.txt");
+    CHECK(sources.has_kept());
+  }
+  // The folder is made again.
+  disk.plant_directory(kFolder);
+  take_all(disk, Way::rename);
+  CHECK(drain(disk) == Counts{{"first", 1}});
+}
+
 TEST_CASE("a source with a second name goes, and the second name stays", "[intake][seize]") {
   const auto way = GENERATE(Way::rename, Way::copy_here, Way::copy_elsewhere);
   SimulatedSys disk;
