@@ -48,8 +48,8 @@ std::optional<std::string> rename_into(Sys& sys, int from_dir, const std::string
 /// Moves what is not a message to bad/, under its own name or a fresh one, and reports it with
 /// `reason`. Does nothing when it is gone. Opens nothing.
 void quarantine(OpenQueue& queue, Folder from, const std::string& file, const std::string& reason);
-/// The same of a name that was seen to be a link, FIFO, socket or device and may mean another file by
-/// now: a regular file goes back to its name.
+/// The same of a name that was seen to be a link, FIFO, socket or device and may mean another file
+/// by now: a regular file goes back to its name.
 void quarantine_unless_regular(OpenQueue& queue, Folder from, const std::string& file);
 
 }  // namespace spoolq::detail
