@@ -148,10 +148,12 @@ class Company {
   void empty_queues() {
     let_run(kLeaseMs);
     wait_until(kEmptyMax, [this] {
-      spoolq({"adopt", places_.inbox(), places_.queue(0)});
       bool empty = true;
       for (std::size_t i = 0; i < kQueues; ++i) {
         const std::string& queue = places_.queue(i);
+        // Each finishes what one of its kind has begun that was killed.
+        spoolq({"adopt", places_.inbox(), queue});
+        spoolq({"import", "--from=maildir", places_.maildir(), queue});
         spoolq({"resume", queue});
         spoolq({"reap", queue});
         spoolq({"retry", queue, "--all"});
