@@ -198,11 +198,7 @@ void Claim::Impl::fail(const Reason& reason) {
 void Claim::Impl::move(Queue& target) {
   detail::OpenQueue& other = *target.internals();
   other.require_own_process("move into");
-  const auto renew = [this] {
-    extend();
-    return message_;
-  };
-  finish("move", [&] { detail::hand_over(queue(), message_, other, renew); });
+  finish("move", [&] { detail::hand_over(queue(), message_, other); });
 }
 
 void Claim::Impl::extend() {

@@ -3,7 +3,7 @@
 // are asked for once more. Between file systems it is a copy:
 //
 // 1. The message is claimed, whatever its state (see move_claim), so that no other process takes,
-//    moves or changes it. A message that is handed over keeps the claim of its consumer.
+//    moves or changes it. So is one that its consumer hands over: no lease ends a claim for a move.
 // 2. It is put into the target, durably, as any message is.
 // 3. It is removed from the source, durably.
 //
@@ -35,7 +35,6 @@ namespace spoolq::detail {
 namespace {
 
 constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
-constexpr int kRenewalsPerLease = 3;
 
 struct stat status_of(OpenQueue& queue, int fd, const std::string& path) {
   struct stat status = {};
@@ -66,9 +65,9 @@ bool is_stranger(const StoredMessage& message) {
   return message.folder == Folder::ready && !parse_name(message.file);
 }
 
-/// Whether a consumer gives its claim of `held` to the target.
-bool is_hand_over(const StoredMessage& held) {
-  return held.folder == Folder::claimed && held.name.return_to.empty();
+/// Whether a message is one that its consumer has claimed.
+bool is_in_work(const StoredMessage& message) {
+  return message.folder == Folder::claimed && message.name.return_to.empty();
 }
 
 Destination destination_of(const StoredMessage& message) {
@@ -79,26 +78,6 @@ Destination destination_of(const StoredMessage& message) {
   }
   return destination;
 }
-
-/// Keeps a consumer's claim within the setting `lease` while its message is copied.
-class Renewal {
- public:
-  /// `renew` gives the message as it is called then. Without it nothing is done.
-  Renewal(OpenQueue& queue, std::function<StoredMessage()> renew)
-      : queue_{queue}, renew_{std::move(renew)}, last_{queue.since_boot()} {}
-  /// Renews the claim when a third of the lease has gone by.
-  void renew(StoredMessage& held) {
-    const auto lease = queue_.settings()->lease;
-    if (!renew_ || !lease || queue_.since_boot() - last_ < *lease / kRenewalsPerLease) return;
-    held = renew_();
-    last_ = queue_.since_boot();
-  }
-
- private:
-  OpenQueue& queue_;
-  std::function<StoredMessage()> renew_;
-  Duration last_;
-};
 
 /// The bytes of a file from where it is read now to its end.
 void read_all(Sys& sys, int fd, const std::string& path,
@@ -157,29 +136,33 @@ UniqueFd open_claimed(OpenQueue& source, const StoredMessage& held) {
   throw_errc(errc::damaged, "move", path, why + "; it is in bad/ now");
 }
 
-/// Puts a copy of a claimed message into the target, unless an earlier mover has done so. `file` is
-/// what a foreign file was called, empty for others.
-void copy_claimed(OpenQueue& source, StoredMessage& held, OpenQueue& target,
-                  const Destination& destination, const std::string& file, Renewal renewal) {
+/// Puts a copy of a claimed message, which was `before`, into the target, unless an earlier mover
+/// has done so.
+void copy_claimed(OpenQueue& source, const StoredMessage& held, OpenQueue& target,
+                  const Destination& destination, const StoredMessage& before) {
   PayloadReader reader{open_claimed(source, held), held};
   const std::string path = source.path(held.folder, held.file);
   const auto size = static_cast<std::uint64_t>(status_of(source, reader.fd(), path).st_size);
   PendingMessage copy{target, destination, size};
   copy_attributes(source.sys(), reader.fd(), target.sys(), copy.fd(), path);
-  if (is_hand_over(held)) remove_reason(target.sys(), copy.fd());
+  if (is_in_work(before)) remove_reason(target.sys(), copy.fd());
   const std::string whole =
-      file.empty() ? get_whole_name(source.sys(), reader.fd()).value_or(held.name.original) : file;
+      is_stranger(before) ? before.file
+                          : get_whole_name(source.sys(), reader.fd()).value_or(held.name.original);
   if (copy.destination().name.original != whole) set_whole_name(target.sys(), copy.fd(), whole);
   std::array<std::byte, kBufferSize> buffer;
   while (const std::size_t count = reader.read(source.sys(), buffer, path)) {
     copy.write({reinterpret_cast<const char*>(buffer.data()), count});
-    renewal.renew(held);
   }
   if (const auto mismatch = reader.mismatch()) set_aside(source, held, *mismatch);
   if (!is_there(target, copy.destination())) copy.publish();
 }
 
-[[noreturn]] void lose_claim(OpenQueue& source, const StoredMessage& held, OpenQueue& target) {
+void move_by_copy(OpenQueue& source, MoveClaim& claim, OpenQueue& target,
+                  const Destination& destination, const StoredMessage& before) {
+  const StoredMessage held = claim.message();
+  copy_claimed(source, held, target, destination, before);
+  if (claim.remove(Sync::durable)) return;
   throw_errc(errc::claim_lost, "move", source.path(held.folder, held.file),
              fmt::format("its copy is in {} as well", target.path()));
 }
@@ -197,7 +180,7 @@ bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& 
   const auto size = static_cast<std::uint64_t>(status.st_size);
   require_max_size(target, size);
   Allowance allowance{target, size};
-  if (message.folder == Folder::claimed && !is_hand_over(message)) {
+  if (message.folder == Folder::claimed && !is_in_work(message)) {
     // Its writer may not have synced it, and where it goes nobody would.
     if (const auto synced = source.sys().fsync(file.get()); !synced.ok()) {
       source.durability().condemn();
@@ -207,7 +190,7 @@ bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& 
   const auto moved = rename_message(source, message.folder, message.file, target, destination);
   if (!moved) return false;
   allowance.publish();
-  if (is_hand_over(message)) remove_reason(source.sys(), file.get());
+  if (is_in_work(message)) remove_reason(source.sys(), file.get());
   // Those who may read the target may be others; somebody else's file keeps its mode.
   static_cast<void>(source.sys().fchmod(file.get(), target.settings()->file_mode()));
   if (sync != Sync::durable) return true;
@@ -264,15 +247,11 @@ bool move_message(OpenQueue& source, const StoredMessage& message, OpenQueue& ta
   }
   if (!claim) claim.emplace(source, message);
   if (claim->gone()) return false;
-  StoredMessage held = claim->message();
-  copy_claimed(source, held, target, destination, is_stranger(message) ? message.file : "",
-               Renewal{source, {}});
-  if (!claim->remove(Sync::durable)) lose_claim(source, held, target);
+  move_by_copy(source, *claim, target, destination, message);
   return true;
 }
 
-void hand_over(OpenQueue& source, const StoredMessage& message, OpenQueue& target,
-               const std::function<StoredMessage()>& renew) {
+void hand_over(OpenQueue& source, const StoredMessage& message, OpenQueue& target) {
   prepare(source, target);
   Destination destination{Folder::ready, message.name, {}};
   destination.name.claim.clear();
@@ -287,9 +266,11 @@ void hand_over(OpenQueue& source, const StoredMessage& message, OpenQueue& targe
   if (renamed == Renamed::gone) {
     throw_errc(errc::claim_lost, "move", source.path(message.folder, message.file));
   }
-  StoredMessage held = message;
-  copy_claimed(source, held, target, destination, {}, Renewal{source, renew});
-  if (!remove(source, held)) lose_claim(source, held, target);
+  MoveClaim claim{source, message};
+  if (claim.gone()) {
+    throw_errc(errc::claim_lost, "move", source.path(message.folder, message.file));
+  }
+  move_by_copy(source, claim, target, destination, message);
 }
 
 }  // namespace spoolq::detail

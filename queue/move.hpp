@@ -1,8 +1,6 @@
 // Moving a message into another queue.
 #pragma once
 
-#include <functional>
-
 #include "queue/open_queue.hpp"
 #include "queue/transitions.hpp"
 
@@ -16,10 +14,8 @@ bool move_message(OpenQueue& source, const StoredMessage& message, OpenQueue& ta
                   Sync sync = Sync::durable);
 
 /// Claim::move: the end of a claimed message here, which is ready there, with no attempt and no
-/// reason. Durable when it returns. `renew` prolongs the claim and gives the message as it is
-/// called then; with the setting `lease` it is called during a long copy. Throws errc::claim_lost,
-/// and as move_message().
-void hand_over(OpenQueue& source, const StoredMessage& message, OpenQueue& target,
-               const std::function<StoredMessage()>& renew);
+/// reason. Durable when it returns. During a copy no lease ends the claim. After an error the
+/// message has the claim that it had. Throws errc::claim_lost, and as move_message().
+void hand_over(OpenQueue& source, const StoredMessage& message, OpenQueue& target);
 
 }  // namespace spoolq::detail

@@ -5,9 +5,6 @@ namespace spoolq::test {
 
 const std::vector<KnownFault>& known_faults() {
   static const std::vector<KnownFault> all{
-      // A lease that ends while its message is copied leaves the message in both queues.
-      {"reclaim of a slow claim x hand over by copy, a ready message with a lease and a backup",
-       "'the message of both' must be there and was present 2"},
       // Settings are read, changed and replaced.
       {"init x init, no queue", "the setting"},
       {"init x init, an empty queue", "the setting"},

@@ -204,9 +204,8 @@ TEST_CASE("a claim is not handed over while another consumer has it under a seco
   pair.world.disk.plant_hard_link(pair.world.path(Folder::claimed, held->file),
                                   pair.world.path(Folder::ready, ready.file));
   REQUIRE(detail::claim(source, ready.file, ready.name, other.consumer() + ".1"));
-  CHECK(error_of([&] {
-          detail::hand_over(source, *held, *pair.target->internals(), [&] { return *held; });
-        }) == std::errc::resource_unavailable_try_again);
+  CHECK(error_of([&] { detail::hand_over(source, *held, *pair.target->internals()); }) ==
+        std::errc::resource_unavailable_try_again);
   CHECK(pair.target_names("new").empty());
   CHECK(pair.world.count(Folder::claimed) == 2);
 }
@@ -303,21 +302,37 @@ TEST_CASE("a file that its writer opens just before it is claimed stays", "[queu
   CHECK(pair.target_names("new").size() == 1);
 }
 
-TEST_CASE("a claim is renewed while its message is copied to another queue", "[queue][move]") {
+TEST_CASE("no lease ends a claim while its message is handed over by copy", "[queue][move]") {
   Pair pair{Way::copy};
   pair.source->configure({{"lease", "10m"}});
-  StoredMessage claimed = put_and_claim(*pair.world.queue, std::string(200'000, 'x'));
   pair.source->internals()->refresh_settings();
-  pair.meanwhile.at(Call::read, [&] { pair.world.disk.advance(std::chrono::minutes{4}); });
-  int renewals = 0;
-  detail::hand_over(*pair.source->internals(), claimed, *pair.target->internals(), [&] {
-    claimed = detail::change_claim(*pair.world.queue, claimed,
-                                   fmt::format("0123456789abcdef.{}", ++renewals + 1), {});
-    return claimed;
+  const detail::Registration consumer{*pair.world.queue};
+  const StoredMessage claimed =
+      put_and_claim(*pair.world.queue, "payload", consumer.consumer() + ".1");
+  bool looked = false;
+  pair.meanwhile.at(Call::read, [&] {
+    looked = true;
+    detail::Observations seen;
+    for (const StoredMessage& each : messages(*pair.world.queue, State::claimed)) {
+      for (const hours ago : {hours{2}, hours{1}}) {
+        seen.seen_for(each.file, pair.world.queue->since_boot() - ago, hours{1});
+      }
+    }
+    CHECK(detail::reap(*pair.world.queue, {}, &seen).returned == 0);
   });
-  CHECK(renewals == 1);
-  CHECK(pair.target_names("new").size() == 1);
-  CHECK(pair.world.count(Folder::claimed) == 0);
+  detail::hand_over(*pair.source->internals(), claimed, *pair.target->internals());
+  CHECK(looked);
+  CHECK(pair.target->list(State::ready).at(0).attempts == 0);
+  CHECK(pair.world.count(Folder::claimed) + pair.world.count(Folder::ready) == 0);
+}
+
+TEST_CASE("a hand-over that fails leaves the claim that there was", "[queue][move]") {
+  Pair pair{Way::copy, {{"max_size", "3"}}};
+  const StoredMessage claimed = put_and_claim(*pair.world.queue, "payload");
+  CHECK(error_of([&] {
+          detail::hand_over(*pair.source->internals(), claimed, *pair.target->internals());
+        }) == errc::too_large);
+  CHECK(pair.world.names(Folder::claimed) == std::vector{claimed.file});
 }
 
 TEST_CASE("a copy with the size and another content does not stand for the message",
