@@ -27,16 +27,19 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdint>
 #include <ctime>
 #include <limits>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -51,7 +54,7 @@ constexpr int kHolder = 4;
 constexpr int kHolderEnd = kHolder + ClaimHolder::kDescriptors;
 /// In milliseconds. What cannot be killed is tried again this often, …
 constexpr int kLookAgain = 1000;
-/// … and the worker is told of it after the first time, and then this often.
+/// … and the worker, or the system's log, is told of it after the first time, and then this often.
 constexpr int kTellEvery = 60'000;
 /// Without a worker: how long all of the job may take to die before the supervisor takes over the
 /// claim.
@@ -62,6 +65,36 @@ constexpr int kOrphanWait = 100;
 void send_report(Report::Kind kind, int value, int flags = 0) {
   const Report report{.kind = kind, .value = value};
   static_cast<void>(::send(kSocket, &report, sizeof report, MSG_NOSIGNAL | flags));
+}
+
+/// Adds a text to a line that has room for it.
+char* append(char* end, std::string_view text) { return std::copy(text.begin(), text.end(), end); }
+
+/// Sends a warning to the system's log, as syslog(3) does, if there is one: a supervisor whose
+/// worker is gone has no other, because it must not hold a pipe open that is read to its end.
+void tell_system_log(pid_t process) {
+  constexpr std::string_view kSystemLog = "/dev/log";
+  std::array<char, 200> line{};
+  constexpr std::size_t kDigitsMax = 10;
+  char* end = append(line.data(), "<28>job-keeper[");
+  end = std::to_chars(end, end + kDigitsMax, ::getpid()).ptr;
+  end = append(end, "]: the worker of spoolq is gone; waiting for ");
+  if (process == 0) {
+    end = append(end, "what is left of its job");
+  } else {
+    end = append(end, "process ");
+    end = std::to_chars(end, end + kDigitsMax, process).ptr;
+    end = append(end, " of its job, which does not end");
+  }
+  struct sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  append(static_cast<char*>(address.sun_path), kSystemLog);
+  const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  static_cast<void>(::sendto(fd, line.data(), static_cast<std::size_t>(end - line.data()),
+                             MSG_DONTWAIT | MSG_NOSIGNAL,
+                             reinterpret_cast<const struct sockaddr*>(&address), sizeof address));
+  ::close(fd);
 }
 
 void close_from(unsigned first) {
@@ -231,8 +264,12 @@ class Care {
   void tell_of(pid_t process) {
     if (clock_ms() < tell_at_) return;
     tell_at_ = clock_ms() + kTellEvery;
-    // A worker that is stopped reads nothing.
-    send_report(Report::Kind::waits, process, MSG_DONTWAIT);
+    if (orphaned_) {
+      tell_system_log(process);
+    } else {
+      // A worker that is stopped reads nothing.
+      send_report(Report::Kind::waits, process, MSG_DONTWAIT);
+    }
   }
 
   /// Until a child has ended, an order has come or the time is over. -1: no time.
@@ -258,7 +295,10 @@ class Care {
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
     orphaned_ = count <= 0;
     // The job has a moment to end: then nothing has to be taken over.
-    if (orphaned_) take_over_at_ = clock_ms() + kOrphanWait;
+    if (orphaned_) {
+      take_over_at_ = clock_ms() + kOrphanWait;
+      tell_at_ = clock_ms() + kLookAgain;
+    }
     if (job_ == 0) return;
     if (!orphaned_ && order == kTerminate) {
       signal_job(job_, SIGTERM);
