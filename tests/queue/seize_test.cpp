@@ -235,7 +235,7 @@ TEST_CASE("a source is not lost, whatever another program does to it between any
   CHECK(nth < kCallsMax);
 }
 
-TEST_CASE("a replaced source is not lost when the adopter dies at any later call",
+TEST_CASE("a replaced source is not lost when the adopter dies at any call after that",
           "[intake][seize][kill]") {
   using Act = OtherProgram::Act;
   const auto act = GENERATE(Act::replace, Act::replace_both, Act::drop);
