@@ -4,10 +4,10 @@
 #include <array>
 #include <cerrno>
 
-#include "queue/fork_guard.hpp"
-#include "queue/open_queue.hpp"
-#include "queue/put.hpp"
-#include "queue/throw_error.hpp"
+#include "queue/lifecycle/put.hpp"
+#include "queue/os/fork_guard.hpp"
+#include "queue/os/throw_error.hpp"
+#include "queue/store/open_queue.hpp"
 
 namespace spoolq {
 

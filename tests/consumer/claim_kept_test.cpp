@@ -6,9 +6,9 @@
 #include <set>
 #include <string>
 
-#include "queue/strangers.hpp"
-#include "queue/transitions.hpp"
-#include "queue/upkeep.hpp"
+#include "queue/lifecycle/transitions.hpp"
+#include "queue/maintenance/reap.hpp"
+#include "queue/store/foreign_files.hpp"
 #include "spoolq/consumer.hpp"
 #include "tests/consumer/running.hpp"
 #include "tests/queue/world.hpp"

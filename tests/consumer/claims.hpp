@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "queue/transitions.hpp"
+#include "queue/lifecycle/transitions.hpp"
 #include "spoolq/consumer.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/errors.hpp"

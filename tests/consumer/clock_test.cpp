@@ -1,7 +1,7 @@
 // A clock that jumps: nothing is lost, delivered twice, or taken from anybody.
 #include <map>
 
-#include "queue/upkeep.hpp"
+#include "queue/maintenance/reap.hpp"
 #include "spoolq/consumer.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"

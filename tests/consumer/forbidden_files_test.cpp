@@ -5,8 +5,8 @@
 
 #include <filesystem>
 
-#include "queue/listing.hpp"
-#include "queue/message_id.hpp"
+#include "queue/format/message_id.hpp"
+#include "queue/store/listing.hpp"
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/child_process.hpp"

@@ -10,7 +10,7 @@
 #include <mutex>
 #include <thread>
 
-#include "consumer/leadership.hpp"
+#include "consumer/wait/leader.hpp"
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/child_process.hpp"

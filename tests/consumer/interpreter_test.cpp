@@ -1,10 +1,9 @@
 // Which events a change in the folders is: files of other programs above all, whose ids are not in
 // their names.
-#include "consumer/interpreter.hpp"
-
 #include <fmt/core.h>
 
-#include "queue/strangers.hpp"
+#include "consumer/monitor/event_mapper.hpp"
+#include "queue/store/foreign_files.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 

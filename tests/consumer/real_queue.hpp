@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "queue/open_queue.hpp"
+#include "queue/store/open_queue.hpp"
 #include "spoolq/consumer.hpp"
 #include "spoolq/producer.hpp"
 #include "tests/queue/world.hpp"

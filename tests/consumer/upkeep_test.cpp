@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "queue/transitions.hpp"
+#include "queue/lifecycle/transitions.hpp"
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"

@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdio>
 
-#include "consumer/watcher.hpp"
+#include "consumer/wait/watcher.hpp"
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 

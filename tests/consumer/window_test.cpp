@@ -1,10 +1,9 @@
 // The window of names: bounded, in order, and fair to what is behind names that cannot be had.
-#include "consumer/window.hpp"
-
 #include <fmt/core.h>
 
 #include <set>
 
+#include "consumer/take/candidates.hpp"
 #include "tests/support/catch.hpp"
 
 namespace spoolq::test {

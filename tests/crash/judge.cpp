@@ -10,7 +10,7 @@
 #include <iterator>
 #include <map>
 
-#include "queue/message_name.hpp"
+#include "queue/format/message_name.hpp"
 
 namespace spoolq::test {
 namespace {

@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <random>
 
-#include "queue/sys.hpp"
+#include "queue/os/sys.hpp"
 #include "spoolq/queue.hpp"
 #include "tests/crash/crew.hpp"
 #include "tests/crash/judge.hpp"

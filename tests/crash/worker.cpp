@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "queue/open_queue.hpp"
+#include "queue/store/open_queue.hpp"
 #include "spoolq/consumer.hpp"
 #include "spoolq/producer.hpp"
 #include "tests/crash/program.hpp"

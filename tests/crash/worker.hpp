@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "queue/sys.hpp"
+#include "queue/os/sys.hpp"
 #include "tests/crash/judge.hpp"
 #include "tests/crash/ledger.hpp"
 

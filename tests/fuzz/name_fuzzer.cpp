@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "queue/message_name.hpp"
+#include "queue/format/message_name.hpp"
 #include "tests/fuzz/require.hpp"
 
 using namespace spoolq::detail;

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "queue/settings.hpp"
+#include "queue/format/settings.hpp"
 #include "tests/fuzz/require.hpp"
 
 using namespace spoolq::detail;

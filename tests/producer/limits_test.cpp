@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "queue/transitions.hpp"
+#include "queue/lifecycle/transitions.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"

@@ -12,7 +12,7 @@
 #include <streambuf>
 #include <thread>
 
-#include "queue/checksum.hpp"
+#include "queue/os/checksum.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"

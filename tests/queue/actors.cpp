@@ -4,8 +4,10 @@
 #include <optional>
 #include <stdexcept>
 
-#include "queue/move.hpp"
-#include "queue/upkeep.hpp"
+#include "queue/lifecycle/move.hpp"
+#include "queue/maintenance/cleanup.hpp"
+#include "queue/maintenance/due.hpp"
+#include "queue/maintenance/reap.hpp"
 #include "spoolq/consumer.hpp"
 #include "spoolq/producer.hpp"
 #include "tests/queue/foreign_folder.hpp"

@@ -1,5 +1,5 @@
 // Headers and reasons: what is allowed, what survives, and what gives way.
-#include "queue/attributes.hpp"
+#include "queue/format/attributes.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -9,8 +9,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "queue/unique_fd.hpp"
-#include "queue/upkeep.hpp"
+#include "queue/maintenance/due.hpp"
+#include "queue/os/unique_fd.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"

@@ -1,5 +1,5 @@
 // How long a failed run is waited out.
-#include "queue/backoff.hpp"
+#include "queue/lifecycle/backoff.hpp"
 
 #include "tests/support/catch.hpp"
 

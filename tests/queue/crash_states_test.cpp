@@ -4,7 +4,7 @@
 #include <fmt/core.h>
 #include <linux/magic.h>
 
-#include "queue/open_queue.hpp"
+#include "queue/store/open_queue.hpp"
 #include "spoolq/consumer.hpp"
 #include "spoolq/producer.hpp"
 #include "tests/queue/promises.hpp"

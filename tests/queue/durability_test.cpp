@@ -1,5 +1,5 @@
 // Which syncs each transition makes, how threads share them, and what a failed one ends.
-#include "queue/durability.hpp"
+#include "queue/store/durability.hpp"
 
 #include <fmt/core.h>
 #include <linux/magic.h>
@@ -9,8 +9,10 @@
 #include <mutex>
 #include <thread>
 
-#include "queue/put.hpp"
-#include "queue/upkeep.hpp"
+#include "queue/lifecycle/put.hpp"
+#include "queue/maintenance/cleanup.hpp"
+#include "queue/maintenance/due.hpp"
+#include "queue/maintenance/reap.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"

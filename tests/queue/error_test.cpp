@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-#include "queue/throw_error.hpp"
+#include "queue/os/throw_error.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "queue/open_queue.hpp"
+#include "queue/store/open_queue.hpp"
 #include "tests/queue/promises.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/failing_sys.hpp"

@@ -5,9 +5,9 @@
 
 #include <set>
 
-#include "queue/directory_scan.hpp"
-#include "queue/throw_error.hpp"
-#include "queue/whole_file.hpp"
+#include "queue/os/directory_scan.hpp"
+#include "queue/os/files.hpp"
+#include "queue/os/throw_error.hpp"
 
 namespace spoolq::test {
 namespace {

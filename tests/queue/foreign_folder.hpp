@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "queue/intake.hpp"
+#include "producer/adopt/transfer.hpp"
 
 namespace spoolq::test {
 

@@ -1,6 +1,6 @@
 // Queues whose new/ is a folder of other programs: which folders can be that, which links are
 // followed, and what an init that was interrupted leaves.
-#include "queue/inbox.hpp"
+#include "queue/store/inbox.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>

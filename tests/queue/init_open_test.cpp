@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "queue/settings.hpp"
-#include "queue/upkeep.hpp"
+#include "queue/format/settings.hpp"
+#include "queue/maintenance/reap.hpp"
 #include "spoolq/consumer.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"

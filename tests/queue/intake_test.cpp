@@ -1,6 +1,4 @@
 // Files taken from another folder: what they are called, what is refused, what is taken once.
-#include "queue/intake.hpp"
-
 #include <fcntl.h>
 
 #include <map>
@@ -8,8 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "queue/open_queue.hpp"
-#include "queue/strangers.hpp"
+#include "producer/adopt/transfer.hpp"
+#include "queue/store/foreign_files.hpp"
+#include "queue/store/open_queue.hpp"
 #include "spoolq/consumer.hpp"
 #include "tests/queue/foreign_folder.hpp"
 #include "tests/queue/promises.hpp"

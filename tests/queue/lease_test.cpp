@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "queue/liveness.hpp"
-#include "queue/upkeep.hpp"
+#include "queue/maintenance/reap.hpp"
+#include "queue/store/consumer_locks.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"

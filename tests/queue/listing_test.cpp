@@ -1,5 +1,5 @@
 // Looking at a queue: order, abbreviated ids, counts, and what a look costs.
-#include "queue/listing.hpp"
+#include "queue/store/listing.hpp"
 
 #include <fmt/core.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <set>
 
-#include "queue/liveness.hpp"
+#include "queue/store/consumer_locks.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"

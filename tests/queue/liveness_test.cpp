@@ -1,6 +1,4 @@
 // Who is alive: locked files, spare files, kill -9, and what a forked child must not do.
-#include "queue/liveness.hpp"
-
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 #include <set>
 #include <thread>
 
+#include "queue/store/consumer_locks.hpp"
 #include "spoolq/consumer.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"

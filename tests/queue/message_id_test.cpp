@@ -1,5 +1,5 @@
 // Message ids: their bits, their order, and that no two are the same.
-#include "queue/message_id.hpp"
+#include "queue/format/message_id.hpp"
 
 #include <fmt/core.h>
 
@@ -11,7 +11,7 @@
 #include <set>
 #include <vector>
 
-#include "queue/checksum.hpp"
+#include "queue/os/checksum.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/format_page.hpp"

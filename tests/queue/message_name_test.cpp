@@ -1,12 +1,12 @@
 // Message file names: the vectors of docs/format.md, and what the page says of them in words.
-#include "queue/message_name.hpp"
+#include "queue/format/message_name.hpp"
 
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <limits>
 
-#include "queue/upkeep.hpp"
+#include "queue/maintenance/reap.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/format_page.hpp"

@@ -1,5 +1,5 @@
 // Claims for a move: of messages in any state, which go back to where they were.
-#include "queue/move_claim.hpp"
+#include "queue/lifecycle/move_claim.hpp"
 
 #include <array>
 #include <cerrno>
@@ -7,10 +7,10 @@
 #include <set>
 #include <string_view>
 
-#include "queue/attributes.hpp"
-#include "queue/listing.hpp"
-#include "queue/second_names.hpp"
-#include "queue/upkeep.hpp"
+#include "queue/format/attributes.hpp"
+#include "queue/lifecycle/other_names.hpp"
+#include "queue/maintenance/reap.hpp"
+#include "queue/store/listing.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"

@@ -1,6 +1,6 @@
 // Moving a message into another queue, by rename and by copy. What crashes and failing calls do to
 // it, the stories tell.
-#include "queue/move.hpp"
+#include "queue/lifecycle/move.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -8,11 +8,11 @@
 #include <atomic>
 #include <thread>
 
-#include "queue/attributes.hpp"
-#include "queue/listing.hpp"
-#include "queue/liveness.hpp"
-#include "queue/put.hpp"
-#include "queue/upkeep.hpp"
+#include "queue/format/attributes.hpp"
+#include "queue/lifecycle/put.hpp"
+#include "queue/maintenance/reap.hpp"
+#include "queue/store/consumer_locks.hpp"
+#include "queue/store/listing.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"

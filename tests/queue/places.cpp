@@ -1,8 +1,8 @@
 // What is there before two actors begin.
 #include <fcntl.h>
 
-#include "queue/message_id.hpp"
-#include "queue/rename.hpp"
+#include "queue/format/message_id.hpp"
+#include "queue/store/rename.hpp"
 #include "tests/queue/actors.hpp"
 #include "tests/queue/foreign_folder.hpp"
 #include "tests/queue/world.hpp"

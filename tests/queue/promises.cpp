@@ -8,13 +8,13 @@
 #include <optional>
 #include <set>
 
-#include "queue/directory_scan.hpp"
-#include "queue/listing.hpp"
-#include "queue/open_queue.hpp"
-#include "queue/pause.hpp"
-#include "queue/payload.hpp"
-#include "queue/transitions.hpp"
-#include "queue/upkeep.hpp"
+#include "queue/lifecycle/transitions.hpp"
+#include "queue/maintenance/reap.hpp"
+#include "queue/os/directory_scan.hpp"
+#include "queue/store/listing.hpp"
+#include "queue/store/open_queue.hpp"
+#include "queue/store/pause.hpp"
+#include "queue/store/payload.hpp"
 #include "spoolq/consumer.hpp"
 #include "tests/queue/foreign_folder.hpp"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "queue/sys.hpp"
+#include "queue/os/sys.hpp"
 
 namespace spoolq::test {
 

@@ -1,8 +1,8 @@
 // The file of a message that is being written.
-#include "queue/put.hpp"
+#include "queue/lifecycle/put.hpp"
 
-#include "queue/message_id.hpp"
-#include "queue/rename.hpp"
+#include "queue/format/message_id.hpp"
+#include "queue/store/rename.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 

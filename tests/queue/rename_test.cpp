@@ -1,10 +1,10 @@
 // The one rename of messages: what it answers to every errno.
-#include "queue/rename.hpp"
+#include "queue/store/rename.hpp"
 
 #include <cstdio>
 
-#include "queue/message_id.hpp"
-#include "queue/upkeep.hpp"
+#include "queue/format/message_id.hpp"
+#include "queue/maintenance/reap.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"

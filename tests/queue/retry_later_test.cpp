@@ -1,10 +1,11 @@
 // A failed run: the wait, the reason, and the end of all attempts.
 #include <fmt/core.h>
 
-#include "queue/attributes.hpp"
-#include "queue/liveness.hpp"
-#include "queue/transitions.hpp"
-#include "queue/upkeep.hpp"
+#include "queue/format/attributes.hpp"
+#include "queue/lifecycle/transitions.hpp"
+#include "queue/maintenance/due.hpp"
+#include "queue/maintenance/reap.hpp"
+#include "queue/store/consumer_locks.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"

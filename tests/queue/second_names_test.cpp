@@ -1,14 +1,13 @@
 // Second names of a message's file: which are dropped, when, and that none is the only one.
-#include "queue/second_names.hpp"
-
 #include <array>
 #include <functional>
 #include <string>
 
-#include "queue/held_claims.hpp"
-#include "queue/liveness.hpp"
-#include "queue/move.hpp"
-#include "queue/upkeep.hpp"
+#include "queue/lifecycle/detached_claims.hpp"
+#include "queue/lifecycle/move.hpp"
+#include "queue/lifecycle/other_names.hpp"
+#include "queue/maintenance/reap.hpp"
+#include "queue/store/consumer_locks.hpp"
 #include "spoolq/consumer.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"

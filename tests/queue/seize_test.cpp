@@ -1,5 +1,5 @@
 // Sources that another program replaces, removes or writes to while they are taken.
-#include "queue/seize.hpp"
+#include "queue/store/seize.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -11,10 +11,10 @@
 #include <string_view>
 #include <vector>
 
-#include "producer/rejection.hpp"
-#include "queue/intake.hpp"
-#include "queue/message_name.hpp"
-#include "queue/open_queue.hpp"
+#include "producer/adopt/rejection.hpp"
+#include "producer/adopt/transfer.hpp"
+#include "queue/format/message_name.hpp"
+#include "queue/store/open_queue.hpp"
 #include "spoolq/consumer.hpp"
 #include "tests/queue/foreign_folder.hpp"
 #include "tests/queue/promises.hpp"

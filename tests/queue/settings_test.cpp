@@ -1,12 +1,12 @@
 // Settings: the table of docs/format.md, what is refused, and a file that is never torn.
-#include "queue/settings.hpp"
+#include "queue/format/settings.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
 
-#include "queue/unique_fd.hpp"
+#include "queue/os/unique_fd.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"

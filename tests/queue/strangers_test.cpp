@@ -1,6 +1,4 @@
 // Files that others drop into new/: what is one, when it is complete, and who is still writing.
-#include "queue/strangers.hpp"
-
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -17,8 +15,9 @@
 #include <thread>
 #include <utility>
 
-#include "queue/message_id.hpp"
-#include "queue/unique_fd.hpp"
+#include "queue/format/message_id.hpp"
+#include "queue/os/unique_fd.hpp"
+#include "queue/store/foreign_files.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/child_process.hpp"

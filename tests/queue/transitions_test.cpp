@@ -1,9 +1,9 @@
 // The transitions after the put: where a message goes, under which name, and who is too late.
-#include "queue/transitions.hpp"
+#include "queue/lifecycle/transitions.hpp"
 
 #include <fmt/core.h>
 
-#include "queue/attributes.hpp"
+#include "queue/format/attributes.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"

@@ -7,7 +7,8 @@
 #include <set>
 #include <utility>
 
-#include "queue/upkeep.hpp"
+#include "queue/maintenance/due.hpp"
+#include "queue/maintenance/reap.hpp"
 #include "spoolq/queue.hpp"
 #include "tests/queue/foreign_folder.hpp"
 #include "tests/queue/world.hpp"

@@ -1,12 +1,13 @@
 // Due messages, claims of the dead, leftovers of dead writers, finished messages.
-#include "queue/upkeep.hpp"
-
 #include <fmt/core.h>
 #include <sys/file.h>
 
-#include "queue/attributes.hpp"
-#include "queue/liveness.hpp"
-#include "queue/unique_fd.hpp"
+#include "queue/format/attributes.hpp"
+#include "queue/maintenance/cleanup.hpp"
+#include "queue/maintenance/due.hpp"
+#include "queue/maintenance/reap.hpp"
+#include "queue/os/unique_fd.hpp"
+#include "queue/store/consumer_locks.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/forwarding_sys.hpp"

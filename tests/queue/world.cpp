@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "queue/listing.hpp"
-#include "queue/put.hpp"
+#include "queue/lifecycle/put.hpp"
+#include "queue/store/listing.hpp"
 
 namespace spoolq::test {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "queue/open_queue.hpp"
-#include "queue/transitions.hpp"
+#include "queue/lifecycle/transitions.hpp"
+#include "queue/store/open_queue.hpp"
 #include "spoolq/producer.hpp"
 #include "tests/support/simulated_sys.hpp"
 

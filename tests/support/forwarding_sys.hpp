@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "queue/sys.hpp"
+#include "queue/os/sys.hpp"
 #include "tests/support/call.hpp"
 
 namespace spoolq::test {

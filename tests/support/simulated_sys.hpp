@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "queue/sys.hpp"
+#include "queue/os/sys.hpp"
 #include "tests/support/call.hpp"
 #include "tests/support/simulated_disk.hpp"
 

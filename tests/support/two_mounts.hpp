@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "queue/open_queue.hpp"
+#include "queue/store/open_queue.hpp"
 #include "tests/support/forwarding_sys.hpp"
 
 namespace spoolq::test {

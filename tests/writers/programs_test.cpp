@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "queue/strangers.hpp"
+#include "queue/store/foreign_files.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "tests/writers/taker.hpp"

@@ -1,0 +1,172 @@
+// Events of messages out of changes in folders.
+#include "consumer/monitor/event_mapper.hpp"
+
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "queue/os/directory_scan.hpp"
+#include "queue/store/foreign_files.hpp"
+
+namespace spoolq::detail {
+namespace {
+
+/// The name of a message of ours in the folder of `state`.
+std::optional<MessageName> parse_in(State state, std::string_view file) {
+  if (state == State::delayed) {
+    auto delayed = parse_delayed_name(file);
+    return delayed ? std::optional{std::move(delayed->name)} : std::nullopt;
+  }
+  auto name = parse_name(file);
+  // Without C it is somebody's mail.
+  if (name && state == State::claimed && name->claim.empty()) return std::nullopt;
+  return name;
+}
+
+}  // namespace
+
+std::optional<EventKind> kind_of_move(std::optional<State> from, State to) {
+  if (from == to) return std::nullopt;
+  switch (to) {
+    case State::ready:
+      return from ? EventKind::returned : EventKind::put;
+    case State::claimed:
+      return EventKind::claimed;
+    case State::delayed:
+      return from ? EventKind::delayed : EventKind::put;
+    case State::failed:
+      return EventKind::failed;
+    case State::done:
+      break;
+  }
+  return EventKind::gone;
+}
+
+Event make_event(const OpenQueue& queue, EventKind kind, const MessageName& name,
+                 std::optional<State> state) {
+  return {.at = queue.now(),
+          .kind = kind,
+          .id = name.id,
+          .state = state,
+          .name = name.original,
+          .key = name.key,
+          .attempts = name.attempts};
+}
+
+Interpreter::Interpreter(OpenQueue& queue) : queue_{queue} { look_for_strangers(); }
+
+void Interpreter::look_for_strangers() {
+  strangers_.clear();
+  untold_.clear();
+  scan_directory(queue_.sys(), queue_.fd(Folder::ready), queue_.path(Folder::ready),
+                 [&](const DirectoryEntry& entry) {
+                   if (classify(queue_, entry.name, entry.type) != EntryKind::stranger) return true;
+                   if (const auto name = derive_name(queue_, entry.name)) {
+                     strangers_[std::string{entry.name}] = name->id;
+                   }
+                   return true;
+                 });
+}
+
+std::optional<MessageId> Interpreter::interpret(const FolderChange& change,
+                                                std::deque<Event>& events) {
+  const auto tell = [&](EventKind kind, const MessageName& name, std::optional<State> state) {
+    events.push_back(make_event(queue_, kind, name, state));
+  };
+  if (change.overflow) {
+    look_for_strangers();
+    Event& event = events.emplace_back();
+    event.at = queue_.now();
+    event.kind = EventKind::overflow;
+    return std::nullopt;
+  }
+  bool untold = false;
+  const auto before = change.from ? leave(*change.from, untold) : std::nullopt;
+  // The name may have been another file's, which was written over.
+  const auto replaced = change.to && change.to->state == State::ready && !change.created
+                            ? strangers_.find(change.to->file)
+                            : strangers_.end();
+  const auto old_id = replaced == strangers_.end() ? std::nullopt : std::optional{replaced->second};
+  const auto after = change.to ? arrive(change, before) : std::nullopt;
+
+  if (before && (!after || after->id != before->id)) {
+    // What leaves done/ has been told to be gone when it came there.
+    if (change.from->state != State::done) tell(EventKind::gone, *before, std::nullopt);
+  }
+  if (!after) return std::nullopt;
+  if (old_id) {
+    if (*old_id == after->id) return after->id;  // Opened for writing and closed again.
+    MessageName old;
+    old.id = *old_id;
+    old.original = after->original;
+    tell(EventKind::gone, old, std::nullopt);
+  }
+  std::optional<State> from;
+  if (before && before->id == after->id && !untold) from = change.from->state;
+  if (untold) {
+    MessageName fresh = *after;
+    fresh.attempts = 0;
+    tell(EventKind::put, fresh, State::ready);
+    from = State::ready;
+  }
+  if (const auto kind = kind_of_move(from, change.to->state)) tell(*kind, *after, change.to->state);
+  return after->id;
+}
+
+std::optional<MessageName> Interpreter::leave(const Place& place, bool& untold) {
+  auto name = parse_in(place.state, place.file);
+  if (place.state != State::ready) return name;
+  untold = untold_.erase(place.file) > 0;
+  if (name) return name;
+  const auto stranger = strangers_.extract(place.file);
+  if (stranger.empty()) return std::nullopt;
+  name.emplace();
+  name->id = stranger.mapped();
+  name->original = place.file;
+  return name;
+}
+
+std::optional<MessageName> Interpreter::arrive(const FolderChange& change,
+                                               const std::optional<MessageName>& before) {
+  const Place& place = *change.to;
+  auto name = parse_in(place.state, place.file);
+  if (place.state != State::ready) return name;
+  if (classify(queue_, place.file, DT_REG) == EntryKind::left_alone) return std::nullopt;
+  if (change.created && !is_complete_when_created(place.file)) {
+    untold_.insert(place.file);
+    return std::nullopt;
+  }
+  const bool was_untold = untold_.erase(place.file) > 0;
+  if (name) {
+    // Opened for writing and closed again.
+    if (change.written && !was_untold) return std::nullopt;
+    return name;
+  }
+  name = derive_name(queue_, place.file);
+  if (!name) {
+    // It has moved on. Its next name, in cur/, tells its id.
+    if (!before) {
+      untold_.insert(place.file);
+      return std::nullopt;
+    }
+    name = before;
+  }
+  strangers_[place.file] = name->id;
+  return name;
+}
+
+/// A link to a finished file looks like the beginning of a new one. The delivery agents that make
+/// Maildir names write elsewhere first; the other link may be gone by now.
+bool Interpreter::is_complete_when_created(const std::string& file) const {
+  struct stat status = {};
+  if (!queue_.sys().fstatat(queue_.fd(Folder::ready), file.c_str(), status).ok()) return false;
+  if (!S_ISREG(status.st_mode)) return false;
+  if (status.st_nlink > 1) return true;
+  if (const auto name = parse_name(file)) {
+    return name->size && *name->size == static_cast<std::uint64_t>(status.st_size);
+  }
+  return is_maildir_name(file) && status.st_size > 0;
+}
+
+}  // namespace spoolq::detail

@@ -1,0 +1,36 @@
+// Events out of two looks into the folders, for where inotify has nothing to tell.
+#pragma once
+
+#include <deque>
+#include <map>
+
+#include "queue/format/message_name.hpp"
+#include "queue/store/open_queue.hpp"
+#include "spoolq/monitor.hpp"
+
+namespace spoolq::detail {
+
+/// Where every message was at the last look. One thread.
+class Sightings {
+ public:
+  /// Takes the first look, which tells nothing.
+  explicit Sightings(OpenQueue& queue) : queue_{queue} { sightings_ = look(); }
+
+  /// Looks again and appends to `events` what is different, by the time of put.
+  void compare(std::deque<Event>& events);
+
+ private:
+  struct Sighting {
+    State state = State::ready;
+    MessageName name;
+    bool missing = false;  ///< Not found by the last look.
+  };
+  using ById = std::map<MessageId, Sighting>;
+
+  ById look();
+
+  OpenQueue& queue_;
+  ById sightings_;
+};
+
+}  // namespace spoolq::detail

@@ -1,0 +1,96 @@
+// The window of names to try.
+#include "consumer/take/candidates.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace spoolq::detail {
+
+void Window::clear() {
+  entries_.clear();
+  cursor_.clear();
+  truncated_ = false;
+}
+
+void Window::offer(Candidate candidate) {
+  if (put_off_.contains(candidate.file)) return;
+  std::string key = candidate.stranger ? format_name(candidate.name) : candidate.file;
+  if (key <= passed_) return;
+  // Names that had no room come before this one, even where there is room again.
+  if (truncated_ && key >= dropped_) return;
+  if (entries_.size() >= capacity_ && !entries_.contains(key)) {
+    truncated_ = true;
+    const auto last = std::prev(entries_.end());
+    if (last->first < key) {
+      dropped_ = std::move(key);
+      return;
+    }
+    dropped_ = last->first;
+    entries_.erase(last);
+  }
+  // A better priority is served before we go on where we were.
+  if (!cursor_.empty() && key.front() < cursor_.front()) cursor_.clear();
+  entries_.insert_or_assign(std::move(key), std::move(candidate));
+}
+
+std::optional<Candidate> Window::next() {
+  if (entries_.empty()) return std::nullopt;
+  auto entry = cursor_.empty() ? entries_.begin() : entries_.lower_bound(cursor_);
+  // After the last of the best priority come its first, not those of the next one.
+  if (entry == entries_.end() || entry->first.front() != entries_.begin()->first.front()) {
+    cursor_.clear();
+    entry = entries_.begin();
+  }
+  last_ = entry->first;
+  Candidate candidate = std::move(entry->second);
+  entries_.erase(entry);
+  return candidate;
+}
+
+void Window::lost_race() {
+  if (strict_ || entries_.empty()) return;
+  const char priority = entries_.begin()->first.front();
+  const auto end = entries_.lower_bound(std::string{static_cast<char>(priority + 1)});
+  const auto count = std::distance(entries_.begin(), end);
+  std::uniform_int_distribution<std::ptrdiff_t> place{0, count - 1};
+  cursor_ = std::next(entries_.begin(), place(random_))->first;
+}
+
+void Window::put_off(const std::string& file, Clock::time_point until) {
+  if (put_off_.size() < put_off_max_) {
+    put_off_.insert_or_assign(file, until);
+  } else {
+    passed_ = std::max(passed_, last_);
+    passed_until_ = until;
+  }
+}
+
+std::vector<std::string> Window::arrived(std::size_t count_max) const {
+  std::vector<std::string> files;
+  for (const auto& [key, candidate] : entries_) {
+    if (files.size() >= count_max) break;
+    if (candidate.stranger && !candidate.unsettled) files.push_back(candidate.file);
+  }
+  return files;
+}
+
+std::optional<Window::Clock::time_point> Window::next_retry() const {
+  std::optional<Clock::time_point> earliest;
+  if (!passed_.empty()) earliest = passed_until_;
+  for (const auto& [file, until] : put_off_) {
+    earliest = std::min(earliest.value_or(until), until);
+  }
+  return earliest;
+}
+
+bool Window::readmit(Clock::time_point now) {
+  bool any = std::erase_if(put_off_, [now](const auto& entry) { return entry.second <= now; }) > 0;
+  if (!passed_.empty() && passed_until_ <= now) {
+    passed_.clear();
+    any = true;
+  }
+  return any;
+}
+
+}  // namespace spoolq::detail

@@ -1,0 +1,82 @@
+// Which name a consumer tries next: a bounded window of the best names in new/.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "queue/format/message_name.hpp"
+
+namespace spoolq::detail {
+
+/// A name that may be claimed.
+struct Candidate {
+  std::string file;  ///< The name in new/.
+  MessageName name;  ///< What it is as a message of ours.
+  bool stranger = false;
+  /// A stranger's file that nobody saw come by a rename.
+  bool unsettled = false;
+};
+
+/// Keeps the best `capacity` names, never the whole backlog, and remembers the names that could not
+/// be claimed, so that they do not stand in the way of those behind them. One thread.
+///
+/// A consumer that is alone takes names strictly in order. One that loses a race is not alone, and
+/// goes on at a random place of the same priority: consumers that walked the same order would lose
+/// P-1 renames for every message. With `strict` it always goes on at the best name.
+class Window {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// So many names can be put off at a time: a folder full of them stays bounded in memory.
+  static constexpr std::size_t kPutOffMax = 65'536;
+
+  explicit Window(std::size_t capacity, std::size_t put_off_max = kPutOffMax)
+      : capacity_{capacity}, put_off_max_{put_off_max} {}
+
+  void set_strict(bool strict) { strict_ = strict; }
+  /// Forgets all names before a scan offers them again.
+  void clear();
+  /// Adds a name, unless it was put off or is worse than a full window's last.
+  void offer(Candidate candidate);
+  /// Takes out the name to try next.
+  std::optional<Candidate> next();
+  /// The last name went to somebody else.
+  void lost_race();
+  /// Keeps the name that came out last out until `until`. Where there are too many to remember, all
+  /// names up to this one stay out.
+  void put_off(const std::string& file, Clock::time_point until);
+
+  /// Strangers' files that somebody saw come by rename, at most so many.
+  [[nodiscard]] std::vector<std::string> arrived(std::size_t count_max) const;
+
+  [[nodiscard]] bool empty() const { return entries_.empty(); }
+  /// True when a name was dropped for lack of room: the folder holds more than the window.
+  [[nodiscard]] bool truncated() const { return truncated_; }
+  /// When the first name that was put off may be tried again.
+  [[nodiscard]] std::optional<Clock::time_point> next_retry() const;
+  /// Lets names whose time has come be offered again. True when there were any.
+  bool readmit(Clock::time_point now);
+
+ private:
+  std::size_t capacity_;
+  std::size_t put_off_max_;
+  bool strict_ = false;
+  bool truncated_ = false;
+  std::map<std::string, Candidate> entries_;  // by name as a message: the order of delivery
+  std::string dropped_;                       // the best name that had no room, when truncated
+  std::string cursor_;                        // where to go on; empty: at the best name
+  std::string last_;                          // what next() gave last
+  std::string passed_;                        // names up to this one are put off as well,
+  Clock::time_point passed_until_{};          // until then; empty: none
+  std::unordered_map<std::string, Clock::time_point> put_off_;  // and until when
+  std::minstd_rand random_{std::random_device{}()};
+};
+
+}  // namespace spoolq::detail

@@ -1,0 +1,53 @@
+// Locks on new/.
+#include "consumer/wait/arrivals.hpp"
+
+#define XXH_INLINE_ALL
+#include <fcntl.h>
+#include <xxhash.h>
+
+#include <array>
+#include <cstdint>
+
+#include "queue/os/byte_lock.hpp"
+
+namespace spoolq::detail {
+namespace {
+
+/// Where the lock of a file is. Without the lowest bit, so that it fits a file offset.
+std::int64_t place_of(const struct stat& status) {
+  const std::array<std::uint64_t, 3> known = {status.st_ino,
+                                              static_cast<std::uint64_t>(status.st_ctim.tv_sec),
+                                              static_cast<std::uint64_t>(status.st_ctim.tv_nsec)};
+  return static_cast<std::int64_t>(XXH3_64bits(known.data(), sizeof known) >> 1U);
+}
+
+}  // namespace
+
+Arrivals::Arrivals(OpenQueue& queue)
+    : queue_{queue}, fd_{queue.sys(), [&queue] {
+                           return queue.sys().openat(queue.fd(Folder::ready), ".",
+                                                     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                         }} {}
+
+void Arrivals::tell(const std::string& file) {
+  struct stat status = {};
+  if (fd_.get() < 0) return;
+  if (!queue_.sys().fstatat(queue_.fd(Folder::ready), file.c_str(), status).ok()) return;
+  struct flock lock = byte_lock(F_RDLCK, place_of(status), 1);
+  tells_ = ::fcntl(fd_.get(), F_OFD_SETLK, &lock) == 0 || tells_;
+}
+
+bool Arrivals::is_told(const struct stat& status) const {
+  if (fd_.get() < 0) return false;
+  struct flock lock = byte_lock(F_WRLCK, place_of(status), 1);
+  return ::fcntl(fd_.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+void Arrivals::forget() {
+  if (!tells_) return;
+  struct flock all = byte_lock(F_UNLCK, 0, 0);
+  static_cast<void>(::fcntl(fd_.get(), F_OFD_SETLK, &all));
+  tells_ = false;
+}
+
+}  // namespace spoolq::detail

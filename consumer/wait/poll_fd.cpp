@@ -1,0 +1,45 @@
+// epoll(7) over inotify(7) and timerfd_create(2).
+#include "consumer/wait/poll_fd.hpp"
+
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "queue/os/throw_error.hpp"
+
+namespace spoolq::detail {
+
+Readiness::Readiness(int inotify)
+    : epoll_{::epoll_create1(EPOLL_CLOEXEC)},
+      timer_{::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)} {
+  const auto add = [this](int fd) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    return fd < 0 || ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
+  };
+  if (epoll_ >= 0 && timer_ >= 0 && add(timer_) && add(inotify)) return;
+  const int error = errno;
+  if (timer_ >= 0) ::close(timer_);
+  if (epoll_ >= 0) ::close(epoll_);
+  throw_errno(error, "make", "descriptor to wait on");
+}
+
+Readiness::~Readiness() {
+  ::close(timer_);
+  ::close(epoll_);
+}
+
+void Readiness::ready_in(Duration span) const {
+  // A timer of nothing would be switched off; setting it also ends an earlier readiness.
+  const auto time = std::max(std::chrono::nanoseconds{span}, std::chrono::nanoseconds{1});
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  itimerspec spec{};
+  spec.it_value.tv_sec = seconds.count();
+  spec.it_value.tv_nsec = (time - seconds).count();
+  ::timerfd_settime(timer_, 0, &spec, nullptr);  // Cannot fail with these arguments.
+}
+
+}  // namespace spoolq::detail

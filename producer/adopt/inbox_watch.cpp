@@ -1,0 +1,90 @@
+// inotify(7) over a folder.
+#include "producer/adopt/inbox_watch.hpp"
+
+#include <fmt/core.h>
+#include <poll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+#include "queue/os/inotify.hpp"
+#include "queue/os/polling.hpp"
+
+namespace spoolq::detail {
+namespace {
+
+constexpr std::uint32_t kMask =
+    IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE | IN_ONLYDIR | IN_EXCL_UNLINK;
+constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
+/// The longest single poll(2), whose limit is an int.
+constexpr Duration kPollMax{60'000};
+
+void poll_for(std::array<struct pollfd, 2> fds, Duration timeout) {
+  const Duration limit = std::clamp(timeout, Duration{0}, kPollMax);
+  // Interrupted, or too early: the caller looks again.
+  static_cast<void>(::poll(fds.data(), fds.size(), static_cast<int>(limit.count())));
+}
+
+}  // namespace
+
+void wait_for(const Wake& wake, Duration timeout) {
+  poll_for(
+      {{{.fd = wake.fd(), .events = POLLIN, .revents = 0}, {.fd = -1, .events = 0, .revents = 0}}},
+      timeout);
+}
+
+InboxWatch::InboxWatch(OpenQueue& queue, int directory, const std::string& path, const Wake& wake)
+    : wake_{wake} {
+  FileSystemInfo file_system;
+  const bool known = queue.sys().file_system(directory, file_system).ok();
+  if (!known || is_distant(file_system) || polling_is_forced()) return;
+  inotify_ = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (inotify_ >= 0 && add_watch(inotify_, directory, path, kMask) >= 0) return;
+  queue.log(LogLevel::warning,
+            fmt::format("cannot watch ({}); looking at intervals instead", std::strerror(errno)));
+  if (inotify_ >= 0) ::close(inotify_);
+  inotify_ = -1;
+}
+
+InboxWatch::~InboxWatch() {
+  if (inotify_ >= 0) ::close(inotify_);
+}
+
+void InboxWatch::wait(Duration timeout) const {
+  poll_for({{{.fd = wake_.fd(), .events = POLLIN, .revents = 0},
+             {.fd = inotify_, .events = POLLIN, .revents = 0}}},  // -1 is passed over.
+           timeout);
+}
+
+std::optional<std::vector<InboxEvent>> InboxWatch::collect() const {
+  std::vector<InboxEvent> events;
+  if (!watching()) return events;
+  bool overflow = false;
+  for (;;) {
+    alignas(inotify_event) std::array<char, kBufferSize> buffer;
+    const ssize_t result = ::read(inotify_, buffer.data(), buffer.size());
+    if (result <= 0) break;
+    const auto size = static_cast<std::size_t>(result);
+    for (std::size_t position = 0; position < size;) {
+      inotify_event event;
+      std::memcpy(&event, buffer.data() + position, sizeof event);
+      const char* const name = buffer.data() + position + sizeof event;
+      position += sizeof event + event.len;
+      overflow = overflow || (event.mask & IN_Q_OVERFLOW) != 0;
+      if (event.len == 0 || (event.mask & IN_ISDIR) != 0) continue;
+      InboxEvent& seen = events.emplace_back();
+      seen.file = name;
+      if ((event.mask & IN_MOVED_TO) != 0) seen.kind = InboxEvent::Kind::renamed;
+      if ((event.mask & IN_CLOSE_WRITE) != 0) seen.kind = InboxEvent::Kind::closed;
+    }
+  }
+  if (overflow) return std::nullopt;
+  return events;
+}
+
+}  // namespace spoolq::detail

@@ -1,0 +1,47 @@
+// Waiting for something to happen in a folder that other programs drop files into.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "queue/os/wake.hpp"
+#include "queue/store/open_queue.hpp"
+
+namespace spoolq::detail {
+
+/// What has happened to one name.
+struct InboxEvent {
+  enum class Kind { renamed, created, closed };
+  std::string file;
+  Kind kind = Kind::created;
+};
+
+/// An inotify descriptor of our own over one folder; see
+/// docs/decisions/own-inotify-descriptor.md. One thread, except `wake`.
+class InboxWatch {
+ public:
+  /// Begins to watch the open directory. Scan after this, not before. Where inotify is not to be
+  /// had (reported to the queue's log), or on a network file system, watching() is false.
+  InboxWatch(OpenQueue& queue, int directory, const std::string& path, const Wake& wake);
+  InboxWatch(const InboxWatch&) = delete;
+  InboxWatch& operator=(const InboxWatch&) = delete;
+  ~InboxWatch();
+
+  [[nodiscard]] bool watching() const { return inotify_ >= 0; }
+  /// Sleeps until an event, the wake, or the end of `timeout`.
+  void wait(Duration timeout) const;
+  /// What has happened since the last call, in its order; nullopt: the kernel dropped some of it,
+  /// only a scan can tell.
+  [[nodiscard]] std::optional<std::vector<InboxEvent>> collect() const;
+
+ private:
+  const Wake& wake_;
+  int inotify_ = -1;
+};
+
+/// Sleeps until the wake or the end of `timeout`.
+void wait_for(const Wake& wake, Duration timeout);
+
+}  // namespace spoolq::detail

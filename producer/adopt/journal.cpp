@@ -1,0 +1,248 @@
+// The journal of a folder that files are taken from.
+#include "producer/adopt/journal.hpp"
+
+#define XXH_INLINE_ALL
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/file.h>
+#include <xxhash.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <set>
+
+#include "queue/os/directory_scan.hpp"
+#include "queue/os/files.hpp"
+#include "queue/os/throw_error.hpp"
+#include "queue/store/durability.hpp"
+#include "queue/store/rename.hpp"
+
+namespace spoolq::detail {
+namespace {
+
+constexpr const char* kJournalFile = "journal";
+/// A record's file when there is no copy.
+constexpr std::string_view kMarked = "-";
+constexpr std::size_t kKeySize = 32;
+/// The key of a record that is about no file: what follows has keys of the second formula.
+constexpr std::string_view kSecondFormula = "00000000000000000000000000000002";
+
+bool is_key(std::string_view text) {
+  return text.size() == kKeySize &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+/// nullopt for a line that no journal has.
+std::optional<IntakeJournal::Record> parse_record(std::string_view line) {
+  if (line.size() < kKeySize + 2 || line[kKeySize] != ' ') return std::nullopt;
+  const std::string_view key = line.substr(0, kKeySize);
+  const std::string_view file = line.substr(kKeySize + 1);
+  if (!is_key(key) || (file != kMarked && !parse_name(file))) return std::nullopt;
+  return IntakeJournal::Record{std::string{key}, std::string{file}};
+}
+
+std::uint64_t nanoseconds_of(const struct timespec& time) {
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
+         static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+std::string key_of(std::string_view name, std::initializer_list<std::uint64_t> numbers) {
+  std::string input;
+  for (const std::uint64_t number : numbers) {
+    for (int i = 0; i < 8; ++i) input.push_back(static_cast<char>(number >> (8 * i) & 0xff));
+  }
+  input += name;
+  const XXH128_hash_t hash = XXH3_128bits(input.data(), input.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+}  // namespace
+
+IntakeKeys intake_keys(std::string_view name, const struct stat& status,
+                       const struct timespec& born) {
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  const std::uint64_t modified = nanoseconds_of(status.st_mtim);
+  std::string before = key_of(name, {status.st_ino, size, modified});
+  if (born.tv_sec == 0 && born.tv_nsec == 0) return {before, before};
+  return {key_of(name, {status.st_ino, size, modified, nanoseconds_of(born)}), std::move(before)};
+}
+
+bool IntakeJournal::exists(OpenQueue& queue, const std::string& source) {
+  const UniqueFd intake = open_intake_folder(queue);
+  return intake &&
+         open_below(queue.sys(), intake.get(), intake_folder_name(source), intake_path(queue));
+}
+
+IntakeJournal::IntakeJournal(OpenQueue& queue, const std::string& source, Access access)
+    : queue_{queue}, path_{fmt::format("{}/{}", intake_path(queue), intake_folder_name(source))} {
+  if (access == Access::look) {
+    folder_ = open_directory(queue_.sys(), path_);
+    journal_ = LockFd{queue_.sys(), [&] {
+                        return queue_.sys().openat(folder_.get(), kJournalFile,
+                                                   O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+                      }};
+    if (journal_.error() == 0) static_cast<void>(read_journal());
+    return;
+  }
+  make_folder(intake_folder_name(source));
+  open_journal(source);
+  const off_t whole = read_journal();
+  if (whole > size_) {
+    // A record that was not synced before a power cut: nothing was done yet that rests on it.
+    if (const auto cut = queue_.sys().ftruncate(journal_.get(), size_); !cut.ok()) {
+      throw_errno(cut.error(), "truncate", path_);
+    }
+  }
+  finish_earlier();
+}
+
+void IntakeJournal::make_folder(const std::string& name) {
+  parent_ = make_intake_folder(queue_);
+  folder_ = make_below(queue_, parent_.get(), name, path_);
+}
+
+void IntakeJournal::open_journal(const std::string& source) {
+  Sys& sys = queue_.sys();
+  const std::string path = fmt::format("{}/{}", path_, kJournalFile);
+  journal_ = LockFd{sys, [&] {
+                      return sys.openat(folder_.get(), kJournalFile,
+                                        O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+                    }};
+  if (journal_.error() != 0) throw_errno(journal_.error(), "open", path);
+  // For all who may use the queue; who has not made it may not change that.
+  static_cast<void>(sys.fchmod(journal_.get(), queue_.settings()->file_mode()));
+  const SysResult locked = sys.flock(journal_.get(), LOCK_EX | LOCK_NB);
+  if (locked.error() == EWOULDBLOCK) {
+    throw_errno(EAGAIN, "take from", source, "another process copies files from there");
+  }
+  if (!locked.ok()) throw_errno(locked.error(), "lock", path);
+  sync_foreign_directory(sys, folder_.get(), path_);
+}
+
+/// Reads all whole records, and returns the size of the file.
+off_t IntakeJournal::read_journal() {
+  Sys& sys = queue_.sys();
+  const std::string path = fmt::format("{}/{}", path_, kJournalFile);
+  std::string text;
+  std::array<char, std::size_t{64} * 1024> buffer;
+  for (;;) {
+    const SysResult got = sys.read(journal_.get(), buffer.data(), buffer.size());
+    if (!got.ok()) throw_errno(got.error(), "read", path);
+    if (got.value() == 0) break;
+    text.append(buffer.data(), static_cast<std::size_t>(got.value()));
+  }
+  std::size_t good = 0;
+  while (good < text.size()) {
+    const std::size_t end = text.find('\n', good);
+    if (end == std::string::npos) break;
+    auto record = parse_record(std::string_view{text}.substr(good, end - good));
+    if (!record) break;
+    good = end + 1;
+    if (record->key == kSecondFormula) {
+      is_marked_ = true;
+    } else {
+      records_.insert_or_assign(std::move(record->key), std::move(record->file));
+    }
+  }
+  size_ = static_cast<off_t>(good);
+  return static_cast<off_t>(text.size());
+}
+
+void IntakeJournal::finish_earlier() {
+  std::set<std::string, std::less<>> copies;
+  scan_directory(queue_.sys(), folder_.get(), path_, [&](const DirectoryEntry& entry) {
+    if (entry.name != kJournalFile) copies.emplace(entry.name);
+    return true;
+  });
+  if (copies.empty()) return;
+  std::vector<Record> unpublished;
+  for (const auto& [key, file] : records_) {
+    if (copies.erase(file) > 0) unpublished.push_back({key, file});
+  }
+  for (const std::string& file : copies) {
+    const SysResult removed = queue_.sys().unlinkat(folder_.get(), file.c_str());
+    if (!removed.ok() && removed.error() != ENOENT) {
+      throw_errno(removed.error(), "unlink", fmt::format("{}/{}", path_, file));
+    }
+  }
+  publish(unpublished);
+}
+
+const std::string* IntakeJournal::find(const IntakeKeys& keys) const {
+  auto record = records_.find(keys.key);
+  // Also behind the mark: a program of before may have gone on with this journal since.
+  if (record == records_.end()) record = records_.find(keys.before);
+  return record == records_.end() ? nullptr : &record->second;
+}
+
+bool IntakeJournal::has_copied(const IntakeKeys& keys) const {
+  const std::string* const file = find(keys);
+  return file != nullptr && *file != kMarked;
+}
+
+std::optional<MessageName> IntakeJournal::copy_of(const IntakeKeys& keys) const {
+  const std::string* const file = find(keys);
+  return file == nullptr ? std::nullopt : parse_name(*file);
+}
+
+bool IntakeJournal::has_marked(const IntakeKeys& keys) const { return find(keys) != nullptr; }
+
+void IntakeJournal::add(const std::vector<Record>& records) {
+  if (records.empty()) return;
+  Sys& sys = queue_.sys();
+  const std::string path = fmt::format("{}/{}", path_, kJournalFile);
+  // The names of the copies, before anything says that they are there.
+  queue_.durability().sync_changed({}, folder_.get(), path_);
+  std::string lines = is_marked_ ? "" : fmt::format("{} {}\n", kSecondFormula, kMarked);
+  for (const Record& record : records) lines += fmt::format("{} {}\n", record.key, record.file);
+  try {
+    write_all(sys, journal_.get(), lines, path);
+  } catch (const Error&) {
+    // What was written in part would spoil the records that follow it.
+    if (!sys.ftruncate(journal_.get(), size_).ok()) queue_.durability().condemn();
+    throw;
+  }
+  if (const auto synced = sys.fsync(journal_.get()); !synced.ok()) {
+    queue_.durability().condemn();
+    throw_errno(synced.error(), "fsync", path);
+  }
+  size_ += static_cast<off_t>(lines.size());
+  is_marked_ = true;
+  for (const Record& record : records) {
+    if (record.file == kMarked) records_.insert_or_assign(record.key, record.file);
+  }
+}
+
+std::vector<std::string> IntakeJournal::publish(const std::vector<Record>& records) {
+  std::vector<std::string> published;
+  for (const Record& record : records) {
+    auto name = parse_name(record.file);
+    if (!name) throw_errc(errc::bad_value, "publish", path_, record.file);
+    const auto file = rename_into(queue_.sys(), folder_.get(), path_, record.file, queue_,
+                                  {Folder::ready, std::move(*name), {}}, Ballast::give);
+    // Nobody else moves what is here.
+    if (!file) throw_errno(ENOENT, "rename", fmt::format("{}/{}", path_, record.file));
+    published.push_back(*file);
+  }
+  if (!records.empty()) queue_.durability().sync_changed({Folder::ready}, folder_.get(), path_);
+  for (const Record& record : records) records_.insert_or_assign(record.key, record.file);
+  return published;
+}
+
+void IntakeJournal::forget(const std::vector<IntakeKeys>& keys) {
+  for (const IntakeKeys& each : keys) {
+    records_.erase(each.key);
+    records_.erase(each.before);
+  }
+  if (!records_.empty() || size_ == 0) return;
+  // Not synced: records of files that are gone do no harm.
+  if (!queue_.sys().ftruncate(journal_.get(), 0).ok()) return;
+  size_ = 0;
+  is_marked_ = false;
+}
+
+}  // namespace spoolq::detail

@@ -1,0 +1,86 @@
+// What was taken from one folder of somebody else's, so that no crash takes a file twice
+// (docs/format.md, "Taking files from other folders").
+#pragma once
+
+#include <sys/stat.h>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "queue/format/message_name.hpp"
+#include "queue/os/fork_guard.hpp"
+#include "queue/os/unique_fd.hpp"
+#include "queue/store/intake_folder.hpp"
+#include "queue/store/open_queue.hpp"
+
+namespace spoolq::detail {
+
+/// What a file is known by in a journal, 32 hex digits.
+struct IntakeKeys {
+  std::string key;     ///< Of its inode, size, mtime, time of birth and name.
+  std::string before;  ///< As programs of before made it, without the time of birth.
+};
+/// `born` zero: not kept; both keys are the same then.
+IntakeKeys intake_keys(std::string_view name, const struct stat& status,
+                       const struct timespec& born);
+
+/// The folder intake/HASH/ of a queue: its journal and its unpublished copies. Locked as long as
+/// this lives. When a call has thrown, make another one, which finishes what this one has begun.
+/// One thread.
+class IntakeJournal {
+ public:
+  /// Whether the queue has a journal for the folder at this absolute path.
+  static bool exists(OpenQueue& queue, const std::string& source);
+
+  enum class Access {
+    take,  ///< Makes it where it is missing, and finishes or removes what a run before has left.
+    look   ///< Reads an existing one; nothing is locked or changed, and add() is not to be called.
+  };
+  /// Throws EAGAIN when another process takes from the folder, or the errno.
+  IntakeJournal(OpenQueue& queue, const std::string& source, Access access = Access::take);
+
+  /// Whether a copy of this file was published.
+  [[nodiscard]] bool has_copied(const IntakeKeys& keys) const;
+  /// The name of that copy.
+  [[nodiscard]] std::optional<MessageName> copy_of(const IntakeKeys& keys) const;
+  /// Whether this file was found complete by its marker.
+  [[nodiscard]] bool has_marked(const IntakeKeys& keys) const;
+
+  /// Where copies wait.
+  [[nodiscard]] int fd() const { return folder_.get(); }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+  struct Record {
+    std::string key;
+    std::string file;  ///< The message's name; "-": complete by its marker.
+  };
+  /// Records that these copies are to be published; durable when it returns, as the copies are
+  /// then.
+  void add(const std::vector<Record>& records);
+  /// Publishes copies; durable when it returns. Their names in new/, in the same order.
+  std::vector<std::string> publish(const std::vector<Record>& records);
+  /// The files with these keys are gone for good.
+  void forget(const std::vector<IntakeKeys>& keys);
+
+ private:
+  void make_folder(const std::string& name);
+  /// What is recorded of a file; nullptr: nothing.
+  [[nodiscard]] const std::string* find(const IntakeKeys& keys) const;
+  void open_journal(const std::string& source);
+  [[nodiscard]] off_t read_journal();
+  void finish_earlier();
+
+  OpenQueue& queue_;
+  std::string path_;
+  UniqueFd parent_;  ///< intake/
+  UniqueFd folder_;
+  LockFd journal_;
+  off_t size_ = 0;          ///< Of the journal's whole lines.
+  bool is_marked_ = false;  ///< Says that records have keys with times of birth.
+  std::map<std::string, std::string, std::less<>> records_;  ///< By key.
+};
+
+}  // namespace spoolq::detail

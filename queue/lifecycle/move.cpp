@@ -1,0 +1,276 @@
+// A message keeps its name and its state. On one file system the move is a rename, then the
+// target's folder is synced, then the source's. A foreign file is claimed first, and its writers
+// are asked for once more. Between file systems it is a copy:
+//
+// 1. The message is claimed, whatever its state (see move_claim), so that no other process takes,
+//    moves or changes it. So is one that its consumer hands over: no lease ends a claim for a move.
+// 2. It is put into the target, durably, as any message is.
+// 3. It is removed from the source, durably.
+//
+// A mover that dies between 2 and 3 leaves it in both queues. A published copy is never taken back,
+// so the message is always in one of them. The next mover finds that copy by name, size and
+// content.
+#include "queue/lifecycle/move.hpp"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+
+#include <array>
+#include <cerrno>
+#include <functional>
+#include <optional>
+
+#include "queue/format/attributes.hpp"
+#include "queue/lifecycle/move_claim.hpp"
+#include "queue/lifecycle/other_names.hpp"
+#include "queue/lifecycle/put.hpp"
+#include "queue/os/checksum.hpp"
+#include "queue/os/throw_error.hpp"
+#include "queue/store/foreign_files.hpp"
+#include "queue/store/limits.hpp"
+#include "queue/store/payload.hpp"
+#include "queue/store/rename.hpp"
+
+namespace spoolq::detail {
+namespace {
+
+constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
+
+struct stat status_of(OpenQueue& queue, int fd, const std::string& path) {
+  struct stat status = {};
+  if (const auto result = queue.sys().fstat(fd, status); !result.ok()) {
+    throw_errno(result.error(), "stat", path);
+  }
+  return status;
+}
+
+bool is_same(const struct stat& one, const struct stat& two) {
+  return one.st_dev == two.st_dev && one.st_ino == two.st_ino;
+}
+
+void require_two_queues(OpenQueue& source, OpenQueue& target) {
+  const struct stat one = status_of(source, source.folders().root(), source.path());
+  const struct stat two = status_of(target, target.folders().root(), target.path());
+  if (is_same(one, two)) {
+    throw_errc(errc::bad_value, "move into", target.path(), "it is the same queue");
+  }
+  const struct stat from = status_of(source, source.fd(Folder::ready), source.path());
+  const struct stat to = status_of(target, target.fd(Folder::ready), target.path());
+  if (is_same(from, to)) {
+    throw_errc(errc::bad_value, "move into", target.path(), "it has the same inbox");
+  }
+}
+
+bool is_stranger(const StoredMessage& message) {
+  return message.folder == Folder::ready && !parse_name(message.file);
+}
+
+/// Whether a message is one that its consumer has claimed.
+bool is_in_work(const StoredMessage& message) {
+  return message.folder == Folder::claimed && message.name.return_to.empty();
+}
+
+Destination destination_of(const StoredMessage& message) {
+  Destination destination{message.folder, message.name, {}};
+  destination.name.return_to.clear();
+  if (message.folder == Folder::later) {
+    if (const auto delayed = parse_delayed_name(message.file)) destination.due = delayed->due;
+  }
+  return destination;
+}
+
+/// The bytes of a file from where it is read now to its end.
+void read_all(Sys& sys, int fd, const std::string& path,
+              const std::function<void(std::string_view)>& sink) {
+  std::array<char, kBufferSize> buffer;
+  while (true) {
+    const SysResult got = sys.read(fd, buffer.data(), buffer.size());
+    if (!got.ok()) throw_errno(got.error(), "read", path);
+    if (got.value() == 0) return;
+    sink({buffer.data(), static_cast<std::size_t>(got.value())});
+  }
+}
+
+/// Whether an earlier move has published its copy: a file with the name, the size and the content.
+/// It is on disk then. Where that cannot be found out, a second copy would double the message.
+bool is_there(OpenQueue& queue, const Destination& destination) {
+  Sys& sys = queue.sys();
+  const std::string file = destination.file();
+  const std::string path = queue.path(destination.folder, file);
+  const SysResult opened = sys.openat(queue.fd(destination.folder), file.c_str(),
+                                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (opened.error() == ENOENT || opened.error() == ELOOP) return false;
+  if (!opened.ok()) throw_errno(opened.error(), "open", path);
+  const UniqueFd fd{sys, opened.fd()};
+  const struct stat status = status_of(queue, fd.get(), path);
+  if (!S_ISREG(status.st_mode) ||
+      static_cast<std::uint64_t>(status.st_size) != destination.name.size) {
+    return false;
+  }
+  Checksum checksum;
+  read_all(sys, fd.get(), path, [&](std::string_view bytes) { checksum.update(bytes); });
+  if (checksum.value() != destination.name.checksum) return false;
+  if (const auto synced = sys.fsync(fd.get()); !synced.ok()) {
+    queue.durability().condemn();
+    throw_errno(synced.error(), "fsync", path);
+  }
+  queue.durability().sync_changed({destination.folder});
+  return true;
+}
+
+UniqueFd open_claimed(OpenQueue& source, const StoredMessage& held) {
+  try {
+    return open_message(source, held.folder, held.file);
+  } catch (const Error& error) {
+    if (error.code() != std::errc::no_such_file_or_directory) throw;
+    throw_errc(errc::claim_lost, "move", source.path(held.folder, held.file));
+  }
+}
+
+[[noreturn]] void set_aside(OpenQueue& source, const StoredMessage& held, const std::string& why) {
+  const std::string path = source.path(held.folder, held.file);
+  if (has_writer(source, held.folder, held.file) == true) {
+    throw_errc(errc::damaged, "move", path, why + "; still being written");
+  }
+  quarantine(source, held.folder, held.file, why);
+  throw_errc(errc::damaged, "move", path, why + "; it is in bad/ now");
+}
+
+/// Puts a copy of a claimed message, which was `before`, into the target, unless an earlier mover
+/// has done so.
+void copy_claimed(OpenQueue& source, const StoredMessage& held, OpenQueue& target,
+                  const Destination& destination, const StoredMessage& before) {
+  PayloadReader reader{open_claimed(source, held), held};
+  const std::string path = source.path(held.folder, held.file);
+  const auto size = static_cast<std::uint64_t>(status_of(source, reader.fd(), path).st_size);
+  PendingMessage copy{target, destination, size};
+  copy_attributes(source.sys(), reader.fd(), target.sys(), copy.fd(), path);
+  if (is_in_work(before)) remove_reason(target.sys(), copy.fd());
+  const std::string whole =
+      is_stranger(before) ? before.file
+                          : get_whole_name(source.sys(), reader.fd()).value_or(held.name.original);
+  if (copy.destination().name.original != whole) set_whole_name(target.sys(), copy.fd(), whole);
+  std::array<std::byte, kBufferSize> buffer;
+  while (const std::size_t count = reader.read(source.sys(), buffer, path)) {
+    copy.write({reinterpret_cast<const char*>(buffer.data()), count});
+  }
+  if (const auto mismatch = reader.mismatch()) set_aside(source, held, *mismatch);
+  if (!is_there(target, copy.destination())) copy.publish();
+}
+
+void move_by_copy(OpenQueue& source, MoveClaim& claim, OpenQueue& target,
+                  const Destination& destination, const StoredMessage& before) {
+  const StoredMessage held = claim.message();
+  copy_claimed(source, held, target, destination, before);
+  if (claim.remove(Sync::durable)) return;
+  throw_errc(errc::claim_lost, "move", source.path(held.folder, held.file),
+             fmt::format("its copy is in {} as well", target.path()));
+}
+
+/// False when it is gone. Throws EXDEV, with nothing done, when the queues are not on one mount.
+bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& target,
+                    const Destination& destination, Sync sync) {
+  const UniqueFd file = open_message(source, message.folder, message.file);
+  const std::string path = source.path(message.folder, message.file);
+  const struct stat status = status_of(source, file.get(), path);
+  if (!S_ISREG(status.st_mode)) {
+    quarantine_unless_regular(source, message.folder, message.file);
+    return false;
+  }
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  require_max_size(target, size);
+  Allowance allowance{target, size};
+  if (message.folder == Folder::claimed && !is_in_work(message)) {
+    // Its writer may not have synced it, and where it goes nobody would.
+    if (const auto synced = source.sys().fsync(file.get()); !synced.ok()) {
+      source.durability().condemn();
+      throw_errno(synced.error(), "fsync", path);
+    }
+  }
+  const auto moved = rename_message(source, message.folder, message.file, target, destination);
+  if (!moved) return false;
+  allowance.publish();
+  if (is_in_work(message)) remove_reason(source.sys(), file.get());
+  // Those who may read the target may be others; somebody else's file keeps its mode.
+  static_cast<void>(source.sys().fchmod(file.get(), target.settings()->file_mode()));
+  if (sync != Sync::durable) return true;
+  try {
+    target.durability().sync_changed({destination.folder});
+    source.durability().sync_changed({message.folder});
+  } catch (const Error&) {
+    throw_errc(errc::indeterminate, "move", target.path(destination.folder, *moved));
+  }
+  return true;
+}
+
+enum class Renamed { yes, gone, other_mount };
+
+Renamed try_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& target,
+                   const Destination& destination, Sync sync) {
+  try {
+    const bool moved = move_by_rename(source, message, target, destination, sync);
+    return moved ? Renamed::yes : Renamed::gone;
+  } catch (const Error& error) {
+    if (error.code() == std::errc::no_such_file_or_directory) return Renamed::gone;
+    if (error.code() != std::errc::cross_device_link) throw;
+    return Renamed::other_mount;
+  }
+}
+
+void prepare(OpenQueue& source, OpenQueue& target) {
+  require_two_queues(source, target);
+  target.durability().require_sound(target.path());
+  target.refresh_settings();
+}
+
+}  // namespace
+
+bool move_message(OpenQueue& source, const StoredMessage& message, OpenQueue& target, Sync sync) {
+  prepare(source, target);
+  if (is_foreign(message) && !is_complete(source, message)) {
+    throw_errno(EAGAIN, "move", source.path(message.folder, message.file),
+                "it may still be being written");
+  }
+  // What stays here under another name would be delivered twice.
+  if (drop_other_names(source, message)) return false;
+  const Destination destination = destination_of(message);
+  std::optional<MoveClaim> claim;
+  if (is_foreign(message)) {
+    claim.emplace(source, message);
+    if (claim->gone()) return false;
+  }
+  const Renamed renamed =
+      try_rename(source, claim ? claim->message() : message, target, destination, sync);
+  if (renamed != Renamed::other_mount) {
+    if (claim) claim->leave();
+    return renamed == Renamed::yes;
+  }
+  if (!claim) claim.emplace(source, message);
+  if (claim->gone()) return false;
+  move_by_copy(source, *claim, target, destination, message);
+  return true;
+}
+
+void hand_over(OpenQueue& source, const StoredMessage& message, OpenQueue& target) {
+  prepare(source, target);
+  Destination destination{Folder::ready, message.name, {}};
+  destination.name.claim.clear();
+  destination.name.lease_until.reset();
+  destination.name.attempts = 0;
+  if (drop_other_names(source, message)) {
+    throw_errno(EAGAIN, "move", source.path(message.folder, message.file),
+                "it is claimed under another name");
+  }
+  const Renamed renamed = try_rename(source, message, target, destination, Sync::durable);
+  if (renamed == Renamed::yes) return;
+  if (renamed == Renamed::gone) {
+    throw_errc(errc::claim_lost, "move", source.path(message.folder, message.file));
+  }
+  MoveClaim claim{source, message};
+  if (claim.gone()) {
+    throw_errc(errc::claim_lost, "move", source.path(message.folder, message.file));
+  }
+  move_by_copy(source, claim, target, destination, message);
+}
+
+}  // namespace spoolq::detail

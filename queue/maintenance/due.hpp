@@ -1,0 +1,22 @@
+// Moving messages whose time has come or is over, which any living consumer does for all.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "queue/store/open_queue.hpp"
+
+namespace spoolq::detail {
+
+struct DueResult {
+  std::uint64_t moved = 0;
+  std::optional<Time> next;  ///< The earliest due time that is still to come.
+};
+/// later/ → new/ for every message whose time has come.
+DueResult move_due(OpenQueue& queue);
+
+/// new/ → failed/ for every message whose time to live is over; the number of messages. Consumers
+/// do this when they meet one; durable when it returns.
+std::uint64_t expire_ready(OpenQueue& queue);
+
+}  // namespace spoolq::detail

@@ -1,0 +1,149 @@
+// Telling messages, strangers' files and other things in new/ apart.
+#include "queue/store/foreign_files.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+
+#include "queue/os/unique_fd.hpp"
+
+namespace spoolq::detail {
+namespace {
+
+// The endings under which browsers, editors and copy programs write what is not finished.
+constexpr std::array<std::string_view, 4> kUnfinishedEndings{".tmp", ".part", ".crdownload", "~"};
+/// How much longer than `settle` we wait for a file whose writers we may not ask about.
+constexpr int kBlindFactor = 10;
+
+std::optional<struct stat> status_of(OpenQueue& queue, std::string_view file) {
+  struct stat status = {};
+  const std::string name{file};
+  if (!queue.sys().fstatat(queue.fd(Folder::ready), name.c_str(), status).ok()) return std::nullopt;
+  return status;
+}
+
+Time time_of(const struct timespec& time) {
+  return Time{
+      std::chrono::milliseconds{std::int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1'000'000}};
+}
+
+}  // namespace
+
+EntryKind classify(OpenQueue& queue, std::string_view name, unsigned char type) {
+  if (type == DT_UNKNOWN) {
+    const auto status = status_of(queue, name);
+    if (!status) return EntryKind::left_alone;
+    type = static_cast<unsigned char>(IFTODT(status->st_mode));
+  }
+  if (type == DT_DIR || is_temporary_name(name)) return EntryKind::left_alone;
+  if (type != DT_REG) return EntryKind::not_a_message;
+  return parse_name(name) ? EntryKind::message : EntryKind::stranger;
+}
+
+bool is_temporary_name(std::string_view name) {
+  return name.starts_with('.') ||
+         std::any_of(kUnfinishedEndings.begin(), kUnfinishedEndings.end(),
+                     [name](std::string_view ending) { return name.ends_with(ending); });
+}
+
+bool is_maildir_name(std::string_view name) {
+  const std::size_t digits = std::min(name.find_first_not_of("0123456789"), name.size());
+  if (digits < 9 || digits > 11 || digits == name.size() || name[digits] != '.') return false;
+  const std::string_view rest = name.substr(digits + 1);
+  const std::size_t dot = rest.find('.');
+  return dot != std::string_view::npos && dot > 0 && dot + 1 < rest.size();
+}
+
+bool keeps_birth_times(const FileSystemInfo& file_system) {
+  return file_system.type != OVERLAYFS_SUPER_MAGIC;
+}
+
+FileIdentity identity_of(const struct stat& status, const struct timespec& born) {
+  FileIdentity identity{.inode = status.st_ino,
+                        .size = static_cast<std::uint64_t>(status.st_size),
+                        .modified = time_of(status.st_mtim)};
+  if (born.tv_sec != 0 || born.tv_nsec != 0) {
+    identity.born_ns = std::int64_t{born.tv_sec} * 1'000'000'000 + born.tv_nsec;
+  }
+  return identity;
+}
+
+MessageName derive_name(const OpenQueue& queue, std::string_view file,
+                        const FileIdentity& identity) {
+  MessageName name;
+  name.id = derive_message_id(queue.queue_id(), identity, file);
+  name.original = file;
+  fit_name(name);
+  return name;
+}
+
+std::optional<MessageName> derive_name(OpenQueue& queue, std::string_view file) {
+  return derive_name(queue, Folder::ready, std::string{file}, file);
+}
+
+std::optional<MessageName> derive_name(OpenQueue& queue, Folder folder,
+                                       const std::string& stands_as, std::string_view file) {
+  struct stat status = {};
+  struct timespec born = {};
+  const auto found = queue.sys().statx(queue.fd(folder), stands_as.c_str(), status, born);
+  if (!found.ok() || !S_ISREG(status.st_mode)) return std::nullopt;
+  if (!keeps_birth_times(queue.folders().file_system())) born = {};
+  return derive_name(queue, file, identity_of(status, born));
+}
+
+std::optional<bool> has_writer(OpenQueue& queue, Folder folder, const std::string& file) {
+  return has_writer(queue.sys(), queue.fd(folder), file);
+}
+
+std::optional<bool> has_writer(Sys& sys, int directory, const std::string& file) {
+  const SysResult opened =
+      sys.openat(directory, file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  // Somebody has a write lease, as file servers take them for clients that write.
+  if (opened.error() == EWOULDBLOCK) return true;
+  if (!opened.ok()) return std::nullopt;
+  const UniqueFd fd{sys, opened.fd()};
+  return WriterHold{sys, fd.get()}.has_writer();
+}
+
+WriterHold::~WriterHold() {
+  if (leased_) static_cast<void>(sys_.set_lease(fd_, F_UNLCK));
+}
+
+std::optional<bool> WriterHold::has_writer() {
+  // A read lease is granted only while nobody has the file open for writing (fcntl(2)). Who begins
+  // to open it counts at once, and then waits for the lease to end: so a second request tells.
+  const SysResult leased = sys_.set_lease(fd_, F_RDLCK);
+  if (leased.error() == EAGAIN) return true;
+  if (!leased.ok()) return std::nullopt;
+  leased_ = true;
+  return false;
+}
+
+bool is_settled(OpenQueue& queue, const std::string& file) {
+  if (const auto type = status_of(queue, file); !type || !S_ISREG(type->st_mode)) return false;
+  const auto writer = has_writer(queue, Folder::ready, file);
+  // Also with a second link or a Maildir name: `cp` makes files of any name, and a backup may have
+  // linked to one that is not complete.
+  if (writer == true) return false;
+  // Looked at after that, for what a writer did that has gone meanwhile.
+  const auto status = status_of(queue, file);
+  if (!status) return false;
+  // Only with the lease: a backup may have linked to a file that its writer still has open.
+  if (writer == false && status->st_nlink > 1) return true;
+  const bool is_delivered = writer == false && is_maildir_name(file);
+  if (is_delivered && status->st_size > 0) return true;
+  Duration wait = queue.settings()->settle;
+  // An empty message, or a placeholder that happens to have such a name.
+  if (!writer || is_delivered) wait *= kBlindFactor;
+  // By the time of the last change of the inode, which no writer can set back, as it can the time
+  // of modification. A clock that was set back since counts as time gone by.
+  const Duration age = queue.now() - time_of(status->st_ctim);
+  return std::chrono::abs(age) >= wait && (status->st_size > 0 || is_delivered);
+}
+
+}  // namespace spoolq::detail

@@ -1,0 +1,25 @@
+// The folder intake/ of a queue, in which adopt and import keep their records.
+#pragma once
+
+#include <string>
+
+#include "queue/os/unique_fd.hpp"
+#include "queue/store/open_queue.hpp"
+
+namespace spoolq::detail {
+
+/// Its path.
+std::string intake_path(const OpenQueue& queue);
+/// The name in intake/ of the folder at this absolute path: 16 hex digits.
+std::string intake_folder_name(const std::string& source);
+/// intake/ of a queue; empty when it is not there.
+UniqueFd open_intake_folder(OpenQueue& queue);
+/// The same, made where it is missing; durable when it returns.
+UniqueFd make_intake_folder(OpenQueue& queue);
+
+/// The directory below `parent`, empty when it is not there. Throws the errno.
+UniqueFd open_below(Sys& sys, int parent, const std::string& name, const std::string& path);
+/// The same, made where it is missing, with the queue's mode; durable when it returns.
+UniqueFd make_below(OpenQueue& queue, int parent, const std::string& name, const std::string& path);
+
+}  // namespace spoolq::detail

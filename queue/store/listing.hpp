@@ -1,0 +1,35 @@
+// Finding messages by folder and by id.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "queue/store/limits.hpp"
+#include "queue/store/open_queue.hpp"
+#include "queue/store/stored_message.hpp"
+#include "spoolq/message.hpp"
+
+namespace spoolq::detail {
+
+/// Visits the messages in `state`, in no order. Files of strangers cost a system call each, our
+/// own none. The visitor returns false to stop.
+void scan_messages(OpenQueue& queue, State state,
+                   const std::function<bool(const StoredMessage&)>& visit);
+
+/// The message as the public interface describes it.
+MessageInfo describe(const OpenQueue& queue, State state, const StoredMessage& message);
+/// Back from a description: the name that its path tells, parsed.
+StoredMessage locate(OpenQueue& queue, const MessageInfo& message);
+
+/// Queue::list.
+std::vector<MessageInfo> list_messages(OpenQueue& queue, State state, std::size_t limit);
+/// Queue::find.
+MessageInfo find_message(OpenQueue& queue, std::string_view text, const std::vector<State>& states);
+/// What the limits count: the messages in new/, later/ and cur/.
+Load count_load(OpenQueue& queue);
+/// Queue::stats.
+Stats count_messages(OpenQueue& queue);
+
+}  // namespace spoolq::detail
