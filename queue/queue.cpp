@@ -18,9 +18,12 @@
 #include "queue/lifecycle/transitions.hpp"
 #include "queue/maintenance/cleanup.hpp"
 #include "queue/maintenance/due.hpp"
+#include "queue/maintenance/cleanup.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/os/unique_fd.hpp"
+#include "queue/store/draft.hpp"
 #include "queue/store/durability.hpp"
 #include "queue/store/foreign_files.hpp"
 #include "queue/store/listing.hpp"
@@ -106,7 +109,7 @@ class MoveOut::Impl {
   Impl(std::shared_ptr<detail::OpenQueue> queue, const detail::StoredMessage& message)
       : queue_{std::move(queue)}, claim_{*queue_, message} {
     if (claim_.gone()) {
-      detail::throw_errc(errc::no_such_message, "move", queue_->path(message.folder, message.file),
+      detail::throw_errc(errc::no_such_message, "move", queue_->store().path(message.at),
                          "it has moved on");
     }
     info_ = detail::describe(*queue_, State::claimed, claim_.message());
@@ -201,7 +204,7 @@ int Queue::open_payload(const MessageInfo& message) const {
   detail::OpenQueue& queue = own(open_, "open");
   const detail::StoredMessage stored = detail::locate(queue, message);
   try {
-    return detail::open_message(queue, stored.folder, stored.file).release();
+    return queue.store().open(stored.at).release();
   } catch (const Error& error) {
     if (error.code() != std::errc::no_such_file_or_directory) throw;
     detail::throw_errc(errc::no_such_message, "open", message.path, "it has moved on");
@@ -210,9 +213,9 @@ int Queue::open_payload(const MessageInfo& message) const {
 
 bool Queue::is_complete(const MessageInfo& message) const {
   detail::OpenQueue& queue = own(open_, "look into");
-  const std::string file = message.path.substr(message.path.rfind('/') + 1);
-  if (message.state != State::ready || detail::parse_name(file)) return true;
-  return detail::is_settled(queue, file);
+  const detail::StoredMessage stored = detail::locate(queue, message);
+  if (message.state != State::ready || detail::parse_name(stored.at.file())) return true;
+  return queue.store().is_settled(stored.at);
 }
 
 void Queue::read_payload(const MessageInfo& message,
@@ -317,7 +320,7 @@ ReapCounts Queue::reap() {
   counts.failed = taken_back.failed;
   counts.due = detail::move_due(queue).moved;
   counts.failed += detail::expire_ready(queue);
-  counts.swept = detail::sweep(queue);
+  counts.swept = detail::sweep_drafts(queue);
   counts.pruned = detail::prune_done(queue);
   detail::restock(queue);
   return counts;

@@ -61,8 +61,9 @@ void Interpreter::look_for_strangers() {
   untold_.clear();
   scan_directory(queue_.sys(), queue_.fd(Folder::ready), queue_.path(Folder::ready),
                  [&](const DirectoryEntry& entry) {
-                   if (classify(queue_, entry.name, entry.type) != EntryKind::stranger) return true;
-                   if (const auto name = derive_name(queue_, entry.name)) {
+                   if (classify(queue_, entry.name, entry.type) != EntryKind::foreign) return true;
+                   if (const auto name = queue_.store().derive_name(
+                           Store::place(State::ready, entry.name), entry.name)) {
                      strangers_[std::string{entry.name}] = name->id;
                    }
                    return true;
@@ -143,7 +144,7 @@ std::optional<MessageName> Interpreter::arrive(const FolderChange& change,
     if (change.written && !was_untold) return std::nullopt;
     return name;
   }
-  name = derive_name(queue_, place.file);
+  name = queue_.store().derive_name(Store::place(State::ready, place.file), place.file);
   if (!name) {
     // It has moved on. Its next name, in cur/, tells its id.
     if (!before) {
@@ -160,7 +161,7 @@ std::optional<MessageName> Interpreter::arrive(const FolderChange& change,
 /// Maildir names write elsewhere first; the other link may be gone by now.
 bool Interpreter::is_complete_when_created(const std::string& file) const {
   struct stat status = {};
-  if (!queue_.sys().fstatat(queue_.fd(Folder::ready), file.c_str(), status).ok()) return false;
+  if (!queue_.store().stat(Store::place(State::ready, file), status).ok()) return false;
   if (!S_ISREG(status.st_mode)) return false;
   if (status.st_nlink > 1) return true;
   if (const auto name = parse_name(file)) {

@@ -74,7 +74,7 @@ Claim::Impl::~Impl() {
   }
 }
 
-std::string Claim::Impl::path() { return queue().path(Folder::claimed, message_.file); }
+std::string Claim::Impl::path() { return queue().store().path(message_.at); }
 
 void Claim::Impl::require_held(const char* operation) {
   process_.require_own(operation, queue().path().c_str());
@@ -83,14 +83,13 @@ void Claim::Impl::require_held(const char* operation) {
 
 Headers Claim::Impl::headers() {
   require_held("read headers of");
-  return detail::get_headers(queue().sys(), reader_.fd());
+  return detail::get_headers(queue().sys(), reader_.descriptor());
 }
 
 std::string Claim::Impl::payload() {
   require_held("read");
   if (started_) {
-    reader_ = detail::PayloadReader{detail::open_message(queue(), Folder::claimed, message_.file),
-                                    message_};
+    reader_ = detail::PayloadReader{queue().store().open(message_.at), message_};
     started_ = verified_ = false;
   }
   std::string payload;
@@ -118,7 +117,7 @@ void Claim::Impl::verify() {
   }
   const std::string damaged = path();
   over();
-  if (detail::has_writer(queue(), Folder::claimed, message_.file) == true) {
+  if (queue().store().has_writer(message_.at) == true) {
     // A copy of another queue that is still under way: not damage, only too early.
     detail::MessageName name = message_.name;
     name.claim.clear();
@@ -127,7 +126,7 @@ void Claim::Impl::verify() {
     // First, because the rename tells the consumer of a new file.
     identity_->put_off(file);
     try {
-      detail::unclaim(queue(), message_, file);
+      detail::unclaim(queue(), message_, detail::Store::place(State::ready, file));
     } catch (const Error&) {
       identity_->abandon({message_, /*counts=*/false});
       throw;
@@ -135,7 +134,7 @@ void Claim::Impl::verify() {
     detail::throw_errc(errc::damaged, "read", damaged, *mismatch + "; still being written");
   }
   try {
-    detail::quarantine(queue(), Folder::claimed, message_.file, *mismatch);
+    queue().store().quarantine(message_.at, *mismatch);
   } catch (const Error&) {
     identity_->abandon({message_});
     throw;
@@ -180,14 +179,10 @@ State Claim::Impl::retry_later(const Reason& reason, const RetryPolicy& policy) 
   const unsigned attempts_max = policy.max_attempts.value_or(settings->max_attempts);
   const Duration wait = detail::random_backoff(policy.backoff.value_or(settings->backoff),
                                                std::max(message_.name.attempts, 1U));
-  Folder folder = Folder::ready;
   const Time due = queue().from_now(wait, "retry");
   finish("retry",
-         [&] { folder = detail::retry_later(queue(), message_, reason, due, attempts_max); });
-  info_.state = folder == Folder::ready   ? State::ready
-                : folder == Folder::later ? State::delayed
-                                          : State::failed;
-  if (folder == Folder::later) info_.due = due;
+         [&] { info_.state = detail::retry_later(queue(), message_, reason, due, attempts_max); });
+  if (info_.state == State::delayed) info_.due = due;
   return info_.state;
 }
 
@@ -217,8 +212,7 @@ void Claim::Impl::extend() {
 
 std::unique_ptr<ClaimHolder::Impl> Claim::Impl::holder() {
   struct stat status = {};
-  const auto found =
-      queue().sys().fstatat(queue().fd(Folder::claimed), message_.file.c_str(), status);
+  const auto found = queue().store().stat(message_.at, status);
   if (found.error() == ENOENT) detail::throw_errc(errc::claim_lost, "hold", path());
   if (!found.ok()) detail::throw_errno(found.error(), "stat", path());
   return std::make_unique<ClaimHolder::Impl>(identity_->queue(), identity_->registration(),

@@ -67,7 +67,8 @@ std::optional<Claim> Consumer::Impl::attempt(Candidate candidate) {
     }
     if (candidate.stranger) {
       // It may have grown since it was seen first; its id is that of the file as it is.
-      auto name = detail::derive_name(open(), candidate.file);
+      auto name = open().store().derive_name(detail::Store::place(State::ready, candidate.file),
+                                             candidate.file);
       if (!name) return std::nullopt;
       candidate.name = std::move(*name);
     }
@@ -78,7 +79,8 @@ std::optional<Claim> Consumer::Impl::attempt(Candidate candidate) {
     }
     const auto ballast = identity_->holds_claims() ? detail::Ballast::keep : detail::Ballast::give;
     auto message =
-        detail::claim(open(), candidate.file, candidate.name, identity_->next_claim(), ballast);
+        detail::claim(open(), {detail::Store::place(State::ready, candidate.file), candidate.name},
+                      identity_->next_claim(), ballast);
     if (!message) {
       // An event may tell of a name that a scan had found before; then we were our own rival.
       if (!taken_.contains(candidate.file)) {
@@ -92,7 +94,7 @@ std::optional<Claim> Consumer::Impl::attempt(Candidate candidate) {
     try {
       // The attempt is to count even if this message takes the machine down with it.
       if (open().settings()->durable_crash_count) {
-        open().durability().sync_changed({Folder::claimed, Folder::ready});
+        open().store().sync({State::claimed, State::ready});
       }
       return accept(candidate, *message);
     } catch (const Error& error) {
@@ -101,7 +103,7 @@ std::optional<Claim> Consumer::Impl::attempt(Candidate candidate) {
       try {
         put_back(candidate, *message, kForbiddenRetry, error.what());
       } catch (const Error& another) {
-        open().warn_once(message->file, detail::escaped(another.what()));
+        open().warn_once(message->at.file(), detail::escaped(another.what()));
       }
       throw;
     }
@@ -120,7 +122,7 @@ std::optional<Claim> Consumer::Impl::attempt(Candidate candidate) {
 /// Where failed/ has no room for it, it is in nobody's way.
 void Consumer::Impl::expire(const Candidate& candidate) {
   try {
-    detail::expire(open(), {Folder::ready, candidate.file, candidate.name});
+    detail::expire(open(), {detail::Store::place(State::ready, candidate.file), candidate.name});
   } catch (const Error& error) {
     if (error.code() != condition::temporary) throw;
     window_.put_off(candidate.file, Clock::now() + kForbiddenRetry);
@@ -133,16 +135,17 @@ void Consumer::Impl::expire(const Candidate& candidate) {
 /// to all other consumers.
 bool Consumer::Impl::is_complete(const Candidate& candidate) {
   if (candidate.unsettled) {
-    return detail::is_settled(open(), candidate.file) || was_seen_to_arrive(candidate.file);
+    return open().store().is_settled(detail::Store::place(State::ready, candidate.file)) ||
+           was_seen_to_arrive(candidate.file);
   }
-  return detail::has_writer(open(), Folder::ready, candidate.file) != true;
+  return open().store().has_writer(detail::Store::place(State::ready, candidate.file)) != true;
 }
 
 /// Whether another consumer saw it come by rename.
 bool Consumer::Impl::was_seen_to_arrive(const std::string& file) {
-  if (detail::has_writer(open(), Folder::ready, file) == true) return false;
+  if (open().store().has_writer(detail::Store::place(State::ready, file)) == true) return false;
   struct stat status = {};
-  return open().sys().fstatat(open().fd(Folder::ready), file.c_str(), status).ok() &&
+  return open().store().stat(detail::Store::place(State::ready, file), status).ok() &&
          arrivals_.is_told(status);
 }
 
@@ -150,10 +153,10 @@ bool Consumer::Impl::was_seen_to_arrive(const std::string& file) {
 std::optional<Claim> Consumer::Impl::accept(const Candidate& candidate, StoredMessage message) {
   detail::Sys& sys = open().sys();
   struct stat status = {};
-  const auto found = sys.fstatat(open().fd(Folder::claimed), message.file.c_str(), status);
+  const auto found = open().store().stat(message.at, status);
   if (found.error() == ENOENT) return std::nullopt;
   if (!found.ok()) {
-    detail::throw_errno(found.error(), "stat", open().path(Folder::claimed, message.file));
+    detail::throw_errno(found.error(), "stat", open().store().path(message.at));
   }
   if (S_ISDIR(status.st_mode)) {
     put_back(candidate, message, kForbiddenRetry, "a folder");
@@ -161,12 +164,12 @@ std::optional<Claim> Consumer::Impl::accept(const Candidate& candidate, StoredMe
   }
   // Before it is opened: opening a FIFO waits, opening a device does things.
   if (!S_ISREG(status.st_mode)) {
-    detail::quarantine(open(), Folder::claimed, message.file, "not a regular file");
+    open().store().quarantine(message.at, "not a regular file");
     return std::nullopt;
   }
   UniqueFd file;
   try {
-    file = detail::open_message(open(), Folder::claimed, message.file);
+    file = open().store().open(message.at);
   } catch (const Error& error) {
     // Somebody has a write lease: file servers take them for clients that write.
     const bool is_leased = error.code() == std::errc::resource_unavailable_try_again;
@@ -186,20 +189,19 @@ std::optional<Claim> Consumer::Impl::accept(const Candidate& candidate, StoredMe
     if (size < *message.name.size && may_still_grow(message, status)) {
       put_back_to_settle(candidate, message, why);
     } else {
-      detail::quarantine(open(), Folder::claimed, message.file, why);
+      open().store().quarantine(message.at, why);
     }
     return std::nullopt;
   }
   // Since the claim nobody finds it under its name any more, but somebody may have opened it after
   // we had asked for writers and before the claim.
-  if (is_strangers(candidate) &&
-      detail::has_writer(open(), Folder::claimed, message.file) == true) {
+  if (is_strangers(candidate) && open().store().has_writer(message.at) == true) {
     put_back_to_settle(candidate, message, "somebody has begun to write it again");
     return std::nullopt;
   }
   // Another file may have got the name between the look and the claim.
   if (candidate.stranger) {
-    const auto name = detail::derive_name(open(), Folder::claimed, message.file, candidate.file);
+    const auto name = open().store().derive_name(message.at, candidate.file);
     if (!name || name->id != message.name.id) {
       put_back_to_settle(candidate, message, "another file has got its name");
       return std::nullopt;
@@ -210,11 +212,8 @@ std::optional<Claim> Consumer::Impl::accept(const Candidate& candidate, StoredMe
   }
   if (is_strangers(candidate)) {
     // Its writer may not have synced it, and its id must not change after a power cut.
-    if (const auto synced = sys.fsync(file.get()); !synced.ok()) {
-      open().durability().condemn();
-      detail::throw_errno(synced.error(), "fsync", open().path(Folder::claimed, message.file));
-    }
-    open().durability().sync_changed({Folder::claimed});
+    open().store().sync_file(file.get(), open().store().path(message.at));
+    open().store().sync({State::claimed});
   }
   // A stranger's file may not let us note its whole name.
   std::optional<std::string> whole_name;
@@ -230,7 +229,7 @@ std::optional<Claim> Consumer::Impl::accept(const Candidate& candidate, StoredMe
 
 /// Whether a file that is too short may be one that somebody is copying just now.
 bool Consumer::Impl::may_still_grow(const StoredMessage& message, const struct stat& status) {
-  if (detail::has_writer(open(), Folder::claimed, message.file) == true) return true;
+  if (open().store().has_writer(message.at) == true) return true;
   const Time modified{std::chrono::seconds{status.st_mtim.tv_sec}};
   return std::chrono::abs(open().now() - modified) < kShortFileGrace;
 }
@@ -250,7 +249,7 @@ void Consumer::Impl::put_back(const Candidate& candidate, const StoredMessage& m
                    fmt::format("new/{} left for later: {}", detail::escaped(candidate.file),
                                detail::escaped(why)));
   try {
-    detail::unclaim(open(), message, candidate.file);
+    detail::unclaim(open(), message, detail::Store::place(State::ready, candidate.file));
   } catch (const Error&) {
     identity_->abandon({message, /*counts=*/false});
     throw;

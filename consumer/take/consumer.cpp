@@ -12,6 +12,7 @@
 #include "queue/maintenance/due.hpp"
 #include "queue/os/directory_scan.hpp"
 #include "queue/os/throw_error.hpp"
+#include "queue/store/draft.hpp"
 #include "queue/store/foreign_files.hpp"
 #include "queue/store/pause.hpp"
 #include "queue/store/rename.hpp"
@@ -297,7 +298,7 @@ void Consumer::Impl::keep_up() {
   }
   if (now >= next_cleaning_) {
     next_cleaning_ = now + kCleaningInterval;
-    detail::sweep(open());
+    detail::sweep_drafts(open());
     detail::prune_done(open());
     detail::restock(open());
   }
@@ -318,7 +319,7 @@ void Consumer::Impl::give_back_abandoned() {
       }
     } catch (const Error& error) {
       if (error.code() == errc::claim_lost) continue;
-      open().warn_once(claim.message.file, detail::escaped(error.what()));
+      open().warn_once(claim.message.at.file(), detail::escaped(error.what()));
       identity_->abandon(std::move(claim));
     }
   }
@@ -352,8 +353,8 @@ void Consumer::Impl::offer(std::string_view file, unsigned char type, bool compl
     return;
   }
   switch (detail::classify(open(), file, type)) {
-    case EntryKind::stranger: {
-      auto name = detail::derive_name(open(), file);
+    case EntryKind::foreign: {
+      auto name = open().store().derive_name(detail::Store::place(State::ready, file), file);
       if (!name) return;
       candidate.name = std::move(*name);
       candidate.stranger = true;
@@ -363,7 +364,8 @@ void Consumer::Impl::offer(std::string_view file, unsigned char type, bool compl
     }
     case EntryKind::not_a_message:
       try {
-        detail::quarantine_unless_regular(open(), Folder::ready, candidate.file);
+        open().store().quarantine_unless_regular(
+            detail::Store::place(State::ready, candidate.file));
       } catch (const Error& error) {
         // Not ours to move, or no room for it in bad/: it is in nobody's way where it is.
         if (!detail::is_forbidden(error.code()) && error.code() != condition::temporary) throw;

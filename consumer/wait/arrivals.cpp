@@ -32,7 +32,7 @@ Arrivals::Arrivals(OpenQueue& queue)
 void Arrivals::tell(const std::string& file) {
   struct stat status = {};
   if (fd_.get() < 0) return;
-  if (!queue_.sys().fstatat(queue_.fd(Folder::ready), file.c_str(), status).ok()) return;
+  if (!queue_.store().stat(Store::place(State::ready, file), status).ok()) return;
   struct flock lock = byte_lock(F_RDLCK, place_of(status), 1);
   tells_ = ::fcntl(fd_.get(), F_OFD_SETLK, &lock) == 0 || tells_;
 }

@@ -217,20 +217,18 @@ void IntakeJournal::add(const std::vector<Record>& records) {
   }
 }
 
-std::vector<std::string> IntakeJournal::publish(const std::vector<Record>& records) {
-  std::vector<std::string> published;
+void IntakeJournal::publish(const std::vector<Record>& records) {
   for (const Record& record : records) {
     auto name = parse_name(record.file);
     if (!name) throw_errc(errc::bad_value, "publish", path_, record.file);
-    const auto file = rename_into(queue_.sys(), folder_.get(), path_, record.file, queue_,
-                                  {Folder::ready, std::move(*name), {}}, Ballast::give);
-    // Nobody else moves what is here.
-    if (!file) throw_errno(ENOENT, "rename", fmt::format("{}/{}", path_, record.file));
-    published.push_back(*file);
+    // No other process moves what is here.
+    if (!queue_.store().bring_in(folder_.get(), path_, record.file,
+                                 {State::ready, std::move(*name), {}}, Ballast::give)) {
+      throw_errno(ENOENT, "rename", fmt::format("{}/{}", path_, record.file));
+    }
   }
-  if (!records.empty()) queue_.durability().sync_changed({Folder::ready}, folder_.get(), path_);
+  if (!records.empty()) queue_.durability().sync_changed({State::ready}, folder_.get(), path_);
   for (const Record& record : records) records_.insert_or_assign(record.key, record.file);
-  return published;
 }
 
 void IntakeJournal::forget(const std::vector<IntakeKeys>& keys) {

@@ -60,8 +60,8 @@ class IntakeJournal {
   /// Records that these copies are to be published; durable when it returns, as the copies are
   /// then.
   void add(const std::vector<Record>& records);
-  /// Publishes copies; durable when it returns. Their names in new/, in the same order.
-  std::vector<std::string> publish(const std::vector<Record>& records);
+  /// Publishes copies; durable when it returns.
+  void publish(const std::vector<Record>& records);
   /// The files with these keys are gone for good.
   void forget(const std::vector<IntakeKeys>& keys);
 

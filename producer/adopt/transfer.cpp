@@ -482,7 +482,7 @@ void Intake::rename_all(std::vector<Item>& items) {
   }
   if (!any) return;
   try {
-    queue_.durability().sync_changed({Folder::ready}, sources_.intake(), queue_.path() + "/intake");
+    queue_.durability().sync_changed({State::ready}, sources_.intake(), queue_.path() + "/intake");
     sync_foreign_directory(queue_.sys(), directory_.get(), path_);
   } catch (const Error&) {
     queue_.durability().condemn();
@@ -510,19 +510,15 @@ void Intake::rename_one(Item& item) {
   }
   if (item.name.original != arrival.file) set_whole_name(sys, item.fd.get(), arrival.file);
   // Its writer may not have synced it.
-  if (const auto synced = sys.fsync(item.fd.get()); !synced.ok()) {
-    queue_.durability().condemn();
-    throw_errno(synced.error(), "fsync", path_of(arrival));
-  }
+  queue_.store().sync_file(item.fd.get(), path_of(arrival));
   try {
     // Until it has its new name, or the old one again, who wants to write to it waits.
     WriterHold writers{sys, item.fd.get()};
     if (!is_left_alone(item.arrival, item.fd.get(), writers)) return;
     if (!seize(item, item.fd.get(), writers)) return;
-    const auto file = rename_into(sys, item.source.directory, path_, item.source.file, queue_,
-                                  {Folder::ready, item.name, {}}, Ballast::keep);
-    // Nobody else moves what has a private name.
-    if (!file) {
+    // No other process moves what has a private name.
+    if (!queue_.store().bring_in(item.source.directory, path_, item.source.file,
+                                 {State::ready, item.name, {}}, Ballast::keep)) {
       sources_.end(item.source);
       return;
     }
@@ -593,9 +589,9 @@ void Intake::copy_one(Item& item) {
 bool Intake::copy_content(Item& item) {
   const Arrival& arrival = item.arrival;
   Sys& sys = queue_.sys();
-  auto copy = std::make_unique<PendingMessage>(queue_, Destination{Folder::ready, item.name, {}},
+  auto copy = std::make_unique<PendingMessage>(queue_, Destination{State::ready, item.name, {}},
                                                *item.name.size);
-  set_headers(sys, copy->fd(), arrival.headers, path_of(arrival));
+  set_headers(sys, copy->descriptor(), arrival.headers, path_of(arrival));
   if (!options_.keep) {
     WriterHold writers{sys, item.fd.get()};
     if (!is_left_alone(arrival, item.fd.get(), writers)) return false;
@@ -620,7 +616,7 @@ bool Intake::copy_content(Item& item) {
   WriterHold writers{sys, item.fd.get()};
   if (size != *item.name.size || !is_left_alone(arrival, item.fd.get(), writers)) return false;
   const std::string& called = arrival.name ? arrival.name->original : arrival.file;
-  if (copy->destination().name.original != called) set_whole_name(sys, copy->fd(), called);
+  if (copy->destination().name.original != called) set_whole_name(sys, copy->descriptor(), called);
   item.staged = copy->stage(journal().fd());
   item.copy = std::move(copy);
   return true;

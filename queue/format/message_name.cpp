@@ -258,6 +258,11 @@ std::string format_delayed_name(Time due, const MessageName& name) {
 
 std::string format_return(Time due) { return fmt::format("{:013}", milliseconds(due)); }
 
+std::string format_return(State state) {
+  if (state == State::failed) return "failed";
+  return state == State::done ? "done" : "new";
+}
+
 std::optional<Time> parse_return(std::string_view text) { return parse_due(text); }
 
 std::size_t name_size_at_put(const MessageName& name) {

@@ -56,6 +56,8 @@ std::string format_delayed_name(Time due, const MessageName& name);
 /// R as it is written for a message of later/, and the due time that it says; nullopt for another
 /// R.
 std::string format_return(Time due);
+/// R of a message that was ready, failed or done.
+std::string format_return(State state);
 std::optional<Time> parse_return(std::string_view text);
 
 /// Bytes of the name at put: without A, C, L and R, with room for U.

@@ -12,13 +12,13 @@ namespace spoolq::detail {
 namespace {
 
 HeldClaim held(const OpenQueue& queue, const StoredMessage& message) {
-  return {describe(queue, State::claimed, message), message.file};
+  return {describe(queue, State::claimed, message), message.at.file()};
 }
 
 /// The claim of that message with that token.
 std::optional<StoredMessage> find_token(OpenQueue& queue, const MessageName& wanted) {
   std::optional<StoredMessage> found;
-  scan_messages(queue, State::claimed, [&](const StoredMessage& message) {
+  queue.store().scan(State::claimed, [&](const StoredMessage& message) {
     if (message.name.id != wanted.id || message.name.claim != wanted.claim) return true;
     found = message;
     return false;
@@ -28,7 +28,7 @@ std::optional<StoredMessage> find_token(OpenQueue& queue, const MessageName& wan
 
 void require_detached(OpenQueue& queue, const StoredMessage& message) {
   if (is_detached(message.name.claim)) return;
-  throw_errc(errc::claim_owned, "finish", queue.path(message.folder, message.file),
+  throw_errc(errc::claim_owned, "finish", queue.store().path(message.at),
              fmt::format("consumer {}", claim_owner(message.name.claim)));
 }
 
@@ -37,7 +37,8 @@ void require_detached(OpenQueue& queue, const StoredMessage& message) {
 bool is_elsewhere(const OpenQueue& queue, std::string_view path) {
   boost::system::error_code error;
   const std::string folder{path.substr(0, path.rfind('/'))};
-  const bool same = boost::filesystem::equivalent(folder, queue.path(Folder::claimed), error);
+  const bool same =
+      boost::filesystem::equivalent(folder, queue.store().path(State::claimed), error);
   return !error && !same;
 }
 
@@ -70,7 +71,9 @@ HeldClaim find_held_claim(OpenQueue& queue, std::string_view reference) {
 StoredMessage current_claim(OpenQueue& queue, const HeldClaim& claim) {
   const auto name = parse_name(claim.file);
   auto message = name ? find_token(queue, *name) : std::nullopt;
-  if (!message) throw_errc(errc::claim_lost, "find claim", queue.path(Folder::claimed, claim.file));
+  if (!message)
+    throw_errc(errc::claim_lost, "find claim",
+               queue.store().path(Store::place(State::claimed, claim.file)));
   message->linked = true;  // Nobody has looked since it was claimed.
   return *message;
 }

@@ -12,7 +12,6 @@
 // content.
 #include "queue/lifecycle/move.hpp"
 
-#include <fcntl.h>
 #include <fmt/core.h>
 
 #include <array>
@@ -26,10 +25,8 @@
 #include "queue/lifecycle/put.hpp"
 #include "queue/os/checksum.hpp"
 #include "queue/os/throw_error.hpp"
-#include "queue/store/foreign_files.hpp"
 #include "queue/store/limits.hpp"
 #include "queue/store/payload.hpp"
-#include "queue/store/rename.hpp"
 
 namespace spoolq::detail {
 namespace {
@@ -44,38 +41,14 @@ struct stat status_of(OpenQueue& queue, int fd, const std::string& path) {
   return status;
 }
 
-bool is_same(const struct stat& one, const struct stat& two) {
-  return one.st_dev == two.st_dev && one.st_ino == two.st_ino;
-}
-
-void require_two_queues(OpenQueue& source, OpenQueue& target) {
-  const struct stat one = status_of(source, source.folders().root(), source.path());
-  const struct stat two = status_of(target, target.folders().root(), target.path());
-  if (is_same(one, two)) {
-    throw_errc(errc::bad_value, "move into", target.path(), "it is the same queue");
-  }
-  const struct stat from = status_of(source, source.fd(Folder::ready), source.path());
-  const struct stat to = status_of(target, target.fd(Folder::ready), target.path());
-  if (is_same(from, to)) {
-    throw_errc(errc::bad_value, "move into", target.path(), "it has the same inbox");
-  }
-}
-
-bool is_stranger(const StoredMessage& message) {
-  return message.folder == Folder::ready && !parse_name(message.file);
-}
-
 /// Whether a message is one that its consumer has claimed.
 bool is_in_work(const StoredMessage& message) {
-  return message.folder == Folder::claimed && message.name.return_to.empty();
+  return message.at.state() == State::claimed && message.name.return_to.empty();
 }
 
 Destination destination_of(const StoredMessage& message) {
-  Destination destination{message.folder, message.name, {}};
+  Destination destination{message.at.state(), message.name, message.due};
   destination.name.return_to.clear();
-  if (message.folder == Folder::later) {
-    if (const auto delayed = parse_delayed_name(message.file)) destination.due = delayed->due;
-  }
   return destination;
 }
 
@@ -95,44 +68,44 @@ void read_all(Sys& sys, int fd, const std::string& path,
 /// It is on disk then. Where that cannot be found out, a second copy would double the message.
 bool is_there(OpenQueue& queue, const Destination& destination) {
   Sys& sys = queue.sys();
-  const std::string file = destination.file();
-  const std::string path = queue.path(destination.folder, file);
-  const SysResult opened = sys.openat(queue.fd(destination.folder), file.c_str(),
-                                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (opened.error() == ENOENT || opened.error() == ELOOP) return false;
-  if (!opened.ok()) throw_errno(opened.error(), "open", path);
-  const UniqueFd fd{sys, opened.fd()};
-  const struct stat status = status_of(queue, fd.get(), path);
+  const Location at = Store::place(destination.state, destination.file());
+  const std::string path = queue.store().path(at);
+  UniqueFd file;
+  try {
+    file = queue.store().open(at);
+  } catch (const Error& error) {
+    if (error.code() == std::errc::no_such_file_or_directory) return false;
+    if (error.code() == std::errc::too_many_symbolic_link_levels) return false;
+    throw;
+  }
+  const struct stat status = status_of(queue, file.get(), path);
   if (!S_ISREG(status.st_mode) ||
       static_cast<std::uint64_t>(status.st_size) != destination.name.size) {
     return false;
   }
   Checksum checksum;
-  read_all(sys, fd.get(), path, [&](std::string_view bytes) { checksum.update(bytes); });
+  read_all(sys, file.get(), path, [&](std::string_view bytes) { checksum.update(bytes); });
   if (checksum.value() != destination.name.checksum) return false;
-  if (const auto synced = sys.fsync(fd.get()); !synced.ok()) {
-    queue.durability().condemn();
-    throw_errno(synced.error(), "fsync", path);
-  }
-  queue.durability().sync_changed({destination.folder});
+  queue.store().sync_file(file.get(), path);
+  queue.store().sync({destination.state});
   return true;
 }
 
 UniqueFd open_claimed(OpenQueue& source, const StoredMessage& held) {
   try {
-    return open_message(source, held.folder, held.file);
+    return source.store().open(held.at);
   } catch (const Error& error) {
     if (error.code() != std::errc::no_such_file_or_directory) throw;
-    throw_errc(errc::claim_lost, "move", source.path(held.folder, held.file));
+    throw_errc(errc::claim_lost, "move", source.store().path(held.at));
   }
 }
 
 [[noreturn]] void set_aside(OpenQueue& source, const StoredMessage& held, const std::string& why) {
-  const std::string path = source.path(held.folder, held.file);
-  if (has_writer(source, held.folder, held.file) == true) {
+  const std::string path = source.store().path(held.at);
+  if (source.store().has_writer(held.at) == true) {
     throw_errc(errc::damaged, "move", path, why + "; still being written");
   }
-  quarantine(source, held.folder, held.file, why);
+  source.store().quarantine(held.at, why);
   throw_errc(errc::damaged, "move", path, why + "; it is in bad/ now");
 }
 
@@ -141,15 +114,18 @@ UniqueFd open_claimed(OpenQueue& source, const StoredMessage& held) {
 void copy_claimed(OpenQueue& source, const StoredMessage& held, OpenQueue& target,
                   const Destination& destination, const StoredMessage& before) {
   PayloadReader reader{open_claimed(source, held), held};
-  const std::string path = source.path(held.folder, held.file);
-  const auto size = static_cast<std::uint64_t>(status_of(source, reader.fd(), path).st_size);
+  const std::string path = source.store().path(held.at);
+  const auto size =
+      static_cast<std::uint64_t>(status_of(source, reader.descriptor(), path).st_size);
   PendingMessage copy{target, destination, size};
-  copy_attributes(source.sys(), reader.fd(), target.sys(), copy.fd(), path);
-  if (is_in_work(before)) remove_reason(target.sys(), copy.fd());
+  copy_attributes(source.sys(), reader.descriptor(), target.sys(), copy.descriptor(), path);
+  if (is_in_work(before)) remove_reason(target.sys(), copy.descriptor());
   const std::string whole =
-      is_stranger(before) ? before.file
-                          : get_whole_name(source.sys(), reader.fd()).value_or(held.name.original);
-  if (copy.destination().name.original != whole) set_whole_name(target.sys(), copy.fd(), whole);
+      !before.is_named
+          ? before.at.file()
+          : get_whole_name(source.sys(), reader.descriptor()).value_or(held.name.original);
+  if (copy.destination().name.original != whole)
+    set_whole_name(target.sys(), copy.descriptor(), whole);
   std::array<std::byte, kBufferSize> buffer;
   while (const std::size_t count = reader.read(source.sys(), buffer, path)) {
     copy.write({reinterpret_cast<const char*>(buffer.data()), count});
@@ -163,31 +139,28 @@ void move_by_copy(OpenQueue& source, MoveClaim& claim, OpenQueue& target,
   const StoredMessage held = claim.message();
   copy_claimed(source, held, target, destination, before);
   if (claim.remove(Sync::durable)) return;
-  throw_errc(errc::claim_lost, "move", source.path(held.folder, held.file),
+  throw_errc(errc::claim_lost, "move", source.store().path(held.at),
              fmt::format("its copy is in {} as well", target.path()));
 }
 
 /// False when it is gone. Throws EXDEV, with nothing done, when the queues are not on one mount.
 bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& target,
                     const Destination& destination, Sync sync) {
-  const UniqueFd file = open_message(source, message.folder, message.file);
-  const std::string path = source.path(message.folder, message.file);
+  const UniqueFd file = source.store().open(message.at);
+  const std::string path = source.store().path(message.at);
   const struct stat status = status_of(source, file.get(), path);
   if (!S_ISREG(status.st_mode)) {
-    quarantine_unless_regular(source, message.folder, message.file);
+    source.store().quarantine_unless_regular(message.at);
     return false;
   }
   const auto size = static_cast<std::uint64_t>(status.st_size);
   require_max_size(target, size);
   Allowance allowance{target, size};
-  if (message.folder == Folder::claimed && !is_in_work(message)) {
-    // Its writer may not have synced it, and where it goes nobody would.
-    if (const auto synced = source.sys().fsync(file.get()); !synced.ok()) {
-      source.durability().condemn();
-      throw_errno(synced.error(), "fsync", path);
-    }
+  if (message.at.state() == State::claimed && !is_in_work(message)) {
+    // Its writer may not have synced it, and no consumer does where it goes.
+    source.store().sync_file(file.get(), path);
   }
-  const auto moved = rename_message(source, message.folder, message.file, target, destination);
+  const auto moved = source.store().move(message.at, target.store(), destination);
   if (!moved) return false;
   allowance.publish();
   if (is_in_work(message)) remove_reason(source.sys(), file.get());
@@ -195,10 +168,10 @@ bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& 
   static_cast<void>(source.sys().fchmod(file.get(), target.settings()->file_mode()));
   if (sync != Sync::durable) return true;
   try {
-    target.durability().sync_changed({destination.folder});
-    source.durability().sync_changed({message.folder});
+    target.store().sync({destination.state});
+    source.store().sync({message.at.state()});
   } catch (const Error&) {
-    throw_errc(errc::indeterminate, "move", target.path(destination.folder, *moved));
+    throw_errc(errc::indeterminate, "move", target.store().path(moved->at));
   }
   return true;
 }
@@ -218,7 +191,7 @@ Renamed try_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& t
 }
 
 void prepare(OpenQueue& source, OpenQueue& target) {
-  require_two_queues(source, target);
+  source.folders().require_different(source.sys(), target.folders(), "move into");
   target.durability().require_sound(target.path());
   target.refresh_settings();
 }
@@ -228,8 +201,7 @@ void prepare(OpenQueue& source, OpenQueue& target) {
 bool move_message(OpenQueue& source, const StoredMessage& message, OpenQueue& target, Sync sync) {
   prepare(source, target);
   if (is_foreign(message) && !is_complete(source, message)) {
-    throw_errno(EAGAIN, "move", source.path(message.folder, message.file),
-                "it may still be being written");
+    throw_errno(EAGAIN, "move", source.store().path(message.at), "it may still be being written");
   }
   // What stays here under another name would be delivered twice.
   if (drop_other_names(source, message)) return false;
@@ -253,22 +225,22 @@ bool move_message(OpenQueue& source, const StoredMessage& message, OpenQueue& ta
 
 void hand_over(OpenQueue& source, const StoredMessage& message, OpenQueue& target) {
   prepare(source, target);
-  Destination destination{Folder::ready, message.name, {}};
+  Destination destination{State::ready, message.name, {}};
   destination.name.claim.clear();
   destination.name.lease_until.reset();
   destination.name.attempts = 0;
   if (drop_other_names(source, message)) {
-    throw_errno(EAGAIN, "move", source.path(message.folder, message.file),
+    throw_errno(EAGAIN, "move", source.store().path(message.at),
                 "it is claimed under another name");
   }
   const Renamed renamed = try_rename(source, message, target, destination, Sync::durable);
   if (renamed == Renamed::yes) return;
   if (renamed == Renamed::gone) {
-    throw_errc(errc::claim_lost, "move", source.path(message.folder, message.file));
+    throw_errc(errc::claim_lost, "move", source.store().path(message.at));
   }
   MoveClaim claim{source, message};
   if (claim.gone()) {
-    throw_errc(errc::claim_lost, "move", source.path(message.folder, message.file));
+    throw_errc(errc::claim_lost, "move", source.store().path(message.at));
   }
   move_by_copy(source, claim, target, destination, message);
 }

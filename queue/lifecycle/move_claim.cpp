@@ -8,27 +8,25 @@
 
 #include "queue/format/attributes.hpp"
 #include "queue/os/throw_error.hpp"
-#include "queue/store/foreign_files.hpp"
-#include "queue/store/rename.hpp"
 
 namespace spoolq::detail {
 
 bool is_foreign(const StoredMessage& message) {
-  return message.folder == Folder::ready && !message.name.size;
+  return message.at.state() == State::ready && !message.name.size;
 }
 
 bool is_complete(OpenQueue& queue, const StoredMessage& message) {
-  if (!parse_name(message.file)) return is_settled(queue, message.file);
-  return has_writer(queue, message.folder, message.file) != true;
+  if (!message.is_named) return queue.store().is_settled(message.at);
+  return queue.store().has_writer(message.at) != true;
 }
 
 MoveClaim::MoveClaim(OpenQueue& queue, const StoredMessage& message)
-    : queue_{queue}, mover_{queue.mover()}, folder_{message.folder}, file_{message.file} {
+    : queue_{queue}, mover_{queue.mover()}, before_{message.at} {
   message_ = claim_for_move(queue_, message, mover_->next_claim());
   if (!message_) return;
   try {
     inspect();
-    if (message_ && is_foreign(message)) inspect_foreign();
+    if (message_ && is_foreign(message)) inspect_foreign(message);
   } catch (...) {
     release();
     throw;
@@ -37,37 +35,37 @@ MoveClaim::MoveClaim(OpenQueue& queue, const StoredMessage& message)
 
 /// Keeps regular files only. Under its new name no other process finds it.
 void MoveClaim::inspect() {
-  const std::string& file = message_->file;
+  Store& store = queue_.store();
   struct stat status = {};
-  const auto found = queue_.sys().fstatat(queue_.fd(Folder::claimed), file.c_str(), status);
+  const auto found = store.stat(message_->at, status);
   if (!found.ok() && found.error() != ENOENT) {
-    throw_errno(found.error(), "stat", queue_.path(Folder::claimed, file));
+    throw_errno(found.error(), "stat", store.path(message_->at));
   }
   if (found.ok() && S_ISREG(status.st_mode)) return;
   if (found.ok() && S_ISDIR(status.st_mode)) {
     release();
     return;
   }
-  if (found.ok()) quarantine(queue_, Folder::claimed, file, "not a regular file");
+  if (found.ok()) store.quarantine(message_->at, "not a regular file");
   message_.reset();
 }
 
-void MoveClaim::inspect_foreign() {
-  const std::string& file = message_->file;
+void MoveClaim::inspect_foreign(const StoredMessage& before) {
+  Store& store = queue_.store();
   // A writer may have opened it between the last look and the claim.
-  if (has_writer(queue_, Folder::claimed, file) == true) {
-    throw_errno(EAGAIN, "move", queue_.path(folder_, file_), "its writer has it open again");
+  if (store.has_writer(message_->at) == true) {
+    throw_errno(EAGAIN, "move", store.path(before.at), "its writer has it open again");
   }
-  if (parse_name(file_)) return;
+  if (before.is_named) return;
   // Another file may have got the name since the message was looked up.
-  const auto name = derive_name(queue_, Folder::claimed, file, file_);
+  const std::string& file = before.at.file();
+  const auto name = store.derive_name(message_->at, file);
   if (!name || name->id != message_->name.id) {
     release();
     return;
   }
-  if (message_->name.original == file_) return;
-  const UniqueFd fd = open_message(queue_, Folder::claimed, file);
-  set_whole_name(queue_.sys(), fd.get(), file_);
+  if (message_->name.original == file) return;
+  set_whole_name(queue_.sys(), store.open(message_->at).get(), file);
 }
 
 bool MoveClaim::remove(Sync sync) {
@@ -80,7 +78,7 @@ void MoveClaim::release() noexcept {
   if (!message_ || process_.foreign()) return;
   const StoredMessage held = *std::exchange(message_, std::nullopt);
   try {
-    put_back(queue_, held, {folder_, file_, {}});
+    put_back(queue_, held, before_);
   } catch (const std::exception& error) {
     // The reaper releases it as soon as its owner is gone.
     queue_.drop_mover();

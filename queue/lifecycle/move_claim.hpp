@@ -35,13 +35,12 @@ class MoveClaim {
 
  private:
   void inspect();
-  void inspect_foreign();
+  void inspect_foreign(const StoredMessage& before);
 
   OpenQueue& queue_;
   ProcessMark process_;
   std::shared_ptr<Mover> mover_;
-  Folder folder_;     ///< Where it was.
-  std::string file_;  ///< Its name there.
+  Location before_;  ///< Where it was.
   std::optional<StoredMessage> message_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include "queue/store/open_queue.hpp"
 #include "queue/store/stored_message.hpp"
 
 namespace spoolq::detail {

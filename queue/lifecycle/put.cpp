@@ -8,11 +8,8 @@
 // 5. fsync that folder, then fstat it.
 #include "queue/lifecycle/put.hpp"
 
-#include <fcntl.h>
 #include <fmt/core.h>
-#include <sys/file.h>
 
-#include <cerrno>
 #include <limits>
 #include <utility>
 
@@ -20,14 +17,11 @@
 #include "queue/format/message_id.hpp"
 #include "queue/os/files.hpp"
 #include "queue/os/throw_error.hpp"
-#include "queue/store/rename.hpp"
 #include "queue/store/space.hpp"
 
 namespace spoolq::detail {
 namespace {
 
-/// A name is swept between its creation and its lock only if the clock jumped ahead meanwhile.
-constexpr int kCreationsMax = 10;
 /// While a message is written, the free space is looked at again this often.
 constexpr std::uint64_t kSpaceInterval = std::uint64_t{8} << 20;
 
@@ -93,7 +87,15 @@ Destination destination_of(OpenQueue& queue, const PutOptions& options) {
   if (name.expires && *name.expires <= due.value_or(now)) {
     throw_errc(errc::bad_value, "put with", "time to live", "it would be over before delivery");
   }
-  return {due ? Folder::later : Folder::ready, std::move(name), due};
+  return {due ? State::delayed : State::ready, std::move(name), due};
+}
+
+/// The destination with a name that fits, in a state that the queue has a folder for: a Maildir has
+/// no later/ and no failed/.
+Destination fitted(OpenQueue& queue, Destination destination) {
+  fit_for_put(destination.name);
+  queue.store().require(destination.state);
+  return destination;
 }
 
 /// The queue, looked at before anything is written to it.
@@ -114,9 +116,9 @@ PendingMessage::PendingMessage(OpenQueue& queue, const PutOptions& options,
                      size.value_or(0)} {
   // The object is made: what throws here ends in the destructor, which removes the file.
   if (destination_.name.original != options.name) {
-    set_whole_name(queue_.sys(), fd_.get(), options.name);
+    set_whole_name(queue_.sys(), descriptor(), options.name);
   }
-  set_headers(queue_.sys(), fd_.get(), options.headers, queue_.path(Folder::tmp, file_));
+  set_headers(queue_.sys(), descriptor(), options.headers, draft_.path());
 }
 
 PendingMessage::PendingMessage(OpenQueue& queue, Destination destination, std::uint64_t size)
@@ -126,73 +128,23 @@ PendingMessage::PendingMessage(OpenQueue& queue, Destination destination, Id id,
                                std::uint64_t size)
     : queue_{prepared(queue, size)},
       sync_{sync},
-      destination_{std::move(destination)},
-      allowance_{queue, size} {
-  fit_for_put(destination_.name);
-  // A Maildir has no later/ and no failed/: found out before anything is written.
-  static_cast<void>(queue_.fd(destination_.folder));
-  create_file(id);
-}
-
-PendingMessage::~PendingMessage() { drop(); }
-
-void PendingMessage::drop() {
-  if (file_.empty() || process_.foreign()) return;
-  static_cast<void>(queue_.sys().unlinkat(queue_.fd(Folder::tmp), file_.c_str()));
-  file_.clear();
-}
-
-void PendingMessage::create_file(Id id) {
-  // Step 1.
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  Sys& sys = queue_.sys();
-  const int tmp = queue_.fd(Folder::tmp);
-  for (int i = 0; i < kCreationsMax; ++i) {
-    // A copy of a message gets an id of its own here: no name in tmp/ is used twice, so a process
-    // that has locked a file may remove it by its name.
-    const bool is_unused = id == Id::fresh && i == 0;
-    const std::string file = fmt::format(
-        "{}.{}", destination_.name.priority,
-        (is_unused ? destination_.name.id : process_message_ids().next(queue_.now())).to_string());
-    fd_ = LockFd{sys, [&] { return sys.openat(tmp, file.c_str(), kFlags, 0600); }};
-    if (fd_.error() != 0) throw_errno(fd_.error(), "create", queue_.path(Folder::tmp, file));
-    file_ = file;
-    try {
-      if (const auto locked = sys.flock(fd_.get(), LOCK_EX | LOCK_NB); !locked.ok()) {
-        throw_errno(locked.error(), "lock", queue_.path(Folder::tmp, file));
-      }
-      struct stat status = {};
-      if (const auto result = sys.fstat(fd_.get(), status); !result.ok()) {
-        throw_errno(result.error(), "stat", queue_.path(Folder::tmp, file));
-      }
-      if (status.st_nlink == 0) {
-        file_.clear();
-        continue;
-      }
-      // The mode does not depend on the umask.
-      if (const auto result = sys.fchmod(fd_.get(), queue_.settings()->file_mode()); !result.ok()) {
-        throw_errno(result.error(), "chmod", queue_.path(Folder::tmp, file));
-      }
-    } catch (...) {
-      drop();
-      throw;
-    }
-    return;
-  }
-  throw_errno(EAGAIN, "create a file in", queue_.path(Folder::tmp), "swept each time");
-}
+      destination_{fitted(queue, std::move(destination))},
+      allowance_{queue, size},
+      // Step 1. A copy gets an id of its own here.
+      draft_{queue, destination_.name.priority,
+             id == Id::fresh ? std::optional{destination_.name.id} : std::nullopt} {}
 
 void PendingMessage::write(std::string_view bytes) {
   // Step 2.
-  if (file_.empty()) throw_errc(errc::condemned, "write", queue_.path(Folder::tmp));
+  if (!draft_.is_there()) throw_errc(errc::condemned, "write", queue_.path());
   const std::uint64_t size = size_ + bytes.size();
   try {
     require_max_size(queue_, size);
     allowance_.grow_to(size);
     if (size / kSpaceInterval != size_ / kSpaceInterval) require_space(queue_, bytes.size());
-    write_all(queue_.sys(), fd_.get(), bytes, queue_.path(Folder::tmp, file_));
+    write_all(queue_.sys(), draft_.descriptor(), bytes, draft_.path());
   } catch (...) {
-    drop();
+    draft_.drop();
     throw;
   }
   checksum_.update(bytes);
@@ -208,53 +160,43 @@ const Destination& PendingMessage::destination() {
 void PendingMessage::sync_file() {
   queue_.durability().require_sound(queue_.path());
   // Step 3.
-  if (const auto synced = queue_.sys().fsync(fd_.get()); !synced.ok()) {
-    queue_.durability().condemn();
-    throw_errno(synced.error(), "fsync", queue_.path(Folder::tmp, file_));
-  }
+  queue_.store().sync_file(draft_.descriptor(), draft_.path());
 }
 
 std::string PendingMessage::stage(int directory) {
   try {
     sync_file();
     std::string file = destination().file();
-    const SysResult renamed =
-        rename_new(queue_.sys(), queue_.fd(Folder::tmp), file_.c_str(), directory, file.c_str());
-    if (!renamed.ok()) throw_errno(renamed.error(), "rename", queue_.path(Folder::tmp, file_));
-    file_.clear();
+    draft_.stage(directory, file);
     return file;
   } catch (...) {
-    drop();
+    draft_.drop();
     throw;
   }
 }
 
-std::string PendingMessage::publish() {
-  if (file_.empty()) throw_errc(errc::condemned, "publish", queue_.path(Folder::tmp));
-  const std::string tmp_path = queue_.path(Folder::tmp, file_);
-  std::optional<std::string> published;
+Location PendingMessage::publish() {
+  if (!draft_.is_there()) throw_errc(errc::condemned, "publish", queue_.path());
+  Location published;
   try {
     if (sync_ == Sync::durable) sync_file();
     // Step 4. A put on a full disk is refused: the ballast is for what is already in the queue.
-    published = rename_message(queue_, Folder::tmp, file_, destination(), Ballast::keep);
-    if (!published) throw_errno(ENOENT, "rename", tmp_path, "somebody removed it");
+    published = draft_.publish(destination(), Ballast::keep).at;
   } catch (...) {
-    drop();
+    draft_.drop();
     throw;
   }
-  file_.clear();
   allowance_.publish();
-  if (sync_ != Sync::durable) return *published;
+  if (sync_ != Sync::durable) return published;
   // Step 5.
   try {
-    queue_.durability().sync_changed({destination_.folder});
+    queue_.store().sync({destination_.state});
   } catch (const Error&) {
-    // Take it back, so that the caller may put it again. Whoever has claimed it keeps it.
-    const int folder = queue_.fd(destination_.folder);
-    if (queue_.sys().unlinkat(folder, published->c_str()).ok()) throw;
-    throw_errc(errc::indeterminate, "put", queue_.path(destination_.folder, *published));
+    // Taken back, so that the caller may put it again. A consumer that has claimed it keeps it.
+    if (queue_.store().try_remove(published)) throw;
+    throw_errc(errc::indeterminate, "put", queue_.store().path(published));
   }
-  return *published;
+  return published;
 }
 
 }  // namespace spoolq::detail

@@ -7,21 +7,19 @@
 
 #include "queue/format/message_name.hpp"
 #include "queue/store/open_queue.hpp"
-#include "queue/store/rename.hpp"
 #include "queue/store/stored_message.hpp"
 
 namespace spoolq::detail {
 
-/// new/ → cur/. `name` is what the file is called as a message of ours, which for a stranger's file
-/// is derived; `claim` is the C field. nullopt: somebody else was first. Not synced: a power cut
+/// new/ → cur/. `claim` is the C field. nullopt: somebody else was first. Not synced: a power cut
 /// gives the message back. On a full disk a claim may have the ballast only when its consumer holds
 /// no other: those who hold some can make room by finishing them, and need the ballast for that.
-std::optional<StoredMessage> claim(OpenQueue& queue, const std::string& file, MessageName name,
+std::optional<StoredMessage> claim(OpenQueue& queue, const StoredMessage& message,
                                    const std::string& claim, Ballast ballast = Ballast::give);
 
-/// cur/ → new/ under the name it had, attempt not counted: for a file that its writer has not
-/// finished. Not synced. Does nothing when the claim is gone.
-void unclaim(OpenQueue& queue, const StoredMessage& message, const std::string& file);
+/// cur/ → new/ under the name it had `before`, attempt not counted: for a file that its writer has
+/// not finished. Not synced. Does nothing when the claim is gone.
+void unclaim(OpenQueue& queue, const StoredMessage& message, const Location& before);
 
 /// cur/ → new/ as if it had not been claimed, the attempt not counted: for work that was not begun.
 /// Throws errc::claim_lost. Durable when it returns.
@@ -39,9 +37,9 @@ void release(OpenQueue& queue, const StoredMessage& message, std::optional<Time>
 
 /// cur/ → later/ after a failed run, until `due`, or new/ when that is not in the future; failed/
 /// when `attempts_max` are used up or the time to live is over. The reason goes along. Gives the
-/// folder it went to. Throws errc::claim_lost. Durable when it returns.
-Folder retry_later(OpenQueue& queue, const StoredMessage& message, const Reason& reason, Time due,
-                   unsigned attempts_max);
+/// state it is in then. Throws errc::claim_lost. Durable when it returns.
+State retry_later(OpenQueue& queue, const StoredMessage& message, const Reason& reason, Time due,
+                  unsigned attempts_max);
 
 /// cur/ → failed/, with the reason. Throws errc::claim_lost. Durable when it returns.
 void fail(OpenQueue& queue, const StoredMessage& message, const Reason& reason);
@@ -65,10 +63,10 @@ bool make_due(OpenQueue& queue, const StoredMessage& message);
 bool expire(OpenQueue& queue, const StoredMessage& message);
 
 /// The claim that a reaper saw in cur/ is over: back to where R says, otherwise to new/ or failed/.
-/// Synced by the caller, once for all. Gives the folder it went to, or nullopt when somebody else
+/// Synced by the caller, once for all. Gives the state it is in then, or nullopt when somebody else
 /// was first.
-std::optional<Folder> take_back(OpenQueue& queue, const StoredMessage& message,
-                                const std::string& why);
+std::optional<State> take_back(OpenQueue& queue, const StoredMessage& message,
+                               const std::string& why);
 
 /// FOLDER/ → cur/ for a message that is copied or moved elsewhere: not an attempt, and R says where
 /// it was. `claim` is the C field. nullopt: another process was first. Not synced: a power cut
@@ -78,10 +76,10 @@ std::optional<StoredMessage> claim_for_move(OpenQueue& queue, const StoredMessag
 
 /// Ends such a claim: back to where R says, with nothing else changed. Not synced. Gives the folder
 /// it went to, or nullopt when the claim is gone.
-std::optional<Folder> release_move(OpenQueue& queue, const StoredMessage& message);
+std::optional<State> release_move(OpenQueue& queue, const StoredMessage& message);
 
 /// The same under the name that it had `before`. Where another file has that name by now, to where
 /// R says.
-void put_back(OpenQueue& queue, const StoredMessage& seized, const StoredMessage& before);
+void put_back(OpenQueue& queue, const StoredMessage& seized, const Location& before);
 
 }  // namespace spoolq::detail

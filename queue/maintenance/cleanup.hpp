@@ -1,4 +1,4 @@
-// Removing what dead writers left, and making spares, which any living consumer does for all.
+// Making spares and removing what is old, which any living consumer does for all.
 #pragma once
 
 #include <cstdint>
@@ -6,9 +6,6 @@
 #include "queue/store/open_queue.hpp"
 
 namespace spoolq::detail {
-
-/// Removes from tmp/ what dead writers left; the number of files.
-std::uint64_t sweep(OpenQueue& queue);
 
 /// Makes the spare files and the ballast again that were used up.
 void restock(OpenQueue& queue);

@@ -15,20 +15,18 @@ DueResult move_due(OpenQueue& queue) {
   DueResult result;
   const Time now = queue.now();
   std::vector<StoredMessage> due;
-  scan_directory(queue.sys(), queue.fd(Folder::later), queue.path(Folder::later),
-                 [&](const DirectoryEntry& entry) {
-                   auto delayed = parse_delayed_name(entry.name);
-                   if (!delayed) return true;
-                   if (delayed->due <= now) {
-                     due.push_back({Folder::later, std::string{entry.name}, delayed->name});
-                   } else {
-                     result.next = std::min(result.next.value_or(delayed->due), delayed->due);
-                   }
-                   return true;
-                 });
-  std::sort(due.begin(), due.end(), [](const auto& a, const auto& b) { return a.file < b.file; });
+  queue.store().scan(State::delayed, [&](const StoredMessage& message) {
+    if (*message.due <= now) {
+      due.push_back(message);
+    } else {
+      result.next = std::min(result.next.value_or(*message.due), *message.due);
+    }
+    return true;
+  });
+  std::sort(due.begin(), due.end(),
+            [](const auto& a, const auto& b) { return a.at.file() < b.at.file(); });
   for (const StoredMessage& message : due) {
-    attempt(queue, message.file, [&] {
+    attempt(queue, message.at.file(), [&] {
       if (make_due(queue, message)) ++result.moved;
     });
   }
@@ -38,16 +36,14 @@ DueResult move_due(OpenQueue& queue) {
 std::uint64_t expire_ready(OpenQueue& queue) {
   const Time now = queue.now();
   std::vector<StoredMessage> expired;
-  scan_directory(queue.sys(), queue.fd(Folder::ready), queue.path(Folder::ready),
-                 [&](const DirectoryEntry& entry) {
-                   auto name = parse_name(entry.name);
-                   if (!name || !name->expires || *name->expires > now) return true;
-                   expired.push_back({Folder::ready, std::string{entry.name}, std::move(*name)});
-                   return true;
-                 });
+  const auto collect = [&](const StoredMessage& message) {
+    if (message.name.expires && *message.name.expires <= now) expired.push_back(message);
+    return true;
+  };
+  queue.store().scan(State::ready, collect, Store::Foreign::skipped);
   std::uint64_t moved = 0;
   for (const StoredMessage& message : expired) {
-    attempt(queue, message.file, [&] {
+    attempt(queue, message.at.file(), [&] {
       if (expire(queue, message)) ++moved;
     });
   }

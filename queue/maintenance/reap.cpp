@@ -99,37 +99,28 @@ TakenBack reap(OpenQueue& queue, std::string_view self, Observations* observatio
     return end_of_lease(queue, file, !name.return_to.empty(), *observations, result);
   };
   std::vector<std::pair<StoredMessage, std::string>> over;
-  scan_directory(queue.sys(), queue.fd(Folder::claimed), queue.path(Folder::claimed),
-                 [&](const DirectoryEntry& entry) {
-                   auto name = parse_name(entry.name);
-                   // Without C it is somebody's mail.
-                   if (!name || name->claim.empty()) return true;
-                   std::string file{entry.name};
-                   if (auto why = end_of_claim(file, *name)) {
-                     over.emplace_back(StoredMessage{Folder::claimed, std::move(file), *name},
-                                       *why);
-                   }
-                   return true;
-                 });
+  queue.store().scan(State::claimed, [&](const StoredMessage& message) {
+    if (auto why = end_of_claim(message.at.file(), message.name)) over.emplace_back(message, *why);
+    return true;
+  });
   if (observations != nullptr) observations->forget_unseen();
   bool elsewhere = false;
   for (const auto& [message, why] : over) {
-    attempt(queue, message.file, [&] {
+    attempt(queue, message.at.file(), [&] {
       // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): does not see captured bindings.
       const auto target = take_back(queue, message, why);
       if (!target) return;
       const bool is_move = !message.name.return_to.empty();
-      ++(*target == Folder::failed && !is_move ? result.failed : result.returned);
-      if (*target == Folder::later || *target == Folder::done) elsewhere = true;
+      ++(*target == State::failed && !is_move ? result.failed : result.returned);
+      if (*target == State::delayed || *target == State::done) elsewhere = true;
       queue.log(LogLevel::notice,
                 fmt::format("{} taken back: {}", message.name.id.to_string(), why));
     });
   }
   if (elsewhere) {
-    queue.durability().sync_changed(
-        {Folder::later, Folder::done, Folder::ready, Folder::failed, Folder::claimed});
+    queue.store().sync({State::delayed, State::done, State::ready, State::failed, State::claimed});
   } else if (result.returned > 0 || result.failed > 0) {
-    queue.durability().sync_changed({Folder::ready, Folder::failed, Folder::claimed});
+    queue.store().sync({State::ready, State::failed, State::claimed});
   }
   if (bury == Bury::yes) bury_the_dead(queue, owners);
   return result;

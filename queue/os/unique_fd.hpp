@@ -12,6 +12,8 @@ class UniqueFd {
  public:
   UniqueFd() = default;
   UniqueFd(Sys& sys, int fd) : sys_{&sys}, fd_{fd} {}
+  /// What a call opened; empty when it failed.
+  UniqueFd(Sys& sys, const SysResult& opened) : sys_{&sys}, fd_{opened.ok() ? opened.fd() : -1} {}
   UniqueFd(UniqueFd&& other) noexcept
       : sys_{std::exchange(other.sys_, nullptr)}, fd_{std::exchange(other.fd_, -1)} {}
   UniqueFd& operator=(UniqueFd&& other) noexcept {

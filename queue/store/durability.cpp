@@ -65,18 +65,18 @@ Durability::Durability(Sys& sys, const Folders& folders) : sys_{sys}, folders_{f
   per_folder_ = syncs_per_folder(folders.file_system());
 }
 
-void Durability::sync_changed(std::initializer_list<Folder> folders) {
+void Durability::sync_changed(std::initializer_list<State> changed) {
   require_sound(folders_.path());
   if (!per_folder_) {
     sync_file_system();
     return;
   }
-  for (const Folder folder : folders) sync_folder(folder);
+  for (const State state : changed) sync_folder(folder_of(state));
 }
 
-void Durability::sync_changed(std::initializer_list<Folder> folders, int directory,
+void Durability::sync_changed(std::initializer_list<State> changed, int directory,
                               const std::string& path) {
-  sync_changed(folders);
+  sync_changed(changed);
   if (!per_folder_) return;  // The whole file system is synced.
   if (const int error = fsync_directory(sys_, directory); error != 0) fail(error, "fsync", path);
 }

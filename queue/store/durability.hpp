@@ -41,13 +41,14 @@ class Durability {
  public:
   Durability(Sys& sys, const Folders& folders);
 
-  /// After changes of `folders`, in the order in which they must become durable. ext4 and xfs:
-  /// fsync and fstat of each. Everything else: one syncfs. An fsync of one btrfs folder can undo an
-  /// earlier change of another, and can succeed without the name that a rename has just brought.
-  void sync_changed(std::initializer_list<Folder> folders);
+  /// After changes of the messages in these states, in the order in which they must become durable.
+  /// ext4 and xfs: fsync and fstat of each folder. Everything else: one syncfs. An fsync of one
+  /// btrfs folder can undo an earlier change of another, and can succeed without the name that a
+  /// rename has just brought.
+  void sync_changed(std::initializer_list<State> changed);
 
   /// The same, and then for a directory of the queue that is no folder of messages.
-  void sync_changed(std::initializer_list<Folder> folders, int directory, const std::string& path);
+  void sync_changed(std::initializer_list<State> changed, int directory, const std::string& path);
 
   /// After changes and puts that were not synced: one syncfs, which is for the payloads too.
   void sync_all();

@@ -67,6 +67,13 @@ Folder folder_of(State state) {
   return Folder::done;
 }
 
+State state_of(Folder folder) {
+  for (const State state : {State::ready, State::claimed, State::delayed, State::failed}) {
+    if (folder_of(state) == folder) return state;
+  }
+  return State::done;
+}
+
 std::string canonical_path(const std::string& path) {
   boost::system::error_code error;
   // The working directory may be gone, and an absolute path does not need it.
@@ -89,7 +96,7 @@ UniqueFd open_directory(Sys& sys, const std::string& path) {
     opened = sys.openat(AT_FDCWD, path.c_str(), kFlags | O_NOFOLLOW);
   }
   if (!opened.ok()) throw_errno(opened.error(), "open", path);
-  return UniqueFd{sys, opened.fd()};
+  return UniqueFd{sys, opened};
 }
 
 Folders::Folders(Sys& sys, std::string path) : path_{std::move(path)} {
@@ -125,7 +132,7 @@ Folders::Folders(Sys& sys, std::string path) : path_{std::move(path)} {
       }
       continue;
     }
-    fd = UniqueFd{sys, opened.fd()};
+    fd = UniqueFd{sys, opened};
     check_folder(sys, fd.get(), this->path(folder), status.st_dev, mount);
   }
 }
@@ -140,6 +147,22 @@ void Folders::set_mode(Sys& sys, mode_t mode) const {
   for (int i = 0; i < kFolderCount; ++i) {
     const auto folder = static_cast<Folder>(i);
     if (has(folder) && (folder != Folder::ready || !has_inbox_)) change(fd(folder), path(folder));
+  }
+}
+
+void Folders::require_different(Sys& sys, const Folders& other, const char* operation) const {
+  const auto is_same = [&](int one, int two) {
+    struct stat status[2] = {};
+    for (const auto& result : {sys.fstat(one, status[0]), sys.fstat(two, status[1])}) {
+      if (!result.ok()) throw_errno(result.error(), "stat", other.path());
+    }
+    return status[0].st_dev == status[1].st_dev && status[0].st_ino == status[1].st_ino;
+  };
+  if (is_same(root(), other.root())) {
+    throw_errc(errc::bad_value, operation, other.path(), "it is the same queue");
+  }
+  if (is_same(fd(Folder::ready), other.fd(Folder::ready))) {
+    throw_errc(errc::bad_value, operation, other.path(), "it has the same inbox");
   }
 }
 

@@ -20,6 +20,8 @@ const char* folder_name(Folder folder);
 bool is_folder_name(std::string_view name);
 /// The folder that holds the messages in `state`.
 Folder folder_of(State state);
+/// The state of the messages in `folder`, one of the five that folder_of() gives.
+State state_of(Folder folder);
 
 /// Open descriptors of a queue's folders, kept as long as the queue is open, so that a renamed or
 /// replaced path changes nothing under us. Immutable once opened.
@@ -44,6 +46,9 @@ class Folders {
   [[nodiscard]] bool has_inbox() const { return has_inbox_; }
   /// Gives the queue's directory and its folders, but not an inbox, this mode. Throws the errno.
   void set_mode(Sys& sys, mode_t mode) const;
+
+  /// Throws errc::bad_value when `other` is the same queue, or has the same folder as new/.
+  void require_different(Sys& sys, const Folders& other, const char* operation) const;
 
  private:
   std::string path_;

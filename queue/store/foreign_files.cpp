@@ -17,32 +17,24 @@ namespace {
 
 // The endings under which browsers, editors and copy programs write what is not finished.
 constexpr std::array<std::string_view, 4> kUnfinishedEndings{".tmp", ".part", ".crdownload", "~"};
-/// How much longer than `settle` we wait for a file whose writers we may not ask about.
-constexpr int kBlindFactor = 10;
-
-std::optional<struct stat> status_of(OpenQueue& queue, std::string_view file) {
-  struct stat status = {};
-  const std::string name{file};
-  if (!queue.sys().fstatat(queue.fd(Folder::ready), name.c_str(), status).ok()) return std::nullopt;
-  return status;
-}
+}  // namespace
 
 Time time_of(const struct timespec& time) {
   return Time{
       std::chrono::milliseconds{std::int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1'000'000}};
 }
 
-}  // namespace
-
 EntryKind classify(OpenQueue& queue, std::string_view name, unsigned char type) {
   if (type == DT_UNKNOWN) {
-    const auto status = status_of(queue, name);
-    if (!status) return EntryKind::left_alone;
-    type = static_cast<unsigned char>(IFTODT(status->st_mode));
+    struct stat status = {};
+    if (!queue.store().stat(Store::place(State::ready, name), status).ok()) {
+      return EntryKind::left_alone;
+    }
+    type = static_cast<unsigned char>(IFTODT(status.st_mode));
   }
   if (type == DT_DIR || is_temporary_name(name)) return EntryKind::left_alone;
   if (type != DT_REG) return EntryKind::not_a_message;
-  return parse_name(name) ? EntryKind::message : EntryKind::stranger;
+  return parse_name(name) ? EntryKind::message : EntryKind::foreign;
 }
 
 bool is_temporary_name(std::string_view name) {
@@ -82,31 +74,13 @@ MessageName derive_name(const OpenQueue& queue, std::string_view file,
   return name;
 }
 
-std::optional<MessageName> derive_name(OpenQueue& queue, std::string_view file) {
-  return derive_name(queue, Folder::ready, std::string{file}, file);
-}
-
-std::optional<MessageName> derive_name(OpenQueue& queue, Folder folder,
-                                       const std::string& stands_as, std::string_view file) {
-  struct stat status = {};
-  struct timespec born = {};
-  const auto found = queue.sys().statx(queue.fd(folder), stands_as.c_str(), status, born);
-  if (!found.ok() || !S_ISREG(status.st_mode)) return std::nullopt;
-  if (!keeps_birth_times(queue.folders().file_system())) born = {};
-  return derive_name(queue, file, identity_of(status, born));
-}
-
-std::optional<bool> has_writer(OpenQueue& queue, Folder folder, const std::string& file) {
-  return has_writer(queue.sys(), queue.fd(folder), file);
-}
-
 std::optional<bool> has_writer(Sys& sys, int directory, const std::string& file) {
   const SysResult opened =
       sys.openat(directory, file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   // Somebody has a write lease, as file servers take them for clients that write.
   if (opened.error() == EWOULDBLOCK) return true;
   if (!opened.ok()) return std::nullopt;
-  const UniqueFd fd{sys, opened.fd()};
+  const UniqueFd fd{sys, opened};
   return WriterHold{sys, fd.get()}.has_writer();
 }
 
@@ -122,28 +96,6 @@ std::optional<bool> WriterHold::has_writer() {
   if (!leased.ok()) return std::nullopt;
   leased_ = true;
   return false;
-}
-
-bool is_settled(OpenQueue& queue, const std::string& file) {
-  if (const auto type = status_of(queue, file); !type || !S_ISREG(type->st_mode)) return false;
-  const auto writer = has_writer(queue, Folder::ready, file);
-  // Also with a second link or a Maildir name: `cp` makes files of any name, and a backup may have
-  // linked to one that is not complete.
-  if (writer == true) return false;
-  // Looked at after that, for what a writer did that has gone meanwhile.
-  const auto status = status_of(queue, file);
-  if (!status) return false;
-  // Only with the lease: a backup may have linked to a file that its writer still has open.
-  if (writer == false && status->st_nlink > 1) return true;
-  const bool is_delivered = writer == false && is_maildir_name(file);
-  if (is_delivered && status->st_size > 0) return true;
-  Duration wait = queue.settings()->settle;
-  // An empty message, or a placeholder that happens to have such a name.
-  if (!writer || is_delivered) wait *= kBlindFactor;
-  // By the time of the last change of the inode, which no writer can set back, as it can the time
-  // of modification. A clock that was set back since counts as time gone by.
-  const Duration age = queue.now() - time_of(status->st_ctim);
-  return std::chrono::abs(age) >= wait && (status->st_size > 0 || is_delivered);
 }
 
 }  // namespace spoolq::detail

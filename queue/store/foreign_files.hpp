@@ -16,7 +16,7 @@ namespace spoolq::detail {
 /// What an entry of new/ is, as far as its name and type tell.
 enum class EntryKind {
   message,       ///< A name of ours.
-  stranger,      ///< A regular file of somebody else's.
+  foreign,       ///< A regular file of another program.
   left_alone,    ///< Not to be touched: temporary names, directories.
   not_a_message  ///< A link, FIFO, socket or device: to bad/, unopened.
 };
@@ -35,22 +35,15 @@ bool is_temporary_name(std::string_view name);
 /// Whether times of birth on this file system stay what they are: overlayfs makes a new one when it
 /// copies a file up.
 bool keeps_birth_times(const FileSystemInfo& file_system);
+/// In milliseconds, as names have it.
+Time time_of(const struct timespec& time);
 /// What statx(2) told of a file. `born` zero: not kept.
 FileIdentity identity_of(const struct stat& status, const struct timespec& born);
 
 /// The name that a stranger's file has as a message, derived from its identity.
 MessageName derive_name(const OpenQueue& queue, std::string_view file,
                         const FileIdentity& identity);
-/// The same, asking for the status; nullopt when the file is gone or not regular.
-std::optional<MessageName> derive_name(OpenQueue& queue, std::string_view file);
-/// The same of a file that stands under another name in `folder` now.
-std::optional<MessageName> derive_name(OpenQueue& queue, Folder folder,
-                                       const std::string& stands_as, std::string_view file);
-
-/// Whether some process has the file open for writing. nullopt: the kernel does not tell us,
-/// because the file is another user's, or the file system has no leases.
-std::optional<bool> has_writer(OpenQueue& queue, Folder folder, const std::string& file);
-/// The same in any directory.
+/// Store::has_writer() in any directory.
 std::optional<bool> has_writer(Sys& sys, int directory, const std::string& file);
 
 /// Asks about the writers of a file that is open for reading. As long as it lives after the answer
@@ -71,11 +64,5 @@ class WriterHold {
   int fd_;
   bool leased_ = false;
 };
-
-/// Whether a stranger's file is complete, when nobody saw how it came: nobody writes it, and it has
-/// a second link, a Maildir name, or been left alone for `settle`. Where the kernel does not tell
-/// of writers, only ten times `settle` counts; so it is for an empty file with a Maildir name.
-/// Other empty files are not complete.
-bool is_settled(OpenQueue& queue, const std::string& file);
 
 }  // namespace spoolq::detail

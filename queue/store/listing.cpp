@@ -19,35 +19,9 @@ namespace {
 /// Fewer characters of an id are too easily somebody else's.
 constexpr std::size_t kAbbreviationMin = 4;
 
-std::optional<StoredMessage> read_entry(OpenQueue& queue, State state,
-                                        const DirectoryEntry& entry) {
-  const Folder folder = folder_of(state);
-  StoredMessage message{folder, std::string{entry.name}, {}};
-  if (state == State::delayed) {
-    auto delayed = parse_delayed_name(entry.name);
-    if (!delayed) return std::nullopt;
-    message.name = std::move(delayed->name);
-    return message;
-  }
-  if (state == State::ready) {
-    const EntryKind kind = classify(queue, entry.name, entry.type);
-    if (kind == EntryKind::stranger) {
-      auto name = derive_name(queue, entry.name);
-      if (!name) return std::nullopt;
-      message.name = std::move(*name);
-      return message;
-    }
-    if (kind != EntryKind::message) return std::nullopt;
-  }
-  auto name = parse_name(entry.name);
-  if (!name || (state == State::claimed && name->claim.empty())) return std::nullopt;
-  message.name = std::move(*name);
-  return message;
-}
-
-/// In new/ names sort as they are served, also those of strangers; elsewhere by file name.
+/// In new/ names sort as they are served, also those of foreign files; elsewhere by file name.
 std::string sort_key(State state, const StoredMessage& message) {
-  return state == State::ready ? format_name(message.name) : message.file;
+  return state == State::ready ? format_name(message.name) : message.at.file();
 }
 
 bool matches(const MessageId& id, std::string_view text) {
@@ -65,19 +39,19 @@ std::uint64_t count_files(OpenQueue& queue, Folder folder) {
   return count;
 }
 
-/// From the name where it tells, which it does not for files of strangers.
+/// From the name where it tells, which it does not for foreign files.
 std::uint64_t payload_size(OpenQueue& queue, const StoredMessage& message) {
   if (message.name.size) return *message.name.size;
   struct stat status = {};
-  const auto found = queue.sys().fstatat(queue.fd(message.folder), message.file.c_str(), status);
-  return found.ok() ? static_cast<std::uint64_t>(status.st_size) : 0;
+  return queue.store().stat(message.at, status).ok() ? static_cast<std::uint64_t>(status.st_size)
+                                                     : 0;
 }
 
 MessageInfo find_extreme(OpenQueue& queue, const std::vector<State>& states, bool newest,
                          std::string_view text) {
   std::optional<MessageInfo> best;
   for (const State state : states) {
-    scan_messages(queue, state, [&](const StoredMessage& message) {
+    queue.store().scan(state, [&](const StoredMessage& message) {
       if (!best || (newest ? message.name.id > best->id : message.name.id < best->id)) {
         best = describe(queue, state, message);
       }
@@ -90,17 +64,6 @@ MessageInfo find_extreme(OpenQueue& queue, const std::vector<State>& states, boo
 
 }  // namespace
 
-void scan_messages(OpenQueue& queue, State state,
-                   const std::function<bool(const StoredMessage&)>& visit) {
-  const Folder folder = folder_of(state);
-  if (!queue.folders().has(folder)) return;
-  scan_directory(queue.sys(), queue.fd(folder), queue.path(folder),
-                 [&](const DirectoryEntry& entry) {
-                   const auto message = read_entry(queue, state, entry);
-                   return !message || visit(*message);
-                 });
-}
-
 MessageInfo describe(const OpenQueue& queue, State state, const StoredMessage& message) {
   const MessageName& name = message.name;
   MessageInfo info;
@@ -109,41 +72,33 @@ MessageInfo describe(const OpenQueue& queue, State state, const StoredMessage& m
   info.priority = name.priority;
   info.attempts = name.attempts;
   info.size = name.size;
-  if (state == State::delayed) {
-    if (const auto delayed = parse_delayed_name(message.file)) info.due = delayed->due;
-  }
+  info.due = message.due;
   info.expires = name.expires;
   info.key = name.key;
   info.type = name.type;
   info.name = name.original;
-  // A stranger's name is cut only where it becomes part of a name of ours.
-  if (state == State::ready && !parse_name(message.file)) info.name = message.file;
+  // The name of a foreign file is cut only where it becomes part of a name of ours.
+  if (!message.is_named) info.name = message.at.file();
   if (state == State::claimed) {
     info.consumer = is_detached(name.claim) ? name.claim : std::string{claim_owner(name.claim)};
   }
   info.lease_until = name.lease_until;
-  info.path = queue.path(message.folder, message.file);
+  info.path = queue.store().path(message.at);
   return info;
 }
 
 StoredMessage locate(OpenQueue& queue, const MessageInfo& message) {
-  const Folder folder = folder_of(message.state);
-  StoredMessage stored{folder, message.path.substr(message.path.rfind('/') + 1), {}};
-  if (const auto delayed = parse_delayed_name(stored.file); folder == Folder::later && delayed) {
-    stored.name = delayed->name;
-  } else if (auto name = parse_name(stored.file)) {
-    stored.name = std::move(*name);
-  } else if (auto derived = derive_name(queue, stored.file)) {
-    stored.name = std::move(*derived);
-  }
-  return stored;
+  if (auto found = queue.store().find_path(message.state, message.path)) return *found;
+  StoredMessage gone;
+  gone.at = Store::place(message.state, message.path.substr(message.path.rfind('/') + 1));
+  return gone;
 }
 
 std::vector<MessageInfo> list_messages(OpenQueue& queue, State state, std::size_t limit) {
   // With a limit, a heap of the best so far: the last of them is in front and gives way.
   std::vector<std::pair<std::string, MessageInfo>> found;
   const auto is_before = [](const auto& a, const auto& b) { return a.first < b.first; };
-  scan_messages(queue, state, [&](const StoredMessage& message) {
+  queue.store().scan(state, [&](const StoredMessage& message) {
     std::string key = sort_key(state, message);
     if (limit != 0 && found.size() == limit) {
       if (key >= found.front().first) return true;
@@ -175,7 +130,7 @@ MessageInfo find_message(OpenQueue& queue, std::string_view text,
   }
   std::vector<MessageInfo> found;
   for (const State state : states) {
-    scan_messages(queue, state, [&](const StoredMessage& message) {
+    queue.store().scan(state, [&](const StoredMessage& message) {
       if (matches(message.name.id, text)) found.push_back(describe(queue, state, message));
       return true;
     });
@@ -201,7 +156,7 @@ MessageInfo find_message(OpenQueue& queue, std::string_view text,
 Load count_load(OpenQueue& queue) {
   Load load;
   for (const State state : {State::ready, State::delayed, State::claimed}) {
-    scan_messages(queue, state, [&](const StoredMessage& message) {
+    queue.store().scan(state, [&](const StoredMessage& message) {
       ++load.messages;
       load.bytes += payload_size(queue, message);
       return true;
@@ -216,7 +171,7 @@ Stats count_messages(OpenQueue& queue) {
   std::optional<Time> oldest;
   const auto count = [&](State state) {
     std::uint64_t messages = 0;
-    scan_messages(queue, state, [&](const StoredMessage& message) {
+    queue.store().scan(state, [&](const StoredMessage& message) {
       ++messages;
       if (state != State::done) stats.bytes += payload_size(queue, message);
       if (state == State::ready) {

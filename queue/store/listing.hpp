@@ -1,8 +1,6 @@
 // Finding messages by folder and by id.
 #pragma once
 
-#include <functional>
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -13,14 +11,10 @@
 
 namespace spoolq::detail {
 
-/// Visits the messages in `state`, in no order. Files of strangers cost a system call each, our
-/// own none. The visitor returns false to stop.
-void scan_messages(OpenQueue& queue, State state,
-                   const std::function<bool(const StoredMessage&)>& visit);
-
 /// The message as the public interface describes it.
 MessageInfo describe(const OpenQueue& queue, State state, const StoredMessage& message);
-/// Back from a description: the name that its path tells, parsed.
+/// Back from a description: the message that its path names. Its id is another one when the file is
+/// gone or has been replaced.
 StoredMessage locate(OpenQueue& queue, const MessageInfo& message);
 
 /// Queue::list.

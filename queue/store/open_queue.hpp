@@ -14,6 +14,7 @@
 #include "queue/store/folders.hpp"
 #include "queue/store/limits.hpp"
 #include "queue/store/second_names.hpp"
+#include "queue/store/store.hpp"
 #include "spoolq/queue.hpp"
 
 namespace spoolq::detail {
@@ -33,6 +34,8 @@ class OpenQueue {
   [[nodiscard]] std::string path(Folder folder, std::string_view file = {}) const {
     return folders_.path(folder, file);
   }
+  [[nodiscard]] Store& store() { return store_; }
+  [[nodiscard]] const Store& store() const { return store_; }
   [[nodiscard]] Durability& durability() { return durability_; }
   [[nodiscard]] Occupancy& occupancy() { return occupancy_; }
   [[nodiscard]] SecondNames& second_names() { return second_names_; }
@@ -82,6 +85,7 @@ class OpenQueue {
   Durability durability_;
   Occupancy occupancy_;
   SecondNames second_names_;
+  Store store_{*this};
   LogHandler log_;
   ProcessMark process_;
   MessageId queue_id_;

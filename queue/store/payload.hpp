@@ -8,6 +8,7 @@
 
 #include "queue/os/checksum.hpp"
 #include "queue/os/sys.hpp"
+#include "queue/os/unique_fd.hpp"
 #include "queue/store/stored_message.hpp"
 
 namespace spoolq::detail {
@@ -18,7 +19,7 @@ class PayloadReader {
   PayloadReader(UniqueFd fd, const StoredMessage& message)
       : fd_{std::move(fd)}, size_{message.name.size}, checksum_{message.name.checksum} {}
 
-  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] int descriptor() const { return fd_.get(); }
   /// Fills `buffer` and returns how much there was, 0 at the end.
   std::size_t read(Sys& sys, std::span<std::byte> buffer, const std::string& path);
   /// After the end: what does not match, or nothing.

@@ -58,7 +58,7 @@ bool seize(Sys& sys, Source& source, OpenQueue& queue, const Destination& to) {
   MessageName name = to.name;
   name.claim = random_token() + ".0";
   name.lease_until.reset();
-  name.return_to = to.due ? format_return(*to.due) : folder_name(to.folder);
+  name.return_to = to.due ? format_return(*to.due) : format_return(to.state);
   std::string seized = format_name(name);
   const int claimed = queue.fd(Folder::claimed);
   SysResult renamed = rename_new(sys, source.dir, source.file.c_str(), claimed, seized.c_str());
@@ -78,7 +78,7 @@ bool seize(Sys& sys, Source& source, OpenQueue& queue, const Destination& to) {
 bool drop_source(Sys& sys, Source& source, OpenQueue& queue, const Destination& to,
                  const std::string& target) {
   if (!seize(sys, source, queue, to)) return true;
-  if (!same_file(sys, source.dir, source.file, queue.fd(to.folder), target)) return false;
+  if (!same_file(sys, source.dir, source.file, queue.fd(folder_of(to.state)), target)) return false;
   const SysResult removed = sys.unlinkat(source.dir, source.file.c_str());
   if (removed.ok() || removed.error() == ENOENT) return true;
   throw_errno(removed.error(), "unlink", source.file);
@@ -96,39 +96,34 @@ SysResult rename_new(Sys& sys, int from_dir, const char* from, int to_dir, const
   return sys.renameat2(from_dir, from, to_dir, to, 0);
 }
 
-std::optional<std::string> rename_message(OpenQueue& queue, Folder from, const std::string& file,
-                                          Destination to, Ballast ballast) {
-  return rename_message(queue, from, file, queue, std::move(to), ballast);
-}
-
-std::optional<std::string> rename_message(OpenQueue& queue, Folder from, const std::string& file,
-                                          OpenQueue& target, Destination to, Ballast ballast) {
-  return rename_into(queue.sys(), queue.fd(from), queue.path(from), file, target, std::move(to),
-                     ballast);
-}
-
-std::optional<std::string> rename_into(Sys& sys, int from_dir, const std::string& from_path,
-                                       const std::string& file, OpenQueue& target_queue,
-                                       Destination to, Ballast ballast) {
-  const int to_dir = target_queue.fd(to.folder);
+std::optional<StoredMessage> rename_into(Sys& sys, int from_dir, const std::string& from_path,
+                                         const std::string& file, OpenQueue& target_queue,
+                                         Destination to, Ballast ballast) {
+  const Folder folder = folder_of(to.state);
+  const int to_dir = target_queue.fd(folder);
   Source source{from_dir, file};
   const auto source_path = [&] { return fmt::format("{}/{}", from_path, file); };
+  const auto arrived = [&](std::string target) {
+    return StoredMessage{.at = {folder, std::move(target)}, .name = to.name, .due = to.due};
+  };
   bool ballast_given = ballast == Ballast::keep;
   for (unsigned copy = 0; copy <= kCopiesMax;) {
     std::string target = to.file();
     const SysResult renamed =
         rename_new(sys, source.dir, source.file.c_str(), to_dir, target.c_str());
-    if (renamed.ok()) return target;
+    if (renamed.ok()) return arrived(std::move(target));
     if (renamed.error() == ENOENT) {
-      require_folder(sys, to_dir, target_queue.path(to.folder));
+      require_folder(sys, to_dir, target_queue.path(folder));
       // A reaper has finished what was seized.
-      if (source.file != file) return target;
+      if (source.file != file) return arrived(std::move(target));
       return std::nullopt;
     }
     if (renamed.error() == EEXIST) {
-      if (is_same_entry(sys, source.dir, source.file, to_dir, target)) return target;
+      if (is_same_entry(sys, source.dir, source.file, to_dir, target)) {
+        return arrived(std::move(target));
+      }
       if (same_file(sys, source.dir, source.file, to_dir, target)) {
-        if (drop_source(sys, source, target_queue, to, target)) return target;
+        if (drop_source(sys, source, target_queue, to, target)) return arrived(std::move(target));
         continue;
       }
       // Another message with this id, from a backup or a copied queue: both are kept.
@@ -147,47 +142,9 @@ std::optional<std::string> rename_into(Sys& sys, int from_dir, const std::string
       continue;
     }
     throw_errno(renamed.error(), "rename",
-                fmt::format("{} to {}", source_path(), target_queue.path(to.folder, target)));
+                fmt::format("{} to {}", source_path(), target_queue.path(folder, target)));
   }
   throw_errno(EEXIST, "rename", source_path(), "too many copies of one id");
-}
-
-void quarantine_unless_regular(OpenQueue& queue, Folder from, const std::string& file) {
-  Sys& sys = queue.sys();
-  const int folder = queue.fd(from);
-  const int bad = queue.fd(Folder::bad);
-  const std::string seized = "bad-" + random_token();
-  const SysResult renamed = rename_new(sys, folder, file.c_str(), bad, seized.c_str());
-  if (renamed.error() == ENOENT) return;
-  if (!renamed.ok()) throw_errno(renamed.error(), "rename", queue.path(from, file));
-  struct stat status = {};
-  const bool is_regular = sys.fstatat(bad, seized.c_str(), status).ok() && S_ISREG(status.st_mode);
-  if (is_regular && rename_new(sys, bad, seized.c_str(), folder, file.c_str()).ok()) return;
-  const std::string where = fmt::format("{}/{}", folder_name(from), escaped(file));
-  if (is_regular) {
-    queue.log(LogLevel::warning, fmt::format("{} was replaced twice while it was looked at; one of "
-                                             "its files is bad/{}",
-                                             where, seized));
-    return;
-  }
-  // Its own name, if that is free there.
-  static_cast<void>(rename_new(sys, bad, seized.c_str(), bad, file.c_str()));
-  queue.log(LogLevel::warning, fmt::format("{} moved to bad/: not a regular file", where));
-}
-
-void quarantine(OpenQueue& queue, Folder from, const std::string& file, const std::string& reason) {
-  Sys& sys = queue.sys();
-  const int from_dir = queue.fd(from);
-  const int to_dir = queue.fd(Folder::bad);
-  SysResult renamed = rename_new(sys, from_dir, file.c_str(), to_dir, file.c_str());
-  if (renamed.error() == EEXIST || renamed.error() == ENAMETOOLONG) {
-    const std::string fresh = "bad-" + random_token();
-    renamed = rename_new(sys, from_dir, file.c_str(), to_dir, fresh.c_str());
-  }
-  if (renamed.error() == ENOENT) return;
-  if (!renamed.ok()) throw_errno(renamed.error(), "rename", queue.path(from, file));
-  queue.log(LogLevel::warning,
-            fmt::format("{}/{} moved to bad/: {}", folder_name(from), escaped(file), reason));
 }
 
 }  // namespace spoolq::detail

@@ -33,7 +33,7 @@ void collect_inodes(OpenQueue& queue, Folder folder, std::vector<ino_t>& inodes)
 
 }  // namespace
 
-std::vector<PlacedName> SecondNames::names_of(OpenQueue& queue, ino_t inode, Look look) {
+std::vector<Location> SecondNames::names_of(OpenQueue& queue, ino_t inode, Look look) {
   const std::lock_guard lock{mutex_};
   const Duration now = queue.since_boot();
   if (look == Look::fresh || !scanned_ || now - *scanned_ >= kLookInterval) {
@@ -41,11 +41,11 @@ std::vector<PlacedName> SecondNames::names_of(OpenQueue& queue, ino_t inode, Loo
     scanned_ = now;
   }
   const auto found = names_.find(inode);
-  return found == names_.end() ? std::vector<PlacedName>{} : found->second;
+  return found == names_.end() ? std::vector<Location>{} : found->second;
 }
 
 void SecondNames::scan(OpenQueue& queue) {
-  std::unordered_map<ino_t, std::vector<PlacedName>> found_names;
+  std::unordered_map<ino_t, std::vector<Location>> found_names;
   std::vector<ino_t> others;
   std::vector<ino_t> before;
   collect_inodes(queue, Folder::ready, before);
@@ -65,10 +65,10 @@ void SecondNames::scan(OpenQueue& queue) {
       const auto found = found_names.find(entry.inode);
       if (found == found_names.end()) return;
       auto& names = found->second;
-      const bool known = std::any_of(names.begin(), names.end(), [&](const PlacedName& each) {
-        return each.folder == folder && each.file == entry.name;
+      const bool known = std::any_of(names.begin(), names.end(), [&](const Location& each) {
+        return each.folder() == folder && each.file() == entry.name;
       });
-      if (!known) names.push_back({folder, std::string{entry.name}});
+      if (!known) names.emplace_back(folder, std::string{entry.name});
     });
   };
   if (!found_names.empty()) {

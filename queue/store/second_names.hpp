@@ -10,17 +10,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "queue/store/folders.hpp"
+#include "queue/store/stored_message.hpp"
 
 namespace spoolq::detail {
 
 class OpenQueue;
-
-/// Where a name stands.
-struct PlacedName {
-  Folder folder = Folder::ready;
-  std::string file;
-};
 
 /// The inodes that have several names in new/, later/, cur/ and failed/. Found by one look at all
 /// of them, at most once a second, so that a queue whose files have links in a backup costs two
@@ -29,14 +23,14 @@ class SecondNames {
  public:
   enum class Look { cached, fresh };
   /// All names of `inode` when there are several, else none. A name may have moved on since.
-  std::vector<PlacedName> names_of(OpenQueue& queue, ino_t inode, Look look);
+  std::vector<Location> names_of(OpenQueue& queue, ino_t inode, Look look);
 
  private:
   void scan(OpenQueue& queue);
 
   std::mutex mutex_;
   std::optional<Duration> scanned_;
-  std::unordered_map<ino_t, std::vector<PlacedName>> names_;
+  std::unordered_map<ino_t, std::vector<Location>> names_;
 };
 
 }  // namespace spoolq::detail

@@ -63,7 +63,7 @@ TEST_CASE("a copy that is still under way and cannot be given back is given back
           "[consumer][claim]") {
   World world;
   put(world.queue, "x");
-  const std::string file = only(*world.queue, State::ready).file;
+  const std::string file = only(*world.queue, State::ready).at.file();
   // Of the right size, and somebody writes it.
   const auto writer =
       world.disk.openat(world.queue->fd(Folder::ready), file.c_str(), O_WRONLY | O_CLOEXEC);
@@ -111,9 +111,9 @@ TEST_CASE("a stranger's file whose consumer died before it was synced is synced 
   world.disk.plant_file(world.path(Folder::ready, "report.txt"), "whole");
   world.disk.advance(std::chrono::hours{1});
   // What a consumer leaves that dies between the rename and the sync.
-  const auto name = detail::derive_name(*world.queue, "report.txt");
+  const auto name = world.queue->store().derive_name({Folder::ready, "report.txt"}, "report.txt");
   REQUIRE(name);
-  REQUIRE(detail::claim(*world.queue, "report.txt", *name, kDeadClaim));
+  REQUIRE(detail::claim(*world.queue, {{Folder::ready, "report.txt"}, *name}, kDeadClaim));
   REQUIRE(detail::reap(*world.queue).returned == 1);
   CountingSys sys{world.disk};
   Consumer consumer{Queue{world.open(sys)}};

@@ -121,7 +121,7 @@ TEST_CASE("a claim that is to be tried again later tells when that is", "[consum
   CHECK(claim->info().state == State::delayed);
   REQUIRE(claim->info().due);
   const auto due = claim->info().due->time_since_epoch().count();
-  CHECK(delayed.file.starts_with(std::to_string(due) + "."));
+  CHECK(delayed.at.file().starts_with(std::to_string(due) + "."));
 }
 
 TEST_CASE("at the maximum of attempts a released message fails", "[consumer][claim]") {

@@ -42,7 +42,7 @@ Place in_new(const std::string& file) { return {State::ready, file}; }
 
 /// What a claim calls the stranger's file.
 Place claimed_as(World& world, const std::string& file) {
-  auto name = detail::derive_name(*world.queue, file);
+  auto name = world.queue->store().derive_name({Folder::ready, file}, file);
   REQUIRE(name);
   name->attempts = 1;
   name->claim = kDeadClaim;
@@ -148,7 +148,7 @@ TEST_CASE("what is no message is not told", "[consumer][monitor][interpreter]") 
   }
   // Without C it is somebody's mail.
   put(told.world.queue, "x");
-  const std::string ours = only(*told.world.queue, State::ready).file;
+  const std::string ours = only(*told.world.queue, State::ready).at.file();
   CHECK(told.after({.to = Place{State::claimed, ours}}).empty());
 }
 
@@ -156,7 +156,7 @@ TEST_CASE("a message of ours that somebody opens is not put again",
           "[consumer][monitor][interpreter]") {
   Told told;
   put(told.world.queue, "x");
-  const std::string file = only(*told.world.queue, State::ready).file;
+  const std::string file = only(*told.world.queue, State::ready).at.file();
   CHECK_FALSE(told.after({.to = in_new(file)}).empty());
   CHECK(told.after({.to = in_new(file), .written = true}).empty());
 }
@@ -167,7 +167,7 @@ TEST_CASE("the end of a message is told once", "[consumer][monitor][interpreter]
   detail::MessageName done = claimed.name;
   done.claim.clear();
   const Place kept{State::done, detail::format_name(done)};
-  CHECK(told.after({.from = Place{State::claimed, claimed.file}, .to = kept}) == "gone  1\n");
+  CHECK(told.after({.from = Place{State::claimed, claimed.at.file()}, .to = kept}) == "gone  1\n");
   CHECK(told.after({.from = kept}).empty());
 }
 

@@ -41,10 +41,10 @@ TEST_CASE("max_messages is exact for one producer", "[producer][limits]") {
   CHECK(refusal(world, 1) == condition::temporary);
   CHECK(world.count(Folder::ready) == 3);
 
-  detail::acknowledge(*world.queue,
-                      *detail::claim(*world.queue, messages(*world.queue, State::ready)[0].file,
-                                     messages(*world.queue, State::ready)[0].name, kDeadClaim),
-                      Sync::none);
+  detail::acknowledge(
+      *world.queue,
+      *detail::claim(*world.queue, messages(*world.queue, State::ready)[0], kDeadClaim),
+      Sync::none);
   CHECK_FALSE(refusal(world, 1));
   CHECK(refusal(world, 1) == errc::queue_full);
 }

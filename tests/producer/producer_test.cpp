@@ -26,7 +26,7 @@ using std::chrono::hours;
 using std::chrono::minutes;
 
 std::string payload_of(World& world, const StoredMessage& message) {
-  return world.disk.read_file(world.path(message.folder, message.file));
+  return world.disk.read_file(world.path(message.at.folder(), message.at.file()));
 }
 
 /// A stream of `size` bytes that are made when they are read.

@@ -7,7 +7,9 @@
 #include "queue/lifecycle/move.hpp"
 #include "queue/maintenance/cleanup.hpp"
 #include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
+#include "queue/store/draft.hpp"
 #include "spoolq/consumer.hpp"
 #include "spoolq/producer.hpp"
 #include "tests/queue/foreign_folder.hpp"
@@ -204,7 +206,7 @@ Act sweeps(const Stage& stage) {
     queues.push_back(open_queue(stage.sys, second_queue(stage.path)));
   }
   return [queues](Told&) {
-    for (const auto& queue : queues) static_cast<void>(detail::sweep(*queue));
+    for (const auto& queue : queues) static_cast<void>(detail::sweep_drafts(*queue));
   };
 }
 
@@ -236,7 +238,7 @@ Act removes(const Stage& stage) {
     for (const State state : {State::ready, State::delayed, State::failed}) {
       const auto found = messages(*queue, state);
       if (found.empty()) continue;
-      const std::string path = queue->path(found.front().folder, found.front().file);
+      const std::string path = queue->path(found.front().at.folder(), found.front().at.file());
       if (!stage.disk.exists(path)) return;
       const std::string payload = stage.disk.read_file(path);
       // What is added to a file that is being removed for good goes with it.
@@ -253,7 +255,7 @@ void ends_leases(OpenQueue& queue, Told&) {
   detail::Observations seen;
   for (const StoredMessage& message : messages(queue, State::claimed)) {
     for (const hours ago : {hours{2}, hours{1}}) {
-      seen.seen_for(message.file, queue.since_boot() - ago, hours{1});
+      seen.seen_for(message.at.file(), queue.since_boot() - ago, hours{1});
     }
   }
   detail::reap(queue, {}, &seen);

@@ -49,7 +49,7 @@ class SmallAttributes final : public ForwardingSys {
 };
 
 std::map<std::string, std::string> attributes(const World& world, const StoredMessage& message) {
-  return world.disk.xattrs(world.path(message.folder, message.file));
+  return world.disk.xattrs(world.path(message.at.folder(), message.at.file()));
 }
 
 MessageDetails details_of(const std::shared_ptr<OpenQueue>& queue, State state) {
@@ -149,7 +149,7 @@ TEST_CASE("a reason that somebody set by hand is shown as it is", "[queue][attri
   World world;
   detail::fail(*world.queue, put_and_claim(*world.queue, "x"), {});
   const StoredMessage failed = only(*world.queue, State::failed);
-  const UniqueFd fd = detail::open_message(*world.queue, failed.folder, failed.file);
+  const UniqueFd fd = world.queue->store().open(failed.at);
   REQUIRE(world.disk.fsetxattr(fd.get(), kReason, each.value, std::string_view{each.value}.size())
               .ok());
   INFO(each.value);
@@ -251,7 +251,7 @@ TEST_CASE("attributes of others are no headers", "[queue][attributes]") {
   World world;
   put(world.queue, "x", with_headers({{"ours", "1"}}));
   const StoredMessage ready = only(*world.queue, State::ready);
-  const UniqueFd fd = detail::open_message(*world.queue, ready.folder, ready.file);
+  const UniqueFd fd = world.queue->store().open(ready.at);
   REQUIRE(world.disk.fsetxattr(fd.get(), "user.xdg.origin.url", "x", 1).ok());
   REQUIRE(world.disk.fsetxattr(fd.get(), "user.spoolqx.a", "x", 1).ok());
   REQUIRE(world.disk.fsetxattr(fd.get(), "user.spoolq.No header\n", "x", 1).ok());

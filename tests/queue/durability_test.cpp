@@ -12,7 +12,9 @@
 #include "queue/lifecycle/put.hpp"
 #include "queue/maintenance/cleanup.hpp"
 #include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
+#include "queue/store/draft.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
@@ -108,7 +110,7 @@ std::vector<Transition> transitions() {
          detail::reap(queue);
        }},
       {"reap of nothing", {}, [](OpenQueue& queue) { detail::reap(queue); }},
-      {"sweep", {}, [](OpenQueue& queue) { detail::sweep(queue); }},
+      {"sweep", {}, [](OpenQueue& queue) { detail::sweep_drafts(queue); }},
   };
 }
 

@@ -161,7 +161,7 @@ TEST_CASE("fields of a newer version are kept through claim, release, fail and r
   World world;
   world.disk.plant_file(world.path(Folder::ready, with(",S=1,B=3,Q=new%2cvalue,Z=1")), "x");
   StoredMessage claimed = claim_only(*world.queue);
-  CHECK(claimed.file == with(",S=1,A=1,B=3,C=0123456789abcdef.1,Q=new%2cvalue,Z=1"));
+  CHECK(claimed.at.file() == with(",S=1,A=1,B=3,C=0123456789abcdef.1,Q=new%2cvalue,Z=1"));
   detail::release(*world.queue, claimed, std::nullopt);
   CHECK(world.names(Folder::ready) == std::vector{with(",S=1,A=1,B=3,Q=new%2cvalue,Z=1")});
   claimed = claim_only(*world.queue);
@@ -174,7 +174,7 @@ TEST_CASE("fields of a newer version are kept through claim, release, fail and r
 TEST_CASE("the attempts of a name stay at 9999", "[queue][name]") {
   World world{{{"max_attempts", "9999"}}};
   world.disk.plant_file(world.path(Folder::ready, with(",S=1,A=9999")), "x");
-  CHECK(claim_only(*world.queue).file == with(",S=1,A=9999,C=0123456789abcdef.1"));
+  CHECK(claim_only(*world.queue).at.file() == with(",S=1,A=9999,C=0123456789abcdef.1"));
 }
 
 TEST_CASE("the lengths of the page are those of the code", "[queue][name][format]") {

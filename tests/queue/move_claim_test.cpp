@@ -95,7 +95,7 @@ TEST_CASE("what goes back after a claim for a move replaces no other file", "[qu
       detail::claim_for_move(*world.queue, before, world.queue->mover()->next_claim());
   REQUIRE(seized);
   world.disk.plant_file("/q/new/report", "other");
-  detail::put_back(*world.queue, *seized, before);
+  detail::put_back(*world.queue, *seized, before.at);
   CHECK(world.disk.read_file("/q/new/report") == "other");
   CHECK(world.count(Folder::ready) == 2);
   CHECK(world.count(Folder::claimed) == 0);
@@ -125,8 +125,8 @@ TEST_CASE("a claim for a move that an error keeps from going back is free at onc
   SECTION("of a second name") {
     put(world.queue, "payload");
     const StoredMessage message = only(*world.queue, State::ready);
-    world.disk.plant_hard_link(world.path(Folder::ready, message.file),
-                               world.path(Folder::failed, message.file));
+    world.disk.plant_hard_link(world.path(Folder::ready, message.at.file()),
+                               world.path(Folder::failed, message.at.file()));
     Meddling sys{world.disk, [&](const CallInfo& info) {
                    const bool is_seized =
                        info.call == Call::unlinkat &&
@@ -151,15 +151,15 @@ TEST_CASE("a claim for a move of the dead goes back to where R says, unchanged",
   const auto claimed = detail::claim_for_move(*world.queue, before, kDeadClaim);
   REQUIRE(claimed);
   CHECK(claimed->name.attempts == before.name.attempts);
-  CHECK(only(*world.queue, State::claimed).file == claimed->file);
+  CHECK(only(*world.queue, State::claimed).at.file() == claimed->at.file());
   world.disk.advance(hours{3});
   const detail::TakenBack result = detail::reap(*world.queue);
   CHECK(result.returned == 1);
   CHECK(result.failed == 0);
-  CHECK(only(*world.queue, state).file == before.file);
+  CHECK(only(*world.queue, state).at.file() == before.at.file());
   CHECK(world.count(Folder::claimed) == 0);
   if (state != State::failed) return;
-  const auto fd = detail::open_message(*world.queue, Folder::failed, before.file);
+  const auto fd = world.queue->store().open(before.at);
   CHECK(detail::get_reason(world.disk, fd.get()).value_or(Reason{}).text == "broken");
 }
 
@@ -196,7 +196,7 @@ TEST_CASE("a claim for delivery and an extended claim have no R", "[queue][move]
   name.return_to = "failed";
   const std::string file = detail::format_name(name);
   world.disk.plant_file(world.path(Folder::ready, file), "x");
-  const auto claimed = detail::claim(*world.queue, file, name, kDeadClaim);
+  const auto claimed = detail::claim(*world.queue, {{Folder::ready, file}, name}, kDeadClaim);
   REQUIRE(claimed);
   CHECK(claimed->name.return_to.empty());
   detail::release(*world.queue, *claimed, {});
@@ -229,7 +229,7 @@ TEST_CASE("a claim for a move that ends without a removal changes nothing", "[qu
     CHECK(detail::reap(*world.queue).returned == 0);
     CHECK(detail::MoveClaim{*world.queue, before}.gone());
   }
-  CHECK(only(*world.queue, state).file == before.file);
+  CHECK(only(*world.queue, state).at.file() == before.at.file());
 }
 
 TEST_CASE("many claims for moves register one owner", "[queue][move]") {
@@ -260,7 +260,7 @@ TEST_CASE("a claim for a move that cannot go back is the reaper's when its mover
   }
   CHECK(world.log.has("is put back later"));
   CHECK(detail::reap(*world.queue).returned == 1);
-  CHECK(only(*world.queue, State::failed).file == before.file);
+  CHECK(only(*world.queue, State::failed).at.file() == before.at.file());
 }
 
 TEST_CASE("a message that is moved out is read and removed, or goes back", "[queue][move]") {
@@ -290,7 +290,7 @@ TEST_CASE("a claim for a move that was lost is not removed", "[queue][move]") {
   put(world.queue, "x");
   Queue queue{world.queue};
   MoveOut out = queue.move_out(queue.list(State::ready).at(0));
-  CHECK(detail::release_move(*world.queue, only(*world.queue, State::claimed)) == Folder::ready);
+  CHECK(detail::release_move(*world.queue, only(*world.queue, State::claimed)) == State::ready);
   CHECK(error_of([&] { out.remove(); }) == errc::claim_lost);
   CHECK(world.count(Folder::ready) == 1);
 }

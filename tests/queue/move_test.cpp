@@ -199,11 +199,11 @@ TEST_CASE("a claim is not handed over while another consumer has it under a seco
   const detail::Registration other{*pair.world.queue};
   put(pair.world.queue, "payload");
   const StoredMessage ready = only(*pair.world.queue, State::ready);
-  const auto held = detail::claim(source, ready.file, ready.name, one.consumer() + ".1");
+  const auto held = detail::claim(source, ready, one.consumer() + ".1");
   REQUIRE(held);
-  pair.world.disk.plant_hard_link(pair.world.path(Folder::claimed, held->file),
-                                  pair.world.path(Folder::ready, ready.file));
-  REQUIRE(detail::claim(source, ready.file, ready.name, other.consumer() + ".1"));
+  pair.world.disk.plant_hard_link(pair.world.path(Folder::claimed, held->at.file()),
+                                  pair.world.path(Folder::ready, ready.at.file()));
+  REQUIRE(detail::claim(source, ready, other.consumer() + ".1"));
   CHECK(error_of([&] { detail::hand_over(source, *held, *pair.target->internals()); }) ==
         std::errc::resource_unavailable_try_again);
   CHECK(pair.target_names("new").empty());
@@ -238,7 +238,7 @@ TEST_CASE("a failed message is not retried while it is copied", "[queue][move]")
   });
   pair.move(State::failed);
   CHECK(looked);
-  CHECK(pair.target_names("failed") == std::vector{failed.file});
+  CHECK(pair.target_names("failed") == std::vector{failed.at.file()});
   CHECK(pair.world.count(Folder::claimed) == 0);
 }
 
@@ -315,7 +315,7 @@ TEST_CASE("no lease ends a claim while its message is handed over by copy", "[qu
     detail::Observations seen;
     for (const StoredMessage& each : messages(*pair.world.queue, State::claimed)) {
       for (const hours ago : {hours{2}, hours{1}}) {
-        seen.seen_for(each.file, pair.world.queue->since_boot() - ago, hours{1});
+        seen.seen_for(each.at.file(), pair.world.queue->since_boot() - ago, hours{1});
       }
     }
     CHECK(detail::reap(*pair.world.queue, {}, &seen).returned == 0);
@@ -332,7 +332,7 @@ TEST_CASE("a hand-over that fails leaves the claim that there was", "[queue][mov
   CHECK(error_of([&] {
           detail::hand_over(*pair.source->internals(), claimed, *pair.target->internals());
         }) == errc::too_large);
-  CHECK(pair.world.names(Folder::claimed) == std::vector{claimed.file});
+  CHECK(pair.world.names(Folder::claimed) == std::vector{claimed.at.file()});
 }
 
 TEST_CASE("a copy with the size and another content does not stand for the message",
@@ -373,7 +373,7 @@ TEST_CASE("two who copy one message do not disturb each other", "[queue][move]")
   detail::MessageName name;
   name.id = id;
   {
-    const detail::PendingMessage other{*pair.target->internals(), {Folder::ready, name, {}}, 7};
+    const detail::PendingMessage other{*pair.target->internals(), {State::ready, name, {}}, 7};
     pair.move(State::ready);
     CHECK(pair.target_names("tmp").size() == 1);
   }
@@ -453,7 +453,7 @@ TEST_CASE("a message that has moved on is not there to be moved", "[queue][move]
   const MessageInfo ready = pair.source->list(State::ready).at(0);
   const StoredMessage claimed = claim_only(*pair.world.queue);
   CHECK(error_of([&] { pair.source->move(ready, *pair.target); }) == errc::no_such_message);
-  CHECK(pair.world.names(Folder::claimed) == std::vector{claimed.file});
+  CHECK(pair.world.names(Folder::claimed) == std::vector{claimed.at.file()});
   CHECK(pair.target_names("new").empty());
 }
 

@@ -48,7 +48,7 @@ void give_second_name(SimulatedSys& disk, const std::string& path) {
   MessageName name = claimed.name;
   name.claim.clear();
   name.attempts = 0;
-  disk.plant_hard_link(queue->path(Folder::claimed, claimed.file),
+  disk.plant_hard_link(queue->path(Folder::claimed, claimed.at.file()),
                        queue->path(Folder::ready, detail::format_name(name)));
 }
 
@@ -179,7 +179,7 @@ void fill_place(SimulatedSys& disk, const std::string& path, Place place, Fates&
       if (place == Place::leftover) leave_half_a_copy(disk, path, State::ready);
       if (place == Place::leased) {
         const auto queue = open_queue(disk, path);
-        const std::string file = only(*queue, State::ready).file;
+        const std::string file = only(*queue, State::ready).at.file();
         disk.plant_hard_link(queue->path(Folder::ready, file), "/outside/backup");
       }
       break;

@@ -44,19 +44,19 @@ bool is_finished(const Seen& seen) {
 std::vector<Seen> look(OpenQueue& queue, std::string& wrong) {
   std::vector<Seen> all;
   for (const State state : kStates) {
-    detail::scan_messages(queue, state, [&](const StoredMessage& message) {
-      detail::PayloadReader reader{detail::open_message(queue, message.folder, message.file),
-                                   message};
+    queue.store().scan(state, [&](const StoredMessage& message) {
+      detail::PayloadReader reader{queue.store().open(message.at), message};
       std::array<std::byte, 4096> buffer;
       std::string payload;
-      while (const auto size = reader.read(queue.sys(), buffer, message.file)) {
+      while (const auto size = reader.read(queue.sys(), buffer, message.at.file())) {
         payload.append(reinterpret_cast<const char*>(buffer.data()), size);
       }
       if (const auto mismatch = reader.mismatch()) {
-        wrong += fmt::format("torn in {}: {}: {}\n", to_string(state), message.file, *mismatch);
+        wrong +=
+            fmt::format("torn in {}: {}: {}\n", to_string(state), message.at.file(), *mismatch);
       }
       struct stat status = {};
-      static_cast<void>(queue.sys().fstat(reader.fd(), status));
+      static_cast<void>(queue.sys().fstat(reader.descriptor(), status));
       all.push_back({state, message, payload, status.st_ino});
       return true;
     });
@@ -123,7 +123,7 @@ void drain(const std::shared_ptr<OpenQueue>& queue, std::map<std::string, int>& 
 void find_leftovers(OpenQueue& queue, std::string& wrong) {
   for (const Seen& seen : look(queue, wrong)) {
     if (seen.state == State::done) continue;
-    wrong += fmt::format("{} is left in {}\n", seen.message.file, to_string(seen.state));
+    wrong += fmt::format("{} is left in {}\n", seen.message.at.file(), to_string(seen.state));
   }
   if (!queue.folders().has(detail::Folder::bad)) return;
   detail::scan_directory(queue.sys(), queue.fd(detail::Folder::bad), "bad", [&](const auto& entry) {

@@ -10,7 +10,7 @@ namespace spoolq::test {
 
 TEST_CASE("two copies of one message are written under two names", "[queue][put]") {
   World world;
-  detail::Destination destination{Folder::ready, {}, {}};
+  detail::Destination destination{State::ready, {}, {}};
   destination.name.id = detail::process_message_ids().next(world.queue->now());
   // What a program of before has left has the id in its name.
   world.disk.plant_file(world.path(Folder::tmp, "5." + destination.name.id.to_string()), "half");
@@ -28,7 +28,7 @@ TEST_CASE("two copies of one message are written under two names", "[queue][put]
   CHECK(world.count(Folder::tmp) == 1);
   const StoredMessage message = only(*world.queue, State::ready);
   CHECK(message.name.id == destination.name.id);
-  CHECK(world.disk.read_file(world.path(Folder::ready, message.file)) == "one");
+  CHECK(world.disk.read_file(world.path(Folder::ready, message.at.file())) == "one");
 }
 
 }  // namespace spoolq::test

@@ -15,7 +15,6 @@ namespace {
 
 using detail::Ballast;
 using detail::Destination;
-using detail::rename_message;
 
 /// Renames fail as `answer` says, which gets the flags; 0 lets the call through.
 class RenameSys final : public ForwardingSys {
@@ -61,13 +60,19 @@ struct RenameWorld : World {
     name.size = 3;
     file = format_name(name);
     disk.plant_file(path(Folder::ready, file), "one");
-    target = {Folder::failed, name, {}};
+    target = {State::failed, name, {}};
   }
   std::optional<std::string> rename(Ballast ballast = Ballast::give) {
-    return rename_message(*queue, Folder::ready, file, target, ballast);
+    return rename_from(*queue, ballast);
   }
   std::optional<std::string> rename_through(Sys& sys, Ballast ballast = Ballast::give) {
-    return rename_message(*open(sys), Folder::ready, file, target, ballast);
+    return rename_from(*open(sys), ballast);
+  }
+
+ private:
+  std::optional<std::string> rename_from(OpenQueue& opened, Ballast ballast) {
+    const auto moved = opened.store().move({Folder::ready, file}, target, ballast);
+    return moved ? std::optional{moved->at.file()} : std::nullopt;
   }
 };
 
@@ -99,13 +104,14 @@ TEST_CASE("a second name of one file is removed, not renamed", "[queue][rename]"
 
 TEST_CASE("a rename of a name onto itself is a success and changes nothing", "[queue][rename]") {
   RenameWorld world;
-  const Destination itself{Folder::ready, world.name, {}};
+  const Destination itself{State::ready, world.name, {}};
   const std::string before = world.disk.dump();
   world.disk.clear_calls();
-  CHECK(rename_message(*world.queue, Folder::ready, world.file, itself) == world.file);
+  const detail::Location place{Folder::ready, world.file};
+  CHECK(world.queue->store().move(place, itself).value().at == place);
   // So it is where the folder has been opened twice, as the inbox of two queues may be.
   const auto other = world.open(world.disk);
-  CHECK(rename_message(*world.queue, Folder::ready, world.file, *other, itself) == world.file);
+  CHECK(world.queue->store().move(place, other->store(), itself).value().at == place);
   CHECK(world.disk.dump() == before);
   int renames = 0;
   for (const CallRecord& each : world.disk.calls()) renames += each.call == Call::renameat2 ? 1 : 0;
@@ -142,7 +148,7 @@ TEST_CASE("a second name that has become the only one is not removed", "[queue][
                     }};
     const auto queue = world.open(sys);
     calls = 0;
-    static_cast<void>(rename_message(*queue, from, source, world.target));
+    static_cast<void>(queue->store().move({from, source}, world.target));
     CHECK(world.count(Folder::ready) + world.count(Folder::failed) + world.count(Folder::claimed) >=
           1);
   }
@@ -272,8 +278,8 @@ TEST_CASE("what is not a message goes to bad/ under its name, and is reported",
   world.disk.plant_fifo(world.path(Folder::ready, "fifo"));
   world.disk.plant_symlink(world.path(Folder::ready, "li\nnk"), "/q/spoolq.json");
   world.disk.clear_calls();
-  detail::quarantine(*world.queue, Folder::ready, "fifo", "it is a FIFO");
-  detail::quarantine(*world.queue, Folder::ready, "li\nnk", "it is a link");
+  world.queue->store().quarantine({Folder::ready, "fifo"}, "it is a FIFO");
+  world.queue->store().quarantine({Folder::ready, "li\nnk"}, "it is a link");
   for (const CallRecord& each : world.disk.calls()) {
     CHECK(each.call == Call::renameat2);
   }
@@ -291,7 +297,7 @@ TEST_CASE("a message that got the name of a FIFO before it goes to bad/ keeps it
     world.disk.unlink(world.path(Folder::ready, "thing"));
     world.disk.plant_file(world.path(Folder::ready, "thing"), "a message");
   }
-  detail::quarantine_unless_regular(*world.queue, Folder::ready, "thing");
+  world.queue->store().quarantine_unless_regular({Folder::ready, "thing"});
   CHECK(world.disk.exists(world.path(Folder::ready, "thing")) == is_replaced);
   const std::vector<std::string> in_bad{"thing"};
   CHECK(world.names(Folder::bad) == (is_replaced ? std::vector<std::string>{} : in_bad));
@@ -303,12 +309,12 @@ TEST_CASE("a name that bad/ has already, or cannot have, is replaced by a fresh 
   World world;
   world.disk.plant_file(world.path(Folder::bad, "thing"), "old");
   world.disk.plant_file(world.path(Folder::ready, "thing"), "new");
-  detail::quarantine(*world.queue, Folder::ready, "thing", "why not");
+  world.queue->store().quarantine({Folder::ready, "thing"}, "why not");
   world.disk.plant_file(world.path(Folder::ready, "long"), "long");
   RenameSys sys{world.disk, [](const CallInfo& info) {
                   return std::string_view{info.to} == "long" ? ENAMETOOLONG : 0;
                 }};
-  detail::quarantine(*world.open(sys), Folder::ready, "long", "why not");
+  world.open(sys)->store().quarantine({Folder::ready, "long"}, "why not");
   const auto names = world.names(Folder::bad);
   REQUIRE(names.size() == 3);
   CHECK(names[0].starts_with("bad-"));
@@ -321,12 +327,12 @@ TEST_CASE("a name that bad/ has already, or cannot have, is replaced by a fresh 
 TEST_CASE("quarantine of what is gone does nothing, and other errors are thrown",
           "[queue][rename][quarantine]") {
   World world;
-  CHECK_NOTHROW(detail::quarantine(*world.queue, Folder::ready, "gone", "why not"));
+  CHECK_NOTHROW(world.queue->store().quarantine({Folder::ready, "gone"}, "why not"));
   CHECK(world.log.size() == 0);
   world.disk.plant_file(world.path(Folder::ready, "thing"), "x");
   RenameSys sys{world.disk, [](const CallInfo&) { return EACCES; }};
   CHECK(error_of([&] {
-          detail::quarantine(*world.open(sys), Folder::ready, "thing", "why not");
+          world.open(sys)->store().quarantine({Folder::ready, "thing"}, "why not");
           return 0;
         }) == errno_code(EACCES));
   CHECK(world.count(Folder::ready) == 1);

@@ -4,6 +4,7 @@
 #include "queue/format/attributes.hpp"
 #include "queue/lifecycle/transitions.hpp"
 #include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "queue/store/consumer_locks.hpp"
 #include "tests/queue/world.hpp"
@@ -27,11 +28,11 @@ Reason job_reason() {
 }
 
 std::optional<Reason> reason_of(World& world, const StoredMessage& message) {
-  const auto fd = detail::open_message(*world.queue, message.folder, message.file);
+  const auto fd = world.queue->store().open(message.at);
   return detail::get_reason(world.disk, fd.get());
 }
 
-Folder retry_in(World& world, const StoredMessage& message, Duration wait) {
+State retry_in(World& world, const StoredMessage& message, Duration wait) {
   return detail::retry_later(*world.queue, message, job_reason(), world.queue->now() + wait,
                              kAttemptsMax);
 }
@@ -42,7 +43,7 @@ TEST_CASE("a failed run waits in later/ with its reason, and comes again counted
           "[queue][retry_later]") {
   World world;
   const StoredMessage claimed = put_and_claim(*world.queue, "x");
-  CHECK(retry_in(world, claimed, hours{1}) == Folder::later);
+  CHECK(retry_in(world, claimed, hours{1}) == State::delayed);
   const StoredMessage waiting = only(*world.queue, State::delayed);
   CHECK(waiting.name.id == claimed.name.id);
   CHECK(waiting.name.attempts == 1);
@@ -62,7 +63,7 @@ TEST_CASE("a failed run waits in later/ with its reason, and comes again counted
 
 TEST_CASE("without a wait a failed run is ready at once", "[queue][retry_later]") {
   World world;
-  CHECK(retry_in(world, put_and_claim(*world.queue, "x"), Duration{0}) == Folder::ready);
+  CHECK(retry_in(world, put_and_claim(*world.queue, "x"), Duration{0}) == State::ready);
   CHECK(only(*world.queue, State::ready).name.attempts == 1);
 }
 
@@ -71,10 +72,10 @@ TEST_CASE("the last run that fails ends in failed/, with its own reason and the 
   World world;
   StoredMessage message = put_and_claim(*world.queue, "x");
   for (unsigned run = 1; run < kAttemptsMax; ++run) {
-    REQUIRE(retry_in(world, message, Duration{0}) == Folder::ready);
+    REQUIRE(retry_in(world, message, Duration{0}) == State::ready);
     message = claim_only(*world.queue);
   }
-  CHECK(retry_in(world, message, hours{1}) == Folder::failed);
+  CHECK(retry_in(world, message, hours{1}) == State::failed);
   const auto reason = reason_of(world, only(*world.queue, State::failed));
   REQUIRE(reason);
   CHECK(reason->text == "exit code 3; given up after 3 of 3 attempts");
@@ -87,7 +88,7 @@ TEST_CASE("a failed run of a message whose time is over ends in failed/", "[queu
   options.time_to_live = hours{1};
   const StoredMessage claimed = put_and_claim(*world.queue, "x", kDeadClaim, options);
   world.disk.advance(hours{2});
-  CHECK(retry_in(world, claimed, hours{1}) == Folder::failed);
+  CHECK(retry_in(world, claimed, hours{1}) == State::failed);
   const auto reason = reason_of(world, only(*world.queue, State::failed));
   REQUIRE(reason);
   CHECK(reason->text.find("exit code 3; expired") == 0);
@@ -99,7 +100,7 @@ TEST_CASE("a failed run whose message expires before it is due says so, and why 
   PutOptions options;
   options.time_to_live = hours{1};
   const StoredMessage claimed = put_and_claim(*world.queue, "x", kDeadClaim, options);
-  REQUIRE(retry_in(world, claimed, hours{2}) == Folder::later);
+  REQUIRE(retry_in(world, claimed, hours{2}) == State::delayed);
   world.disk.advance(hours{2} + seconds{1});
   CHECK(detail::move_due(*world.queue).moved == 1);
   const auto reason = reason_of(world, only(*world.queue, State::failed));
@@ -119,7 +120,7 @@ TEST_CASE("a claim that was taken back cannot be retried by who had it", "[queue
 
 TEST_CASE("a message that succeeds in the end keeps no reason in done/", "[queue][retry_later]") {
   World world{{{"keep_done", "on"}}};
-  REQUIRE(retry_in(world, put_and_claim(*world.queue, "x"), Duration{0}) == Folder::ready);
+  REQUIRE(retry_in(world, put_and_claim(*world.queue, "x"), Duration{0}) == State::ready);
   detail::acknowledge(*world.queue, claim_only(*world.queue), Sync::durable);
   CHECK_FALSE(reason_of(world, only(*world.queue, State::done)));
 }

@@ -28,7 +28,7 @@ std::string link_into_new(World& world, State state) {
   name.lease_until.reset();
   name.attempts = 0;
   const std::string file = format_name(name);
-  world.disk.plant_hard_link(world.path(message.folder, message.file),
+  world.disk.plant_hard_link(world.path(message.at.folder(), message.at.file()),
                              world.path(Folder::ready, file));
   return file;
 }
@@ -76,7 +76,7 @@ TEST_CASE("second names of a claimed message are dropped, in every folder", "[qu
   const StoredMessage claimed = put_and_claim(*world.queue, "x");
   MessageName name = claimed.name;
   name.claim.clear();
-  const std::string file = world.path(claimed.folder, claimed.file);
+  const std::string file = world.path(claimed.at.folder(), claimed.at.file());
   world.disk.plant_hard_link(file, world.path(Folder::ready, format_name(name)));
   world.disk.plant_hard_link(file, world.path(Folder::failed, format_name(name)));
   world.disk.plant_hard_link(
@@ -85,14 +85,14 @@ TEST_CASE("second names of a claimed message are dropped, in every folder", "[qu
   world.disk.plant_hard_link(file, world.path(Folder::claimed, format_name(name)));
   CHECK_FALSE(detail::drop_other_names(*world.queue, claimed));
   CHECK(world.count(Folder::ready) + world.count(Folder::failed) + world.count(Folder::later) == 0);
-  CHECK(world.names(Folder::claimed) == std::vector{claimed.file});
+  CHECK(world.names(Folder::claimed) == std::vector{claimed.at.file()});
 }
 
 TEST_CASE("only a second name of the same message is dropped", "[queue][names]") {
   World world;
   const detail::Registration living{*world.queue};
   const StoredMessage claimed = put_and_claim(*world.queue, "x");
-  const std::string file = world.path(claimed.folder, claimed.file);
+  const std::string file = world.path(claimed.at.folder(), claimed.at.file());
   MessageName name = claimed.name;
   // A claim of the living, a detached one, mail, another id, another file.
   name.claim = living.consumer() + ".1";
@@ -144,7 +144,7 @@ TEST_CASE("a message with two names is delivered once", "[queue][names]") {
     link_into_new(world, state);
   } else {
     StoredMessage message = only(*world.queue, state);
-    const std::string file = world.path(Folder::ready, message.file);
+    const std::string file = world.path(Folder::ready, message.at.file());
     message.name.attempts = 3;
     world.disk.plant_hard_link(file, world.path(Folder::ready, format_name(message.name)));
   }
@@ -182,7 +182,7 @@ TEST_CASE("a detached claim that is finished has no second name left", "[queue][
   const StoredMessage claimed = put_and_claim(*world.queue, "x", kDetached);
   link_into_new(world, State::claimed);
   Queue queue{world.queue};
-  const HeldClaim receipt = queue.held_claim(world.path(Folder::claimed, claimed.file));
+  const HeldClaim receipt = queue.held_claim(world.path(Folder::claimed, claimed.at.file()));
   SECTION("taken meanwhile") { CHECK(take_all(world.open(world.disk)) == 0); }
   SECTION("not taken meanwhile") {}
   queue.ack(receipt);
@@ -209,7 +209,7 @@ TEST_CASE("a second name that has moved on since the last look is found", "[queu
   World world;
   put(world.queue, "x");
   StoredMessage message = only(*world.queue, State::ready);
-  const std::string first = world.path(Folder::ready, message.file);
+  const std::string first = world.path(Folder::ready, message.at.file());
   MessageName name = message.name;
   name.attempts = 3;
   const std::string second = format_name(name);

@@ -68,7 +68,7 @@ PutOptions rich_options() {
 /// The only message in `state`.
 StoredMessage only(OpenQueue& queue, State state) {
   std::optional<StoredMessage> found;
-  detail::scan_messages(queue, state, [&](const StoredMessage& message) {
+  queue.store().scan(state, [&](const StoredMessage& message) {
     found = message;
     return true;
   });
@@ -78,7 +78,7 @@ StoredMessage only(OpenQueue& queue, State state) {
 
 void claim_as_the_dead(OpenQueue& queue) {
   const StoredMessage ready = only(queue, State::ready);
-  static_cast<void>(detail::claim(queue, ready.file, ready.name, kDeadClaim));
+  static_cast<void>(detail::claim(queue, ready, kDeadClaim));
 }
 
 /// Takes the only message and does something with it.
@@ -265,7 +265,7 @@ void claim_to_move_as_the_dead(OpenQueue& queue, State state) {
 void one_copied(Sys& sys, const std::string& path, Fates& fates) {
   put(sys, path, fates, kOne);
   make_story_queue(sys, second_queue(path));
-  const std::string file = only(*open(sys, path), State::ready).file;
+  const std::string file = only(*open(sys, path), State::ready).at.file();
   OpenQueue target{sys, second_queue(path), {}};
   const auto opened =
       sys.openat(target.fd(Folder::tmp), file.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600);
@@ -305,7 +305,7 @@ void end_a_lease(Sys& sys, const std::string& path, Fates& fates) {
   claim->extend();
   detail::Observations seen;
   for (const Duration ago : {hours{2}, hours{1}}) {
-    seen.seen_for(only(*queue, State::claimed).file, queue->since_boot() - ago, hours{1});
+    seen.seen_for(only(*queue, State::claimed).at.file(), queue->since_boot() - ago, hours{1});
   }
   detail::reap(*queue, {}, &seen);
   try {

@@ -31,7 +31,6 @@ namespace {
 using detail::classify;
 using detail::EntryKind;
 using detail::has_writer;
-using detail::is_settled;
 using detail::UniqueFd;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -128,14 +127,14 @@ TEST_CASE("names and types tell what an entry of new/ is", "[queue][strangers][n
   const std::vector<Case> cases{
       {kOurs, DT_REG, EntryKind::message},
       {"5.01935a7b-8c3d-7e21-9f4a-1b2c3d4e5f60", DT_REG, EntryKind::message},
-      {"5.01935a7b-8c3d-7e21-9f4a-1b2c3d4e5f60,S=01", DT_REG, EntryKind::stranger},
-      {"5.01935a7b-8c3d-4e21-9f4a-1b2c3d4e5f60", DT_REG, EntryKind::stranger},
-      {"report.txt", DT_REG, EntryKind::stranger},
-      {"1795403405.M633299P10625Q1.vm:2,", DT_REG, EntryKind::stranger},
-      {"a file with blanks and \n", DT_REG, EntryKind::stranger},
-      {"tmp", DT_REG, EntryKind::stranger},
-      {"part", DT_REG, EntryKind::stranger},
-      {"report.tmp.txt", DT_REG, EntryKind::stranger},
+      {"5.01935a7b-8c3d-7e21-9f4a-1b2c3d4e5f60,S=01", DT_REG, EntryKind::foreign},
+      {"5.01935a7b-8c3d-4e21-9f4a-1b2c3d4e5f60", DT_REG, EntryKind::foreign},
+      {"report.txt", DT_REG, EntryKind::foreign},
+      {"1795403405.M633299P10625Q1.vm:2,", DT_REG, EntryKind::foreign},
+      {"a file with blanks and \n", DT_REG, EntryKind::foreign},
+      {"tmp", DT_REG, EntryKind::foreign},
+      {"part", DT_REG, EntryKind::foreign},
+      {"report.tmp.txt", DT_REG, EntryKind::foreign},
       {".report.txt.Xy12", DT_REG, EntryKind::left_alone},
       {".", DT_REG, EntryKind::left_alone},
       {"report.tmp", DT_REG, EntryKind::left_alone},
@@ -168,7 +167,7 @@ TEST_CASE("where the folder does not tell the type, the file is asked", "[queue]
   world.disk.plant_directory(world.path(Folder::ready, "folder"));
   world.disk.plant_symlink(world.path(Folder::ready, "link"), "/q/spoolq.json");
   world.disk.plant_fifo(world.path(Folder::ready, "fifo"));
-  CHECK(classify(*world.queue, "report.txt", DT_UNKNOWN) == EntryKind::stranger);
+  CHECK(classify(*world.queue, "report.txt", DT_UNKNOWN) == EntryKind::foreign);
   CHECK(classify(*world.queue, kOurs, DT_UNKNOWN) == EntryKind::message);
   CHECK(classify(*world.queue, "folder", DT_UNKNOWN) == EntryKind::left_alone);
   CHECK(classify(*world.queue, "link", DT_UNKNOWN) == EntryKind::not_a_message);
@@ -180,23 +179,25 @@ TEST_CASE("a stranger's file is a message of priority 5 with its name as N",
           "[queue][strangers][name]") {
   World world;
   drop(world, "r\xc3\xa4port 1.txt", "12345");
-  const auto name = detail::derive_name(*world.queue, "r\xc3\xa4port 1.txt");
+  const auto name = world.queue->store().derive_name({Folder::ready, "r\xc3\xa4port 1.txt"},
+                                                     "r\xc3\xa4port 1.txt");
   REQUIRE(name);
   CHECK(name->priority == 5);
   CHECK(name->original == "r\xc3\xa4port 1.txt");
   CHECK_FALSE(name->size);
   CHECK_FALSE(name->checksum);
-  CHECK(detail::derive_name(*world.queue, "r\xc3\xa4port 1.txt") == name);
+  CHECK(world.queue->store().derive_name({Folder::ready, "r\xc3\xa4port 1.txt"},
+                                         "r\xc3\xa4port 1.txt") == name);
   CHECK(std::chrono::abs(name->id.time() - world.queue->now()) < seconds{1});
   const std::string long_name(255, 'x');
   drop(world, long_name);
-  const auto cut = detail::derive_name(*world.queue, long_name);
+  const auto cut = world.queue->store().derive_name({Folder::ready, long_name}, long_name);
   REQUIRE(cut);
   CHECK(long_name.starts_with(cut->original));
   CHECK(detail::parse_name(format_name(*cut)));
-  CHECK_FALSE(detail::derive_name(*world.queue, "gone"));
+  CHECK_FALSE(world.queue->store().derive_name({Folder::ready, "gone"}, "gone"));
   world.disk.plant_directory(world.path(Folder::ready, "folder"));
-  CHECK_FALSE(detail::derive_name(*world.queue, "folder"));
+  CHECK_FALSE(world.queue->store().derive_name({Folder::ready, "folder"}, "folder"));
 }
 
 TEST_CASE("the id of a stranger's file stays when the claim does not survive",
@@ -204,10 +205,10 @@ TEST_CASE("the id of a stranger's file stays when the claim does not survive",
   World world;
   drop(world, "report.txt");
   const StoredMessage before = only(*world.queue, State::ready);
-  const auto claimed = detail::claim(*world.queue, before.file, before.name, kDeadClaim);
+  const auto claimed = detail::claim(*world.queue, before, kDeadClaim);
   REQUIRE(claimed);
   CHECK(claimed->name.id == before.name.id);
-  detail::unclaim(*world.queue, *claimed, before.file);
+  detail::unclaim(*world.queue, *claimed, before.at);
   CHECK(world.names(Folder::ready) == std::vector<std::string>{"report.txt"});
   CHECK(only(*world.queue, State::ready).name == before.name);
 }
@@ -234,7 +235,8 @@ TEST_CASE("a file that got the inode number of an earlier one has an id of its o
   const auto queue = world.open(sys);
   const auto id_of_another = [&](const char* content) {
     drop(world, "report.txt", content);
-    const MessageId id = detail::derive_name(*queue, "report.txt").value().id;
+    const MessageId id =
+        queue->store().derive_name({Folder::ready, "report.txt"}, "report.txt").value().id;
     CHECK(only(*queue, State::ready).name.id == id);
     world.disk.unlink(world.path(Folder::ready, "report.txt"));
     return id;
@@ -249,10 +251,11 @@ TEST_CASE("on overlayfs, whose copies are born anew, the time of birth is no par
           "[queue][strangers][id]") {
   World world;
   drop(world, "report.txt");
-  const auto kept = detail::derive_name(*world.queue, "report.txt").value();
+  const auto kept =
+      world.queue->store().derive_name({Folder::ready, "report.txt"}, "report.txt").value();
   world.disk.set_file_system_type(OVERLAYFS_SUPER_MAGIC);
   const auto queue = world.open(world.disk);
-  const auto name = detail::derive_name(*queue, "report.txt").value();
+  const auto name = queue->store().derive_name({Folder::ready, "report.txt"}, "report.txt").value();
   CHECK(name.id != kept.id);
   struct stat status = {};
   struct timespec born = {};
@@ -280,7 +283,8 @@ TEST_CASE("the kernel tells two lives of an inode apart", "[queue][strangers][re
     struct stat status = {};
     REQUIRE(::stat(world.file.c_str(), &status) == 0);
     inodes.insert(status.st_ino);
-    ids.insert(detail::derive_name(*world.queue, "report.txt").value().id);
+    ids.insert(
+        world.queue->store().derive_name({Folder::ready, "report.txt"}, "report.txt").value().id);
   }
   CAPTURE(inodes.size());
   CHECK(ids.size() == kFiles);
@@ -289,29 +293,29 @@ TEST_CASE("the kernel tells two lives of an inode apart", "[queue][strangers][re
 TEST_CASE("a file written in place is complete after settle", "[queue][strangers][settle]") {
   World world;
   drop(world, "report.txt");
-  CHECK_FALSE(is_settled(*world.queue, "report.txt"));
+  CHECK_FALSE(world.queue->store().is_settled({Folder::ready, "report.txt"}));
   world.disk.advance(milliseconds{400});
-  CHECK_FALSE(is_settled(*world.queue, "report.txt"));
+  CHECK_FALSE(world.queue->store().is_settled({Folder::ready, "report.txt"}));
   world.disk.advance(milliseconds{200});
-  CHECK(is_settled(*world.queue, "report.txt"));
+  CHECK(world.queue->store().is_settled({Folder::ready, "report.txt"}));
   // A clock that was set back since counts as time gone by.
   world.disk.set_realtime(seconds{1'000'000'000});
-  CHECK(is_settled(*world.queue, "report.txt"));
+  CHECK(world.queue->store().is_settled({Folder::ready, "report.txt"}));
 }
 
 TEST_CASE("an empty file is not complete, however old", "[queue][strangers][settle]") {
   World world;
   drop(world, "report.txt", "");
   world.disk.advance(std::chrono::hours{100});
-  CHECK_FALSE(is_settled(*world.queue, "report.txt"));
+  CHECK_FALSE(world.queue->store().is_settled({Folder::ready, "report.txt"}));
 }
 
 TEST_CASE("a file that is gone, or none, is not complete", "[queue][strangers][settle]") {
   World world;
   world.disk.plant_directory(world.path(Folder::ready, "folder"));
   world.disk.advance(std::chrono::hours{1});
-  CHECK_FALSE(is_settled(*world.queue, "gone"));
-  CHECK_FALSE(is_settled(*world.queue, "folder"));
+  CHECK_FALSE(world.queue->store().is_settled({Folder::ready, "gone"}));
+  CHECK_FALSE(world.queue->store().is_settled({Folder::ready, "folder"}));
 }
 
 TEST_CASE("a file with a second link came whole", "[queue][strangers][settle]") {
@@ -319,7 +323,7 @@ TEST_CASE("a file with a second link came whole", "[queue][strangers][settle]") 
   world.disk.plant_file(world.path(Folder::tmp, "report.txt"), "");
   world.disk.plant_hard_link(world.path(Folder::tmp, "report.txt"),
                              world.path(Folder::ready, "report.txt"));
-  CHECK(is_settled(*world.queue, "report.txt"));
+  CHECK(world.queue->store().is_settled({Folder::ready, "report.txt"}));
 }
 
 TEST_CASE("names of delivery agents need not settle", "[queue][strangers][settle][maildir]") {
@@ -331,14 +335,14 @@ TEST_CASE("names of delivery agents need not settle", "[queue][strangers][settle
         "1795403740.6666_0.vm", "999999999.1.h", "17954037400.1.host.example.org"}) {
     INFO(name);
     drop(world, name);
-    CHECK(is_settled(*world.queue, name));
+    CHECK(world.queue->store().is_settled({Folder::ready, name}));
   }
   for (const char* name :
        {"1795403740", "1795403740.", "1795403740.6666_0", "1795403740..vm", "1795403740.x.",
         "20240131.report.pdf", "123456789012.1.h", "x1795403740.6666_0.vm", "1795403740x.1.vm"}) {
     INFO(name);
     drop(world, name);
-    CHECK_FALSE(is_settled(*world.queue, name));
+    CHECK_FALSE(world.queue->store().is_settled({Folder::ready, name}));
   }
 }
 
@@ -348,11 +352,11 @@ TEST_CASE(
   World world;
   const std::string name = "1700000000.sensor7.csv";
   drop(world, name, "");
-  CHECK_FALSE(is_settled(*world.queue, name));
+  CHECK_FALSE(world.queue->store().is_settled({Folder::ready, name}));
   world.disk.advance(std::chrono::seconds{4});
-  CHECK_FALSE(is_settled(*world.queue, name));
+  CHECK_FALSE(world.queue->store().is_settled({Folder::ready, name}));
   world.disk.advance(std::chrono::seconds{2});
-  CHECK(is_settled(*world.queue, name));
+  CHECK(world.queue->store().is_settled({Folder::ready, name}));
 }
 
 TEST_CASE("a file on which somebody has a write lease is being written",
@@ -373,8 +377,8 @@ TEST_CASE("a file on which somebody has a write lease is being written",
   world.disk.advance(std::chrono::hours{1});
   LeasedByOthers sys{world.disk};
   const auto queue = world.open(sys);
-  CHECK(has_writer(*queue, Folder::ready, "report.txt") == true);
-  CHECK_FALSE(is_settled(*queue, "report.txt"));
+  CHECK(queue->store().has_writer({Folder::ready, "report.txt"}) == true);
+  CHECK_FALSE(queue->store().is_settled({Folder::ready, "report.txt"}));
 }
 
 TEST_CASE("a file that somebody writes is not complete, however old",
@@ -384,11 +388,11 @@ TEST_CASE("a file that somebody writes is not complete, however old",
   const auto opened =
       world.disk.openat(world.queue->fd(Folder::ready), "report.txt", O_WRONLY | O_CLOEXEC);
   world.disk.advance(std::chrono::hours{1});
-  CHECK(has_writer(*world.queue, Folder::ready, "report.txt") == true);
-  CHECK_FALSE(is_settled(*world.queue, "report.txt"));
+  CHECK(world.queue->store().has_writer({Folder::ready, "report.txt"}) == true);
+  CHECK_FALSE(world.queue->store().is_settled({Folder::ready, "report.txt"}));
   REQUIRE(world.disk.close(opened.fd()).ok());
-  CHECK(has_writer(*world.queue, Folder::ready, "report.txt") == false);
-  CHECK(is_settled(*world.queue, "report.txt"));
+  CHECK(world.queue->store().has_writer({Folder::ready, "report.txt"}) == false);
+  CHECK(world.queue->store().is_settled({Folder::ready, "report.txt"}));
 }
 
 TEST_CASE("neither a Maildir name nor a second link makes a file complete that somebody writes",
@@ -399,9 +403,9 @@ TEST_CASE("neither a Maildir name nor a second link makes a file complete that s
   world.disk.plant_hard_link(world.path(Folder::ready, name), "/q/tmp/backup");
   const auto opened =
       world.disk.openat(world.queue->fd(Folder::ready), name.c_str(), O_WRONLY | O_CLOEXEC);
-  CHECK_FALSE(is_settled(*world.queue, name));
+  CHECK_FALSE(world.queue->store().is_settled({Folder::ready, name}));
   REQUIRE(world.disk.close(opened.fd()).ok());
-  CHECK(is_settled(*world.queue, name));
+  CHECK(world.queue->store().is_settled({Folder::ready, name}));
 }
 
 TEST_CASE("what a writer did while it was asked about counts", "[queue][strangers][settle]") {
@@ -410,9 +414,9 @@ TEST_CASE("what a writer did while it was asked about counts", "[queue][stranger
   world.disk.advance(std::chrono::hours{1});
   WriterBeforeLease sys{world.disk, world.queue->fd(Folder::ready), "report.txt"};
   const auto queue = world.open(sys);
-  CHECK_FALSE(is_settled(*queue, "report.txt"));
+  CHECK_FALSE(queue->store().is_settled({Folder::ready, "report.txt"}));
   world.disk.advance(seconds{1});
-  CHECK(is_settled(*world.queue, "report.txt"));
+  CHECK(world.queue->store().is_settled({Folder::ready, "report.txt"}));
 }
 
 TEST_CASE("a Maildir name alone is not enough where writers cannot be asked about",
@@ -421,9 +425,9 @@ TEST_CASE("a Maildir name alone is not enough where writers cannot be asked abou
   drop(world, "1795403749.M999038P6595.vm");
   NoLease sys{world.disk, EACCES};
   const auto queue = world.open(sys);
-  CHECK_FALSE(is_settled(*queue, "1795403749.M999038P6595.vm"));
+  CHECK_FALSE(queue->store().is_settled({Folder::ready, "1795403749.M999038P6595.vm"}));
   world.disk.advance(milliseconds{5'100});
-  CHECK(is_settled(*queue, "1795403749.M999038P6595.vm"));
+  CHECK(queue->store().is_settled({Folder::ready, "1795403749.M999038P6595.vm"}));
 }
 
 TEST_CASE("a second link alone is not enough where writers cannot be asked about",
@@ -437,11 +441,11 @@ TEST_CASE("a second link alone is not enough where writers cannot be asked about
   world.disk.advance(milliseconds{4'900});
   // A link of a backup is a change, too.
   world.disk.plant_hard_link(world.path(Folder::ready, name), "/q/tmp/backup");
-  CHECK_FALSE(is_settled(*queue, name));
+  CHECK_FALSE(queue->store().is_settled({Folder::ready, name}));
   world.disk.advance(milliseconds{4'900});
-  CHECK_FALSE(is_settled(*queue, name));
+  CHECK_FALSE(queue->store().is_settled({Folder::ready, name}));
   world.disk.advance(milliseconds{200});
-  CHECK(is_settled(*queue, name));
+  CHECK(queue->store().is_settled({Folder::ready, name}));
 }
 
 TEST_CASE("an empty file with a second link may be filled where writers cannot be asked about",
@@ -452,7 +456,7 @@ TEST_CASE("an empty file with a second link may be filled where writers cannot b
   NoLease sys{world.disk, EACCES};
   const auto queue = world.open(sys);
   world.disk.advance(std::chrono::hours{1});
-  CHECK_FALSE(is_settled(*queue, "report.txt"));
+  CHECK_FALSE(queue->store().is_settled({Folder::ready, "report.txt"}));
 }
 
 TEST_CASE("where writers cannot be asked about, a file settles ten times as long",
@@ -462,11 +466,11 @@ TEST_CASE("where writers cannot be asked about, a file settles ten times as long
   drop(world, "report.txt");
   NoLease sys{world.disk, error};
   const auto queue = world.open(sys);
-  CHECK_FALSE(has_writer(*queue, Folder::ready, "report.txt"));
+  CHECK_FALSE(queue->store().has_writer({Folder::ready, "report.txt"}));
   world.disk.advance(milliseconds{4'900});
-  CHECK_FALSE(is_settled(*queue, "report.txt"));
+  CHECK_FALSE(queue->store().is_settled({Folder::ready, "report.txt"}));
   world.disk.advance(milliseconds{200});
-  CHECK(is_settled(*queue, "report.txt"));
+  CHECK(queue->store().is_settled({Folder::ready, "report.txt"}));
 }
 
 TEST_CASE("the file of another user settles ten times as long", "[queue][strangers][settle]") {
@@ -474,14 +478,16 @@ TEST_CASE("the file of another user settles ten times as long", "[queue][strange
   drop(world, "report.txt");
   world.disk.set_owner(world.path(Folder::ready, "report.txt"), 65'534);
   world.disk.advance(milliseconds{700});
-  CHECK_FALSE(is_settled(*world.queue, "report.txt"));
+  CHECK_FALSE(world.queue->store().is_settled({Folder::ready, "report.txt"}));
   world.disk.advance(milliseconds{5'000});
-  CHECK(is_settled(*world.queue, "report.txt"));
+  CHECK(world.queue->store().is_settled({Folder::ready, "report.txt"}));
 }
 
 TEST_CASE("the kernel knows who writes", "[queue][strangers][real]") {
   const RealWorld world;
-  const auto writer = [&] { return has_writer(*world.queue, Folder::ready, "report.txt"); };
+  const auto writer = [&] {
+    return world.queue->store().has_writer({Folder::ready, "report.txt"});
+  };
   CHECK(writer() == false);
   {
     const UniqueFd reading = world.open_file(O_RDONLY);
@@ -490,10 +496,10 @@ TEST_CASE("the kernel knows who writes", "[queue][strangers][real]") {
   for (const int flags : {O_WRONLY, O_RDWR, O_WRONLY | O_APPEND}) {
     const UniqueFd writing = world.open_file(flags);
     CHECK(writer() == true);
-    CHECK_FALSE(is_settled(*world.queue, "report.txt"));
+    CHECK_FALSE(world.queue->store().is_settled({Folder::ready, "report.txt"}));
   }
   CHECK(writer() == false);
-  CHECK(is_settled(*world.queue, "report.txt"));
+  CHECK(world.queue->store().is_settled({Folder::ready, "report.txt"}));
 }
 
 TEST_CASE("a file that only says it is old is not complete", "[queue][strangers][real]") {
@@ -502,7 +508,7 @@ TEST_CASE("a file that only says it is old is not complete", "[queue][strangers]
   world.queue->configure({{"settle", "1h"}});
   std::filesystem::last_write_time(
       world.file, std::filesystem::file_time_type::clock::now() - std::chrono::hours{1'000});
-  CHECK_FALSE(is_settled(*world.queue, "report.txt"));
+  CHECK_FALSE(world.queue->store().is_settled({Folder::ready, "report.txt"}));
 }
 
 TEST_CASE("who writes through a mapping is a writer, also after the close",
@@ -514,9 +520,9 @@ TEST_CASE("who writes through a mapping is a writer, also after the close",
     mapped = ::mmap(nullptr, 10, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
   }
   REQUIRE(mapped != MAP_FAILED);
-  CHECK(has_writer(*world.queue, Folder::ready, "report.txt") == true);
+  CHECK(world.queue->store().has_writer({Folder::ready, "report.txt"}) == true);
   ::munmap(mapped, 10);
-  CHECK(has_writer(*world.queue, Folder::ready, "report.txt") == false);
+  CHECK(world.queue->store().has_writer({Folder::ready, "report.txt"}) == false);
 }
 
 TEST_CASE("another process that writes is a writer until it dies", "[queue][strangers][real]") {
@@ -529,9 +535,9 @@ TEST_CASE("another process that writes is a writer until it dies", "[queue][stra
     return 0;
   }};
   REQUIRE(opened.receive(1) == "x");
-  CHECK(has_writer(*world.queue, Folder::ready, "report.txt") == true);
+  CHECK(world.queue->store().has_writer({Folder::ready, "report.txt"}) == true);
   child.kill();
-  CHECK(has_writer(*world.queue, Folder::ready, "report.txt") == false);
+  CHECK(world.queue->store().has_writer({Folder::ready, "report.txt"}) == false);
 }
 
 TEST_CASE("a writer that comes during the question does not kill us", "[queue][strangers][real]") {
@@ -541,7 +547,7 @@ TEST_CASE("a writer that comes during the question does not kill us", "[queue][s
     WriterDuringLease sys{detail::real_sys(), world.file};
     const auto queue = open_queue(sys, world.path);
     for (int i = 0; i < 10; ++i) {
-      const auto writer = has_writer(*queue, Folder::ready, "report.txt");
+      const auto writer = queue->store().has_writer({Folder::ready, "report.txt"});
       // The lease was there, and broken: otherwise this would show nothing.
       if (sys.error != EWOULDBLOCK) return 1;
       if (writer != false) return 2;
@@ -556,10 +562,10 @@ TEST_CASE("a FIFO or a link is not opened when its writers are asked about",
   const RealWorld world;
   REQUIRE(::mkfifo((world.directory / "q/new/fifo").c_str(), 0600) == 0);
   std::filesystem::create_symlink(world.file, world.directory / "q/new/link");
-  CHECK_FALSE(has_writer(*world.queue, Folder::ready, "fifo").has_value());
-  CHECK_FALSE(has_writer(*world.queue, Folder::ready, "link").has_value());
-  CHECK_FALSE(is_settled(*world.queue, "fifo"));
-  CHECK_FALSE(is_settled(*world.queue, "link"));
+  CHECK_FALSE(world.queue->store().has_writer({Folder::ready, "fifo"}).has_value());
+  CHECK_FALSE(world.queue->store().has_writer({Folder::ready, "link"}).has_value());
+  CHECK_FALSE(world.queue->store().is_settled({Folder::ready, "fifo"}));
+  CHECK_FALSE(world.queue->store().is_settled({Folder::ready, "link"}));
 }
 
 }  // namespace spoolq::test

@@ -24,7 +24,7 @@ PutOptions living_for(Duration time_to_live) {
 }
 
 std::string reason_text(World& world, const StoredMessage& message) {
-  const auto fd = detail::open_message(*world.queue, message.folder, message.file);
+  const auto fd = world.queue->store().open(message.at);
   return detail::get_reason(world.disk, fd.get()).value_or(Reason{}).text;
 }
 
@@ -65,10 +65,10 @@ TEST_CASE("a claim counts an attempt and says whose it is", "[queue][transitions
   const StoredMessage claimed = claim_only(*world.queue, "fedcba9876543210.2a");
   CHECK(claimed.name.attempts == 1);
   CHECK(claimed.name.claim == "fedcba9876543210.2a");
-  CHECK(claimed.file == format_name(claimed.name));
-  CHECK(world.names(Folder::claimed) == std::vector{claimed.file});
+  CHECK(claimed.at.file() == format_name(claimed.name));
+  CHECK(world.names(Folder::claimed) == std::vector{claimed.at.file()});
   // The next one is too late.
-  CHECK_FALSE(detail::claim(*world.queue, ready.file, ready.name, kDeadClaim));
+  CHECK_FALSE(detail::claim(*world.queue, ready, kDeadClaim));
 }
 
 TEST_CASE("a claim ends once", "[queue][transitions]") {
@@ -84,7 +84,7 @@ TEST_CASE("a claim ends once", "[queue][transitions]") {
         errc::claim_lost);
   CHECK_FALSE(detail::take_back(queue, claimed, "late"));
   CHECK_FALSE(detail::remove(queue, claimed));
-  CHECK_NOTHROW(detail::unclaim(queue, claimed, "report.txt"));
+  CHECK_NOTHROW(detail::unclaim(queue, claimed, {Folder::ready, "report.txt"}));
   CHECK(world.count(Folder::ready) == 1);
   queue.configure({{"keep_done", "on"}});
   CHECK(error_in([&] { acknowledge(queue, claimed, Sync::durable); }) == errc::claim_lost);
@@ -101,7 +101,7 @@ TEST_CASE("a released message keeps its attempts and its id", "[queue][transitio
   const Time due = world.queue->now() + minutes{5};
   detail::release(*world.queue, claim_only(*world.queue), due);
   const StoredMessage later = only(*world.queue, State::delayed);
-  CHECK(detail::parse_delayed_name(later.file)->due == due);
+  CHECK(detail::parse_delayed_name(later.at.file())->due == due);
   CHECK(later.name.attempts == 2);
 }
 
@@ -154,7 +154,7 @@ TEST_CASE("a finished message is kept where the queue keeps them", "[queue][tran
   const StoredMessage done = only(*world.queue, State::done);
   CHECK(done.name.claim.empty());
   CHECK(done.name.attempts == 1);
-  CHECK(world.disk.read_file(world.path(Folder::done, done.file)) == "two");
+  CHECK(world.disk.read_file(world.path(Folder::done, done.at.file())) == "two");
   CHECK(world.count(Folder::claimed) == 0);
 }
 
@@ -175,12 +175,12 @@ TEST_CASE("a claim that is taken back for an unfinished file does not count",
   world.disk.plant_file(world.path(Folder::ready, "report.txt"), "half");
   const StoredMessage claimed = claim_only(*world.queue);
   SECTION("its name is free") {
-    detail::unclaim(*world.queue, claimed, "report.txt");
+    detail::unclaim(*world.queue, claimed, {Folder::ready, "report.txt"});
     CHECK(world.names(Folder::ready) == std::vector<std::string>{"report.txt"});
   }
   SECTION("its name was taken meanwhile") {
     world.disk.plant_file(world.path(Folder::ready, "report.txt"), "another");
-    detail::unclaim(*world.queue, claimed, "report.txt");
+    detail::unclaim(*world.queue, claimed, {Folder::ready, "report.txt"});
     CHECK(world.disk.read_file(world.path(Folder::ready, "report.txt")) == "another");
     const auto ready = messages(*world.queue, State::ready);
     REQUIRE(ready.size() == 2);
@@ -196,14 +196,14 @@ TEST_CASE("a claim made detached is the same claim with an end", "[queue][transi
   const StoredMessage held = hold(world);
   CHECK(held.name.attempts == 1);
   CHECK(held.name.claim == kDetached);
-  CHECK(world.names(Folder::claimed) == std::vector{held.file});
+  CHECK(world.names(Folder::claimed) == std::vector{held.at.file()});
 }
 
 TEST_CASE("a receipt finds its claim, also after the lease was prolonged",
           "[queue][transitions][held]") {
   World world;
   Queue queue{world.queue};
-  const std::string receipt = world.path(Folder::claimed, hold(world).file);
+  const std::string receipt = world.path(Folder::claimed, hold(world).at.file());
   const HeldClaim claim = queue.held_claim(receipt);
   const HeldClaim extended = queue.extend(claim, hours{5});
   CHECK(extended.file != claim.file);
@@ -223,7 +223,7 @@ TEST_CASE("a receipt finds its claim, also after the lease was prolonged",
 TEST_CASE("a receipt of an earlier claim does not end a later one", "[queue][transitions][held]") {
   World world;
   Queue queue{world.queue};
-  const std::string receipt = world.path(Folder::claimed, hold(world).file);
+  const std::string receipt = world.path(Folder::claimed, hold(world).at.file());
   const HeldClaim claim = queue.held_claim(receipt);
   queue.release(claim);
   const StoredMessage again = claim_only(*world.queue);
@@ -242,7 +242,7 @@ TEST_CASE("the claim of a consumer is not to be finished by a receipt",
   const auto error = [&](const std::string& reference) {
     return error_of([&] { return queue.held_claim(reference); });
   };
-  CHECK(error(world.path(Folder::claimed, claimed.file)) == errc::claim_owned);
+  CHECK(error(world.path(Folder::claimed, claimed.at.file())) == errc::claim_owned);
   CHECK(error(claimed.name.id.to_string()) == errc::claim_owned);
   CHECK(error("/q/cur/no-claim") == errc::no_such_message);
   CHECK(error("/q/new/" + format_name(MessageName{})) == errc::no_such_message);
@@ -253,7 +253,9 @@ TEST_CASE("a held claim is released, delayed and failed as any other",
           "[queue][transitions][held]") {
   World world;
   Queue queue{world.queue};
-  const auto held = [&] { return queue.held_claim(world.path(Folder::claimed, hold(world).file)); };
+  const auto held = [&] {
+    return queue.held_claim(world.path(Folder::claimed, hold(world).at.file()));
+  };
   queue.release(held());
   CHECK(queue.stats().ready == 1);
   queue.remove(queue.list(State::ready).at(0));
@@ -267,7 +269,7 @@ TEST_CASE("times that a name cannot hold are refused, and the claim stays",
           "[queue][transitions][held]") {
   World world;
   Queue queue{world.queue};
-  const HeldClaim claim = queue.held_claim(world.path(Folder::claimed, hold(world).file));
+  const HeldClaim claim = queue.held_claim(world.path(Folder::claimed, hold(world).at.file()));
   for (const Duration span : {Duration::max(), Duration{10'000'000'000'000}}) {
     CHECK(error_in([&] { queue.release(claim, span); }) == errc::bad_value);
     CHECK(error_of([&] { return queue.extend(claim, span); }) == errc::bad_value);

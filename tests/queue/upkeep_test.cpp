@@ -5,9 +5,12 @@
 #include "queue/format/attributes.hpp"
 #include "queue/maintenance/cleanup.hpp"
 #include "queue/maintenance/due.hpp"
+#include "queue/maintenance/cleanup.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "queue/os/unique_fd.hpp"
 #include "queue/store/consumer_locks.hpp"
+#include "queue/store/draft.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/forwarding_sys.hpp"
@@ -32,7 +35,7 @@ PutOptions delayed(Duration delay, int priority = 5) {
 }
 
 Reason reason_of(World& world, const StoredMessage& message) {
-  const UniqueFd fd = detail::open_message(*world.queue, message.folder, message.file);
+  const UniqueFd fd = world.queue->store().open(message.at);
   return detail::get_reason(world.disk, fd.get()).value_or(Reason{});
 }
 
@@ -222,16 +225,16 @@ TEST_CASE("the sweep removes what dead writers left, and nothing young or locked
   World world;
   const std::string dead = world.path(Folder::tmp, kPending);
   world.disk.plant_file(dead, "x");
-  CHECK(detail::sweep(*world.queue) == 0);
+  CHECK(detail::sweep_drafts(*world.queue) == 0);
   world.disk.advance(seconds{59});
-  CHECK(detail::sweep(*world.queue) == 0);
+  CHECK(detail::sweep_drafts(*world.queue) == 0);
   {
     const UniqueFd writer = hold_open(world, Folder::tmp, kPending, O_WRONLY);
     REQUIRE(world.disk.flock(writer.get(), LOCK_EX).ok());
     world.disk.advance(hours{48});
-    CHECK(detail::sweep(*world.queue) == 0);
+    CHECK(detail::sweep_drafts(*world.queue) == 0);
   }
-  CHECK(detail::sweep(*world.queue) == 1);
+  CHECK(detail::sweep_drafts(*world.queue) == 1);
   CHECK_FALSE(world.disk.exists(dead));
 }
 
@@ -240,7 +243,7 @@ TEST_CASE("a message being written is not swept", "[queue][upkeep][sweep]") {
   Draft draft = Producer{Queue{world.queue}}.draft();
   draft.write("slow");
   world.disk.advance(hours{48});
-  CHECK(detail::sweep(*world.queue) == 0);
+  CHECK(detail::sweep_drafts(*world.queue) == 0);
   draft.commit();
   CHECK(world.count(Folder::ready) == 1);
 }
@@ -253,13 +256,13 @@ TEST_CASE("a file of another program is swept after 36 hours, never while it is 
   const std::string file = world.path(Folder::tmp, name);
   world.disk.plant_file(file, "x");
   world.disk.advance(hours{35});
-  CHECK(detail::sweep(*world.queue) == 0);
+  CHECK(detail::sweep_drafts(*world.queue) == 0);
   world.disk.advance(hours{2});
   for (const int flags : {O_RDONLY, O_WRONLY}) {
     const UniqueFd open = hold_open(world, Folder::tmp, name, flags);
-    CHECK(detail::sweep(*world.queue) == 0);
+    CHECK(detail::sweep_drafts(*world.queue) == 0);
   }
-  CHECK(detail::sweep(*world.queue) == 1);
+  CHECK(detail::sweep_drafts(*world.queue) == 1);
   CHECK_FALSE(world.disk.exists(file));
 }
 
@@ -276,7 +279,7 @@ TEST_CASE("a file that replaces one that is swept keeps its name", "[queue][upke
                           world.disk.plant_file(file, "new");
                         }};
   const auto queue = world.open(replacing);
-  detail::sweep(*queue);
+  detail::sweep_drafts(*queue);
   INFO(to_string(call));
   CHECK(world.disk.exists(file));
   CHECK(world.disk.read_file(file) == "new");
@@ -290,7 +293,7 @@ TEST_CASE("the sweep leaves directories and symbolic links alone", "[queue][upke
   world.disk.plant_fifo(world.path(Folder::tmp, "fifo"));
   world.disk.plant_file(world.path(Folder::ready, "victim"), "x");
   world.disk.advance(hours{1000});
-  CHECK(detail::sweep(*world.queue) == 0);
+  CHECK(detail::sweep_drafts(*world.queue) == 0);
   CHECK(world.count(Folder::tmp) == 4);
   CHECK(world.disk.exists(world.path(Folder::ready, "victim")));
 }
@@ -300,7 +303,7 @@ TEST_CASE("a put survives a sweep between its open and its lock", "[queue][upkee
   World world;
   BeforeFirst sweeping{world.disk, Call::flock, [&] {
                          world.disk.advance(minutes{2});
-                         CHECK(detail::sweep(*world.queue) == 1);
+                         CHECK(detail::sweep_drafts(*world.queue) == 1);
                        }};
   MutantSys sys{sweeping, mutant};
   bool accepted = true;

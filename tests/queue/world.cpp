@@ -42,12 +42,13 @@ MessageId put(const std::shared_ptr<OpenQueue>& queue, std::string_view payload,
 
 std::vector<StoredMessage> messages(OpenQueue& queue, State state) {
   std::vector<StoredMessage> found;
-  detail::scan_messages(queue, state, [&](const StoredMessage& message) {
+  queue.store().scan(state, [&](const StoredMessage& message) {
     found.push_back(message);
     return true;
   });
-  std::sort(found.begin(), found.end(),
-            [](const StoredMessage& a, const StoredMessage& b) { return a.file < b.file; });
+  std::sort(found.begin(), found.end(), [](const StoredMessage& a, const StoredMessage& b) {
+    return a.at.file() < b.at.file();
+  });
   return found;
 }
 
@@ -62,7 +63,7 @@ StoredMessage only(OpenQueue& queue, State state) {
 
 StoredMessage claim_only(OpenQueue& queue, const std::string& claim) {
   const StoredMessage ready = only(queue, State::ready);
-  auto claimed = detail::claim(queue, ready.file, ready.name, claim);
+  auto claimed = detail::claim(queue, ready, claim);
   if (!claimed) throw std::runtime_error{"somebody else claimed it"};
   return *claimed;
 }
@@ -75,7 +76,7 @@ StoredMessage put_and_claim(OpenQueue& queue, std::string_view payload, const st
   pending.publish();
   for (const StoredMessage& ready : messages(queue, State::ready)) {
     if (ready.name.id != id) continue;
-    auto claimed = detail::claim(queue, ready.file, ready.name, claim);
+    auto claimed = detail::claim(queue, ready, claim);
     if (claimed) return *claimed;
   }
   throw std::runtime_error{"somebody else claimed it"};
