@@ -141,16 +141,10 @@ void Adopter::Impl::require_foreign_folder() const {
     detail::throw_errc(errc::bad_value, "adopt", path_,
                        "it is a queue; 'spoolq mv' moves messages from queue to queue");
   }
-  struct stat here = {};
-  if (!sys.fstat(directory_.get(), here).ok()) return;
-  for (int i = 0; i < detail::kFolderCount; ++i) {
-    const auto folder = static_cast<detail::Folder>(i);
-    struct stat ours = {};
-    if (!open().folders().has(folder) || !sys.fstat(open().fd(folder), ours).ok()) continue;
-    if (here.st_dev != ours.st_dev || here.st_ino != ours.st_ino) continue;
-    detail::throw_errc(errc::bad_value, "adopt", path_,
-                       fmt::format("it is {}/ of this queue, whose consumers take what is there",
-                                   detail::folder_name(folder)));
+  if (const char* const folder = open().folders().name_of(sys, directory_.get())) {
+    detail::throw_errc(
+        errc::bad_value, "adopt", path_,
+        fmt::format("it is {}/ of this queue, whose consumers take what is there", folder));
   }
   if (const auto other = detail::queue_of_inbox(sys, directory_.get(), path_)) {
     detail::throw_errc(errc::bad_value, "adopt", path_,

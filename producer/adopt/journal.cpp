@@ -74,7 +74,7 @@ IntakeKeys intake_keys(std::string_view name, const struct stat& status,
 bool IntakeJournal::exists(OpenQueue& queue, const std::string& source) {
   const UniqueFd intake = open_intake_folder(queue);
   return intake &&
-         open_below(queue.sys(), intake.get(), intake_folder_name(source), intake_path(queue));
+         try_open_below(queue.sys(), intake.get(), intake_folder_name(source), intake_path(queue));
 }
 
 IntakeJournal::IntakeJournal(OpenQueue& queue, const std::string& source, Access access)
@@ -164,10 +164,7 @@ void IntakeJournal::finish_earlier() {
     if (copies.erase(file) > 0) unpublished.push_back({key, file});
   }
   for (const std::string& file : copies) {
-    const SysResult removed = queue_.sys().unlinkat(folder_.get(), file.c_str());
-    if (!removed.ok() && removed.error() != ENOENT) {
-      throw_errno(removed.error(), "unlink", fmt::format("{}/{}", path_, file));
-    }
+    discard_staged(queue_, folder_.get(), path_, file);
   }
   publish(unpublished);
 }

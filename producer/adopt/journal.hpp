@@ -50,7 +50,7 @@ class IntakeJournal {
   [[nodiscard]] bool has_marked(const IntakeKeys& keys) const;
 
   /// Where copies wait.
-  [[nodiscard]] int fd() const { return folder_.get(); }
+  [[nodiscard]] int folder() const { return folder_.get(); }
   [[nodiscard]] const std::string& path() const { return path_; }
 
   struct Record {

@@ -24,10 +24,9 @@ constexpr int kAttempts = 16;
 UniqueFd open_folder(Sys& sys, int directory, const std::string& path) {
   const SysResult made = sys.mkdirat(directory, kFolder, 0777);
   if (!made.ok() && made.error() != EEXIST) throw_errno(made.error(), "mkdir", path);
-  const SysResult opened =
-      sys.openat(directory, kFolder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  const SysResult opened = sys.openat(directory, kFolder, kDirectoryFlags);
   if (!opened.ok()) throw_errno(opened.error(), "open", path);
-  return UniqueFd{sys, opened.fd()};
+  return UniqueFd{sys, opened};
 }
 
 /// A file with the reason, which nobody has yet. False when that name is taken.
@@ -37,7 +36,7 @@ bool write_reason(Sys& sys, int folder, const std::string& file, const std::stri
       sys.openat(folder, file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
   if (opened.error() == EEXIST) return false;
   if (!opened.ok()) throw_errno(opened.error(), "create", path);
-  const UniqueFd fd{sys, opened.fd()};
+  const UniqueFd fd{sys, opened};
   try {
     write_all(sys, fd.get(), reason + "\n", path);
   } catch (...) {

@@ -19,7 +19,9 @@
 #include "queue/format/attributes.hpp"
 #include "queue/os/byte_lock.hpp"
 #include "queue/os/checksum.hpp"
+#include "queue/os/files.hpp"
 #include "queue/os/throw_error.hpp"
+#include "queue/store/folder_locks.hpp"
 #include "queue/store/limits.hpp"
 #include "queue/store/rename.hpp"
 
@@ -29,28 +31,9 @@ namespace {
 using Outcome = Intaken::Outcome;
 
 constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
-constexpr int kReadFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
 /// How much longer than `settle` a file waits whose writers we may not ask about.
 constexpr int kBlindFactor = 10;
-
-bool is_same_file(const struct stat& one, const struct stat& two) {
-  return one.st_ino == two.st_ino && one.st_dev == two.st_dev;
-}
-
-/// Whether new/ is where a rename from there can go.
-bool is_same_mount(OpenQueue& queue, int directory, const std::string& path) {
-  Sys& sys = queue.sys();
-  const int ready = queue.fd(Folder::ready);
-  std::uint64_t mounts[2] = {};
-  struct stat status[2] = {};
-  for (const SysResult& result :
-       {sys.mount_id(directory, mounts[0]), sys.mount_id(ready, mounts[1]),
-        sys.fstat(directory, status[0]), sys.fstat(ready, status[1])}) {
-    if (!result.ok()) throw_errno(result.error(), "stat", path);
-  }
-  return mounts[0] == mounts[1] && status[0].st_dev == status[1].st_dev;
-}
 
 bool keeps_birth_times_in(Sys& sys, int directory, const std::string& path) {
   FileSystemInfo file_system;
@@ -109,7 +92,7 @@ Intake::Intake(OpenQueue& queue, const std::string& directory, IntakeOptions opt
       options_{options},
       directory_{open_directory(queue.sys(), directory)},
       keeps_birth_times_{keeps_birth_times_in(queue.sys(), directory_.get(), directory)},
-      is_same_mount_{is_same_mount(queue, directory_.get(), directory)},
+      is_same_mount_{queue.folders().is_same_mount(queue.sys(), directory_.get(), directory)},
       by_rename_{!options.keep && !options.always_copy && is_same_mount_},
       sources_{queue, directory, directory_.get(), is_same_mount_} {
   queue_.require_own_process("take into");
@@ -142,10 +125,7 @@ void Intake::recover() {
 /// a lock on one byte of tmp/, whose place is a hash of the folder's path, and asks whether anybody
 /// has one on the byte of the other way.
 void Intake::require_one_way() {
-  Sys& sys = queue_.sys();
-  way_ = LockFd{
-      sys,
-      [&] { return sys.openat(queue_.fd(Folder::tmp), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); }};
+  way_ = open_to_lock(queue_, FolderLock::transfers);
   // Where this does not work, nobody asks.
   if (way_.get() < 0) return;
   const auto both = static_cast<std::int64_t>(XXH3_64bits(path_.data(), path_.size()) >> 2U) * 2;
@@ -355,7 +335,7 @@ bool Intake::remove_marker(Item& item, SeizedSource& marker) {
     item.stays = true;
     return false;
   }
-  if (result.ok()) result = queue_.sys().unlinkat(marker.directory, marker.file.c_str());
+  if (result.ok()) result = sources_.remove(marker);
   if (result.ok()) return true;
   const std::error_code code{result.error(), std::generic_category()};
   if (!marker.file.empty()) sources_.put_back(marker, directory, file);
@@ -430,15 +410,10 @@ std::optional<bool> Intake::is_what_was_taken(const Item& item) const {
   if (!copy || !copy->checksum) return true;
   const SysResult opened = open_source(item);
   if (!opened.ok()) return std::nullopt;
-  const UniqueFd fd{queue_.sys(), opened.fd()};
+  const UniqueFd fd{queue_.sys(), opened};
   Checksum checksum;
-  std::array<char, kBufferSize> buffer;
-  for (;;) {
-    const SysResult got = queue_.sys().read(fd.get(), buffer.data(), buffer.size());
-    if (!got.ok()) throw_errno(got.error(), "read", path_of(arrival));
-    if (got.value() == 0) break;
-    checksum.update({buffer.data(), static_cast<std::size_t>(got.value())});
-  }
+  read_all(queue_.sys(), fd.get(), path_of(arrival),
+           [&](std::string_view bytes) { checksum.update(bytes); });
   return checksum.value() == *copy->checksum;
 }
 
@@ -452,7 +427,7 @@ bool Intake::open(Item& item) {
       throw_errno(EBUSY, "open", path_of(arrival), "somebody has a lease on it, to write");
     }
     if (!opened.ok()) throw_errno(opened.error(), "open", path_of(arrival));
-    item.fd = UniqueFd{queue_.sys(), opened.fd()};
+    item.fd = UniqueFd{queue_.sys(), opened};
     struct stat status = {};
     struct timespec born = {};
     if (const auto result = queue_.sys().statx(item.fd.get(), "", status, born); !result.ok()) {
@@ -545,11 +520,7 @@ void Intake::rename_one(Item& item) {
 /// Whether the open file is as it was when it was found complete, and nobody writes to it.
 bool Intake::is_left_alone(const Arrival& arrival, int fd, WriterHold& writers) const {
   if (!options_.despite_writers && writers.has_writer() == true) return false;
-  struct stat status = {};
-  if (const auto result = queue_.sys().fstat(fd, status); !result.ok()) {
-    throw_errno(result.error(), "stat", path_of(arrival));
-  }
-  return is_unchanged(arrival, status);
+  return is_unchanged(arrival, stat_file(queue_.sys(), fd, path_of(arrival)));
 }
 
 void Intake::copy_all(std::vector<Item>& items) {
@@ -617,7 +588,7 @@ bool Intake::copy_content(Item& item) {
   if (size != *item.name.size || !is_left_alone(arrival, item.fd.get(), writers)) return false;
   const std::string& called = arrival.name ? arrival.name->original : arrival.file;
   if (copy->destination().name.original != called) set_whole_name(sys, copy->descriptor(), called);
-  item.staged = copy->stage(journal().fd());
+  item.staged = copy->stage(journal().folder());
   item.copy = std::move(copy);
   return true;
 }
@@ -630,7 +601,7 @@ void Intake::remove_parts(std::vector<Item>& items) {
     if (!item.goes()) continue;
     const int directory = directory_of(item.arrival);
     for (const std::string& part : item.arrival.parts) {
-      const SysResult removed = sys.unlinkat(directory, part.c_str());
+      const SysResult removed = sources_.remove_part(directory, part);
       if (!removed.ok() && removed.error() != ENOENT) {
         const std::error_code code{removed.error(), std::generic_category()};
         const std::string path = fmt::format("{}/{}{}", path_, item.arrival.below, part);
@@ -684,7 +655,7 @@ bool Intake::remove_source(Item& item) {
   if (opened.error() == ENOENT) return true;
   try {
     if (!opened.ok()) throw_errno(opened.error(), "open", path_of(arrival));
-    const UniqueFd fd{sys, opened.fd()};
+    const UniqueFd fd{sys, opened};
     WriterHold writers{sys, fd.get()};
     if (!item.is_seized() && !is_left_alone(arrival, fd.get(), writers)) return false;
     if (!seize(item, fd.get(), writers)) return false;
@@ -694,7 +665,7 @@ bool Intake::remove_source(Item& item) {
     warn_of_source(item, arrival.file, error.code());
     return false;
   }
-  const SysResult removed = sys.unlinkat(item.source.directory, item.source.file.c_str());
+  const SysResult removed = sources_.remove(item.source);
   if (!removed.ok() && removed.error() != ENOENT) {
     put_back(item);
     warn_of_source(item, arrival.file, {removed.error(), std::generic_category()});

@@ -74,7 +74,7 @@ class Intake {
 
   [[nodiscard]] OpenQueue& queue() const { return queue_; }
   /// The folder.
-  [[nodiscard]] int fd() const { return directory_.get(); }
+  [[nodiscard]] int folder() const { return directory_.get(); }
   [[nodiscard]] const std::string& path() const { return path_; }
 
   /// What an id is derived from.

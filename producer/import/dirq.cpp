@@ -47,13 +47,6 @@ bool is_field(std::string_view name) {
   });
 }
 
-std::optional<UniqueFd> open_below(Sys& sys, int directory, const std::string& name) {
-  const SysResult opened =
-      sys.openat(directory, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (!opened.ok()) return std::nullopt;
-  return UniqueFd{sys, opened.fd()};
-}
-
 MessageName name_of(const Intake& intake, const Arrival& arrival, const std::string& path) {
   const std::string_view name = std::string_view{path}.substr(kDirectorySize + 1);
   const std::int64_t seconds = hex_value(name.substr(0, kSecondsSize));
@@ -171,11 +164,11 @@ void read_normal(const Intake& intake, int directory, const std::string& path, E
 /// The elements of one directory of the queue.
 bool visit_directory(const Intake& intake, const std::string& name, const VisitElements& visit) {
   Sys& sys = intake.queue().sys();
-  const auto directory = open_below(sys, intake.fd(), name);
+  const UniqueFd directory{sys, sys.openat(intake.folder(), name.c_str(), kDirectoryFlags)};
   if (!directory) return true;  // Somebody removed it.
   std::map<std::string, bool> locked;
   for (const std::string& entry :
-       sorted_entries(sys, directory->get(), intake.path(), [](std::string_view each) {
+       sorted_entries(sys, directory.get(), intake.path(), [](std::string_view each) {
          return is_hex(each.substr(0, std::min(each.size(), kNameSize)), kNameSize);
        })) {
     if (entry.size() == kNameSize) locked.try_emplace(entry, false);
@@ -186,16 +179,16 @@ bool visit_directory(const Intake& intake, const std::string& name, const VisitE
   for (const auto& [entry, is_locked] : locked) {
     Element element;
     Arrival& arrival = element.arrival;
-    arrival = {.file = entry, .directory = directory->get(), .below = name + "/"};
+    arrival = {.file = entry, .directory = directory.get(), .below = name + "/"};
     const std::string path = arrival.below + entry;
-    if (!sys.statx(directory->get(), entry.c_str(), arrival.status, arrival.born).ok()) continue;
+    if (!sys.statx(directory.get(), entry.c_str(), arrival.status, arrival.born).ok()) continue;
     if (S_ISDIR(arrival.status.st_mode)) {
-      auto fields = open_below(sys, directory->get(), entry);
+      UniqueFd fields{sys, sys.openat(directory.get(), entry.c_str(), kDirectoryFlags)};
       if (!fields) continue;
       arrival.below = path + "/";
       element.emptied = entry;
-      read_normal(intake, fields->get(), path, element);
-      opened.push_back(std::move(*fields));
+      read_normal(intake, fields.get(), path, element);
+      opened.push_back(std::move(fields));
     } else if (is_locked || !S_ISREG(arrival.status.st_mode)) {
       element.verdict = is_locked ? Verdict::wait : Verdict::ignore;
       element.reason = is_locked ? "locked: one of its consumers has it" : "not a regular file";
@@ -207,11 +200,11 @@ bool visit_directory(const Intake& intake, const std::string& name, const VisitE
     // As many directories are open at a time as need few descriptors.
     constexpr std::size_t kOpenMax = 128;
     if (opened.size() < kOpenMax) continue;
-    if (!visit(elements, directory->get())) return false;
+    if (!visit(elements, directory.get())) return false;
     elements.clear();
     opened.clear();
   }
-  return visit(elements, directory->get());
+  return visit(elements, directory.get());
 }
 
 }  // namespace
@@ -220,14 +213,14 @@ void visit_dirq(const Intake& intake, const VisitElements& visit) {
   Sys& sys = intake.queue().sys();
   bool is_dirq = false;
   const auto directories =
-      sorted_entries(sys, intake.fd(), intake.path(), [&](std::string_view name) {
+      sorted_entries(sys, intake.folder(), intake.path(), [&](std::string_view name) {
         const bool is_directory = is_hex(name, kDirectorySize);
         is_dirq = is_dirq || is_directory || name == "temporary" || name == "obsolete";
         return is_directory;
       });
   if (!is_dirq) {
     // A simple queue that is empty and purged looks like any empty folder.
-    const bool is_empty = sorted_entries(sys, intake.fd(), intake.path(), [](std::string_view) {
+    const bool is_empty = sorted_entries(sys, intake.folder(), intake.path(), [](std::string_view) {
                             return true;
                           }).empty();
     if (is_empty) return;

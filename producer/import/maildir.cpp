@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "producer/import/formats.hpp"
+#include "queue/os/files.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/store/foreign_files.hpp"
 
@@ -16,14 +17,13 @@ constexpr const char* kSeen = "cur";
 
 UniqueFd open_folder(const Intake& intake, const char* name) {
   Sys& sys = intake.queue().sys();
-  const SysResult opened =
-      sys.openat(intake.fd(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  const SysResult opened = sys.openat(intake.folder(), name, kDirectoryFlags);
   const std::string path = fmt::format("{}/{}", intake.path(), name);
   if (opened.error() == ENOENT || opened.error() == ENOTDIR) {
     throw_errc(errc::bad_value, "import", intake.path(), fmt::format("no Maildir: no {}/", name));
   }
   if (!opened.ok()) throw_errno(opened.error(), "open", path);
-  return UniqueFd{sys, opened.fd()};
+  return UniqueFd{sys, opened};
 }
 
 }  // namespace
@@ -58,7 +58,7 @@ void visit_maildir(const Intake& intake, const VisitElements& visit) {
     }
     elements.push_back(std::move(element));
   }
-  if (!visit(elements, intake.fd())) return;
+  if (!visit(elements, intake.folder())) return;
   std::vector<Element> others;
   for (const std::string& name : sorted_entries(sys, seen.get(), intake.path(), is_meant)) {
     Element& element = others.emplace_back();
@@ -66,7 +66,7 @@ void visit_maildir(const Intake& intake, const VisitElements& visit) {
     element.verdict = Verdict::ignore;
     element.reason = "in cur/: somebody has seen it";
   }
-  visit(others, intake.fd());
+  visit(others, intake.folder());
 }
 
 }  // namespace spoolq::detail

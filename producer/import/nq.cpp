@@ -62,10 +62,9 @@ bool has_begun(std::string_view content) {
 std::optional<std::string> reason_to_leave(Sys& sys, int directory, Element& element) {
   const std::string& name = element.arrival.file;
   struct stat& status = element.arrival.status;
-  const SysResult opened =
-      sys.openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  const SysResult opened = sys.openat(directory, name.c_str(), kReadFlags);
   if (!opened.ok()) return std::generic_category().message(opened.error());
-  const UniqueFd fd{sys, opened.fd()};
+  const UniqueFd fd{sys, opened};
   if (!sys.statx(fd.get(), "", status, element.arrival.born).ok() || !S_ISREG(status.st_mode))
     return "not a regular file";
   if (sys.flock(fd.get(), LOCK_SH | LOCK_NB).error() == EWOULDBLOCK) {
@@ -98,7 +97,7 @@ void visit_nq(const Intake& intake, const VisitElements& visit) {
     has_others = has_others || !is_meant;
     return is_meant;
   };
-  const auto jobs = sorted_entries(sys, intake.fd(), intake.path(), is_job);
+  const auto jobs = sorted_entries(sys, intake.folder(), intake.path(), is_job);
   if (!is_nq && has_others) {
     throw_errc(errc::bad_value, "import", intake.path(), "no folder of nq: no files ,TIME.PID");
   }
@@ -106,7 +105,7 @@ void visit_nq(const Intake& intake, const VisitElements& visit) {
   for (const std::string& name : jobs) {
     Element element;
     element.arrival.file = name;
-    if (auto why = reason_to_leave(sys, intake.fd(), element)) {
+    if (auto why = reason_to_leave(sys, intake.folder(), element)) {
       element.verdict = *why == "it has been run" ? Verdict::ignore : Verdict::wait;
       element.reason = std::move(*why);
     } else {
@@ -115,7 +114,7 @@ void visit_nq(const Intake& intake, const VisitElements& visit) {
     }
     elements.push_back(std::move(element));
   }
-  visit(elements, intake.fd());
+  visit(elements, intake.folder());
 }
 
 }  // namespace spoolq::detail

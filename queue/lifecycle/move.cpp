@@ -24,6 +24,7 @@
 #include "queue/lifecycle/other_names.hpp"
 #include "queue/lifecycle/put.hpp"
 #include "queue/os/checksum.hpp"
+#include "queue/os/files.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/store/limits.hpp"
 #include "queue/store/payload.hpp"
@@ -32,14 +33,6 @@ namespace spoolq::detail {
 namespace {
 
 constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
-
-struct stat status_of(OpenQueue& queue, int fd, const std::string& path) {
-  struct stat status = {};
-  if (const auto result = queue.sys().fstat(fd, status); !result.ok()) {
-    throw_errno(result.error(), "stat", path);
-  }
-  return status;
-}
 
 /// Whether a message is one that its consumer has claimed.
 bool is_in_work(const StoredMessage& message) {
@@ -50,18 +43,6 @@ Destination destination_of(const StoredMessage& message) {
   Destination destination{message.at.state(), message.name, message.due};
   destination.name.return_to.clear();
   return destination;
-}
-
-/// The bytes of a file from where it is read now to its end.
-void read_all(Sys& sys, int fd, const std::string& path,
-              const std::function<void(std::string_view)>& sink) {
-  std::array<char, kBufferSize> buffer;
-  while (true) {
-    const SysResult got = sys.read(fd, buffer.data(), buffer.size());
-    if (!got.ok()) throw_errno(got.error(), "read", path);
-    if (got.value() == 0) return;
-    sink({buffer.data(), static_cast<std::size_t>(got.value())});
-  }
 }
 
 /// Whether an earlier move has published its copy: a file with the name, the size and the content.
@@ -78,7 +59,7 @@ bool is_there(OpenQueue& queue, const Destination& destination) {
     if (error.code() == std::errc::too_many_symbolic_link_levels) return false;
     throw;
   }
-  const struct stat status = status_of(queue, file.get(), path);
+  const struct stat status = stat_file(queue.sys(), file.get(), path);
   if (!S_ISREG(status.st_mode) ||
       static_cast<std::uint64_t>(status.st_size) != destination.name.size) {
     return false;
@@ -116,7 +97,7 @@ void copy_claimed(OpenQueue& source, const StoredMessage& held, OpenQueue& targe
   PayloadReader reader{open_claimed(source, held), held};
   const std::string path = source.store().path(held.at);
   const auto size =
-      static_cast<std::uint64_t>(status_of(source, reader.descriptor(), path).st_size);
+      static_cast<std::uint64_t>(stat_file(source.sys(), reader.descriptor(), path).st_size);
   PendingMessage copy{target, destination, size};
   copy_attributes(source.sys(), reader.descriptor(), target.sys(), copy.descriptor(), path);
   if (is_in_work(before)) remove_reason(target.sys(), copy.descriptor());
@@ -148,7 +129,7 @@ bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& 
                     const Destination& destination, Sync sync) {
   const UniqueFd file = source.store().open(message.at);
   const std::string path = source.store().path(message.at);
-  const struct stat status = status_of(source, file.get(), path);
+  const struct stat status = stat_file(source.sys(), file.get(), path);
   if (!S_ISREG(status.st_mode)) {
     source.store().quarantine_unless_regular(message.at);
     return false;

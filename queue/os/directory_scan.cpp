@@ -27,7 +27,7 @@ void scan_directory(Sys& sys, int dir, std::string_view path,
   // We have the folder open, so this is not about a wrong path.
   if (opened.error() == ENOENT) throw_errc(errc::not_a_queue, "open", path, "it was removed");
   if (!opened.ok()) throw_errno(opened.error(), "open", path);
-  const UniqueFd fd{sys, opened.fd()};
+  const UniqueFd fd{sys, opened};
   std::vector<char> buffer(kBufferSize);
   const SysResult visited = visit_entries(sys, fd.get(), buffer, visit);
   if (visited.error() == ENOENT) {

@@ -1,8 +1,9 @@
-// Reading and writing until all is done.
+// Opening, reading and writing until all is done.
 #include "queue/os/files.hpp"
 
 #include <fcntl.h>
 
+#include <array>
 #include <cerrno>
 
 #include "queue/os/throw_error.hpp"
@@ -10,7 +11,53 @@
 
 namespace spoolq::detail {
 namespace {
+
 constexpr std::size_t kWholeFileMax = std::size_t{1} << 20;
+constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
+
+}  // namespace
+
+struct stat stat_file(Sys& sys, int fd, std::string_view path) {
+  struct stat status = {};
+  if (const auto result = sys.fstat(fd, status); !result.ok()) {
+    throw_errno(result.error(), "stat", path);
+  }
+  return status;
+}
+
+bool is_same_file(const struct stat& one, const struct stat& two) {
+  return one.st_ino == two.st_ino && one.st_dev == two.st_dev;
+}
+
+bool is_same_file(Sys& sys, int one_dir, const std::string& one, int two_dir,
+                  const std::string& two) {
+  struct stat first = {};
+  struct stat second = {};
+  return sys.fstatat(one_dir, one.c_str(), first).ok() &&
+         sys.fstatat(two_dir, two.c_str(), second).ok() && is_same_file(first, second);
+}
+
+UniqueFd open_below(Sys& sys, int dir, const std::string& name, std::string_view path) {
+  const SysResult opened = sys.openat(dir, name.c_str(), kDirectoryFlags);
+  if (!opened.ok()) throw_errno(opened.error(), "open", path);
+  return UniqueFd{sys, opened};
+}
+
+UniqueFd try_open_below(Sys& sys, int dir, const std::string& name, std::string_view path) {
+  const SysResult opened = sys.openat(dir, name.c_str(), kDirectoryFlags);
+  if (!opened.ok() && opened.error() != ENOENT) throw_errno(opened.error(), "open", path);
+  return UniqueFd{sys, opened};
+}
+
+void read_all(Sys& sys, int fd, std::string_view path,
+              const std::function<void(std::string_view)>& sink) {
+  std::array<char, kBufferSize> buffer;
+  while (true) {
+    const SysResult got = sys.read(fd, buffer.data(), buffer.size());
+    if (!got.ok()) throw_errno(got.error(), "read", path);
+    if (got.value() == 0) return;
+    sink({buffer.data(), static_cast<std::size_t>(got.value())});
+  }
 }
 
 void write_all(Sys& sys, int fd, std::string_view bytes, std::string_view path) {
@@ -24,21 +71,18 @@ void write_all(Sys& sys, int fd, std::string_view bytes, std::string_view path) 
 
 std::optional<std::string> read_whole_file(Sys& sys, int dir, const char* name,
                                            std::string_view path) {
-  const SysResult opened = sys.openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  const SysResult opened = sys.openat(dir, name, kReadFlags);
   if (!opened.ok()) {
     if (opened.error() == ENOENT) return std::nullopt;
     throw_errno(opened.error(), "open", path);
   }
-  const UniqueFd fd{sys, opened.fd()};
+  const UniqueFd fd{sys, opened};
   std::string content;
-  for (;;) {
-    char buffer[4096];
-    const SysResult got = sys.read(fd.get(), buffer, sizeof buffer);
-    if (!got.ok()) throw_errno(got.error(), "read", path);
-    if (got.value() == 0) return content;
-    content.append(buffer, static_cast<std::size_t>(got.value()));
+  read_all(sys, fd.get(), path, [&](std::string_view bytes) {
+    content += bytes;
     if (content.size() > kWholeFileMax) throw_errno(EFBIG, "read", path);
-  }
+  });
+  return content;
 }
 
 }  // namespace spoolq::detail

@@ -226,10 +226,9 @@ bool is_alive(OpenQueue& queue, std::string_view consumer) {
   // The byte first: of a file without a lock it is the only proof, and it costs one call.
   const SysResult byte = sys.is_byte_locked(dir, byte_of_consumer(consumer));
   if (byte.ok() ? byte.value() != 0 : byte.error() != EINVAL) return true;
-  const SysResult opened =
-      sys.openat(dir, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  const SysResult opened = sys.openat(dir, name.c_str(), kReadFlags);
   if (!opened.ok()) return opened.error() != ENOENT;
-  const UniqueFd fd{sys, opened.fd()};
+  const UniqueFd fd{sys, opened};
   if (!queue.locks_prove_death()) return true;
   // Shared, so that two who ask at the same time do not take each other for the owner.
   return !sys.flock(fd.get(), LOCK_SH | LOCK_NB).ok();

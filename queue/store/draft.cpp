@@ -11,6 +11,7 @@
 
 #include "queue/format/message_id.hpp"
 #include "queue/os/directory_scan.hpp"
+#include "queue/os/files.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/os/unique_fd.hpp"
 #include "queue/store/foreign_files.hpp"
@@ -79,11 +80,7 @@ bool DraftFile::create(const std::string& file) {
   if (const auto locked = sys.flock(fd_.get(), LOCK_EX | LOCK_NB); !locked.ok()) {
     throw_errno(locked.error(), "lock", path);
   }
-  struct stat status = {};
-  if (const auto result = sys.fstat(fd_.get(), status); !result.ok()) {
-    throw_errno(result.error(), "stat", path);
-  }
-  if (status.st_nlink == 0) {
+  if (stat_file(sys, fd_.get(), path).st_nlink == 0) {
     file_.clear();
     return false;
   }
@@ -124,8 +121,7 @@ std::uint64_t sweep_drafts(OpenQueue& queue) {
   scan_directory(sys, tmp, queue.path(Folder::tmp), [&](const DirectoryEntry& entry) {
     if (entry.type != DT_REG && entry.type != DT_UNKNOWN) return true;
     const std::string file{entry.name};
-    const UniqueFd fd{
-        sys, sys.openat(tmp, file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+    const UniqueFd fd{sys, sys.openat(tmp, file.c_str(), kReadFlags)};
     if (!fd) return true;
     struct stat status = {};
     if (!sys.fstat(fd.get(), status).ok() || !S_ISREG(status.st_mode)) return true;

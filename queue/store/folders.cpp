@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "queue/os/files.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/store/inbox.hpp"
 
@@ -26,10 +27,7 @@ constexpr int kMaildirFolders = 3;
 /// does not hold: it is the affair of those who drop files there.
 void check_folder(Sys& sys, int fd, const std::string& path, std::uint64_t device,
                   std::uint64_t mount, bool is_inbox = false) {
-  struct stat status = {};
-  if (const auto result = sys.fstat(fd, status); !result.ok()) {
-    throw_errno(result.error(), "stat", path);
-  }
+  const struct stat status = stat_file(sys, fd, path);
   std::uint64_t own_mount = 0;
   if (const auto result = sys.mount_id(fd, own_mount); !result.ok()) {
     throw_errno(result.error(), "stat", path);
@@ -101,10 +99,7 @@ UniqueFd open_directory(Sys& sys, const std::string& path) {
 
 Folders::Folders(Sys& sys, std::string path) : path_{std::move(path)} {
   root_ = open_directory(sys, path_);
-  struct stat status = {};
-  if (const auto result = sys.fstat(root_.get(), status); !result.ok()) {
-    throw_errno(result.error(), "stat", path_);
-  }
+  const struct stat status = stat_file(sys, root_.get(), path_);
   std::uint64_t mount = 0;
   if (const auto result = sys.mount_id(root_.get(), mount); !result.ok()) {
     throw_errno(result.error(), "stat", path_);
@@ -116,8 +111,7 @@ Folders::Folders(Sys& sys, std::string path) : path_{std::move(path)} {
   for (int i = 0; i < kFolderCount; ++i) {
     const auto folder = static_cast<Folder>(i);
     auto& fd = fds_[static_cast<std::size_t>(i)];
-    const SysResult opened = sys.openat(root_.get(), folder_name(folder),
-                                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const SysResult opened = sys.openat(root_.get(), folder_name(folder), kDirectoryFlags);
     if (folder == Folder::ready && (opened.error() == ENOTDIR || opened.error() == ELOOP)) {
       fd = open_inbox(sys, root_.get(), path_, opened.error());
       has_inbox_ = true;
@@ -150,13 +144,29 @@ void Folders::set_mode(Sys& sys, mode_t mode) const {
   }
 }
 
+bool Folders::is_same_mount(Sys& sys, int directory, const std::string& path) const {
+  std::uint64_t mounts[2] = {};
+  const int ready = fd(Folder::ready);
+  for (const auto& result : {sys.mount_id(directory, mounts[0]), sys.mount_id(ready, mounts[1])}) {
+    if (!result.ok()) throw_errno(result.error(), "stat", path);
+  }
+  return mounts[0] == mounts[1] &&
+         stat_file(sys, directory, path).st_dev == stat_file(sys, ready, path).st_dev;
+}
+
+const char* Folders::name_of(Sys& sys, int directory) const {
+  for (int i = 0; i < kFolderCount; ++i) {
+    const auto folder = static_cast<Folder>(i);
+    if (!has(folder)) continue;
+    const struct stat ours = stat_file(sys, fd(folder), path(folder));
+    if (is_same_file(stat_file(sys, directory, path_), ours)) return folder_name(folder);
+  }
+  return nullptr;
+}
+
 void Folders::require_different(Sys& sys, const Folders& other, const char* operation) const {
   const auto is_same = [&](int one, int two) {
-    struct stat status[2] = {};
-    for (const auto& result : {sys.fstat(one, status[0]), sys.fstat(two, status[1])}) {
-      if (!result.ok()) throw_errno(result.error(), "stat", other.path());
-    }
-    return status[0].st_dev == status[1].st_dev && status[0].st_ino == status[1].st_ino;
+    return is_same_file(stat_file(sys, one, other.path()), stat_file(sys, two, other.path()));
   };
   if (is_same(root(), other.root())) {
     throw_errc(errc::bad_value, operation, other.path(), "it is the same queue");

@@ -47,6 +47,10 @@ class Folders {
   /// Gives the queue's directory and its folders, but not an inbox, this mode. Throws the errno.
   void set_mode(Sys& sys, mode_t mode) const;
 
+  /// Whether a rename from `directory`, whose path is `path`, can go to new/. Throws the errno.
+  [[nodiscard]] bool is_same_mount(Sys& sys, int directory, const std::string& path) const;
+  /// The name of the folder that `directory` has open; nullptr when it is none of the queue's.
+  [[nodiscard]] const char* name_of(Sys& sys, int directory) const;
   /// Throws errc::bad_value when `other` is the same queue, or has the same folder as new/.
   void require_different(Sys& sys, const Folders& other, const char* operation) const;
 

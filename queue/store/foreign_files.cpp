@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <string>
 
+#include "queue/os/files.hpp"
 #include "queue/os/unique_fd.hpp"
 
 namespace spoolq::detail {
@@ -75,8 +76,7 @@ MessageName derive_name(const OpenQueue& queue, std::string_view file,
 }
 
 std::optional<bool> has_writer(Sys& sys, int directory, const std::string& file) {
-  const SysResult opened =
-      sys.openat(directory, file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  const SysResult opened = sys.openat(directory, file.c_str(), kReadFlags);
   // Somebody has a write lease, as file servers take them for clients that write.
   if (opened.error() == EWOULDBLOCK) return true;
   if (!opened.ok()) return std::nullopt;

@@ -15,6 +15,7 @@
 #include "queue/format/message_id.hpp"
 #include "queue/format/settings.hpp"
 #include "queue/os/directory_scan.hpp"
+#include "queue/os/files.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/store/folders.hpp"
 
@@ -57,7 +58,7 @@ bool is_inside(const std::string& inner, const std::string& outer) {
 UniqueFd open_link(Sys& sys, int root, const char* name, const std::string& path) {
   const SysResult opened = sys.openat(root, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   if (!opened.ok()) throw_errno(opened.error(), "open", path);
-  return UniqueFd{sys, opened.fd()};
+  return UniqueFd{sys, opened};
 }
 
 /// Throws EPERM for a link that neither the owner of the queue's directory has made nor root.
@@ -96,10 +97,9 @@ std::string target_of(Sys& sys, const UniqueFd& link, const std::string& path) {
 
 /// Throws ENOTEMPTY for a folder that would be hidden by the link.
 void require_empty(Sys& sys, int root, const std::string& path, const std::string& inbox) {
-  const SysResult opened =
-      sys.openat(root, link_name(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  const SysResult opened = sys.openat(root, link_name(), kDirectoryFlags);
   if (!opened.ok()) throw_errno(opened.error(), "open", link_path(path));
-  const UniqueFd fd{sys, opened.fd()};
+  const UniqueFd fd{sys, opened};
   scan_directory(sys, fd.get(), link_path(path), [&](const DirectoryEntry& entry) -> bool {
     throw_errno(ENOTEMPTY, "init", link_path(path),
                 fmt::format("{} is in it; take what is there along with 'mv {} {}', then again",

@@ -13,6 +13,7 @@
 
 #include "queue/format/message_id.hpp"
 #include "queue/os/directory_scan.hpp"
+#include "queue/os/files.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/store/consumer_locks.hpp"
 #include "queue/store/durability.hpp"
@@ -31,10 +32,9 @@ bool make_directory(Sys& sys, int parent, const std::string& name, const std::st
   const SysResult made = sys.mkdirat(parent, name.c_str(), 0700);
   if (made.error() == EEXIST) return false;
   if (!made.ok()) throw_errno(made.error(), "mkdir", path);
-  const SysResult opened =
-      sys.openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  const SysResult opened = sys.openat(parent, name.c_str(), kDirectoryFlags);
   if (!opened.ok()) throw_errno(opened.error(), "open", path);
-  const UniqueFd fd{sys, opened.fd()};
+  const UniqueFd fd{sys, opened};
   if (const auto result = sys.fchmod(fd.get(), mode); !result.ok()) {
     throw_errno(result.error(), "chmod", path);
   }
@@ -53,10 +53,9 @@ void require_outside_a_queue(Sys& sys, int parent, const std::string& parent_pat
 /// Throws unless the folder can be the inbox of a queue that may not exist yet.
 void require_inbox_beside(Sys& sys, int parent, const std::string& name, const std::string& path,
                           const std::string& inbox) {
-  const SysResult opened =
-      sys.openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  const SysResult opened = sys.openat(parent, name.c_str(), kDirectoryFlags);
   if (!opened.ok() && opened.error() != ENOENT) throw_errno(opened.error(), "open", path);
-  const UniqueFd root = opened.ok() ? UniqueFd{sys, opened.fd()} : UniqueFd{};
+  const UniqueFd root = opened.ok() ? UniqueFd{sys, opened} : UniqueFd{};
   require_inbox(sys, root ? root.get() : parent, path, inbox);
 }
 

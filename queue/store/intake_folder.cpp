@@ -1,6 +1,8 @@
 // Opening and making intake/ and the folders in it.
 #include "queue/store/intake_folder.hpp"
 
+#include "queue/os/files.hpp"
+
 #define XXH_INLINE_ALL
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -16,7 +18,6 @@ namespace spoolq::detail {
 namespace {
 
 constexpr const char* kIntakeFolder = "intake";
-constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 }  // namespace
 
@@ -24,22 +25,14 @@ std::string intake_path(const OpenQueue& queue) {
   return fmt::format("{}/{}", queue.path(), kIntakeFolder);
 }
 
-UniqueFd open_below(Sys& sys, int parent, const std::string& name, const std::string& path) {
-  const SysResult opened = sys.openat(parent, name.c_str(), kDirectoryFlags);
-  if (opened.ok()) return UniqueFd{sys, opened.fd()};
-  if (opened.error() != ENOENT) throw_errno(opened.error(), "open", path);
-  return {};
-}
-
 UniqueFd make_below(OpenQueue& queue, int parent, const std::string& name,
                     const std::string& path) {
   Sys& sys = queue.sys();
-  UniqueFd folder = open_below(sys, parent, name, path);
+  UniqueFd folder = try_open_below(sys, parent, name, path);
   if (!folder) {
     const SysResult made = sys.mkdirat(parent, name.c_str(), 0700);
     if (!made.ok() && made.error() != EEXIST) throw_errno(made.error(), "mkdir", path);
     folder = open_below(sys, parent, name, path);
-    if (!folder) throw_errno(ENOENT, "open", path);
     // The mode does not depend on the umask; another's folder keeps its own. The parent's group
     // goes on to what is made here where it does so there.
     struct stat status = {};
@@ -58,11 +51,18 @@ std::string intake_folder_name(const std::string& source) {
 }
 
 UniqueFd open_intake_folder(OpenQueue& queue) {
-  return open_below(queue.sys(), queue.folders().root(), kIntakeFolder, intake_path(queue));
+  return try_open_below(queue.sys(), queue.folders().root(), kIntakeFolder, intake_path(queue));
 }
 
 UniqueFd make_intake_folder(OpenQueue& queue) {
   return make_below(queue, queue.folders().root(), kIntakeFolder, intake_path(queue));
+}
+
+void discard_staged(OpenQueue& queue, int folder, const std::string& path,
+                    const std::string& file) {
+  const SysResult removed = queue.sys().unlinkat(folder, file.c_str());
+  if (removed.ok() || removed.error() == ENOENT) return;
+  throw_errno(removed.error(), "unlink", fmt::format("{}/{}", path, file));
 }
 
 }  // namespace spoolq::detail

@@ -17,9 +17,12 @@ UniqueFd open_intake_folder(OpenQueue& queue);
 /// The same, made where it is missing; durable when it returns.
 UniqueFd make_intake_folder(OpenQueue& queue);
 
-/// The directory below `parent`, empty when it is not there. Throws the errno.
-UniqueFd open_below(Sys& sys, int parent, const std::string& name, const std::string& path);
-/// The same, made where it is missing, with the queue's mode; durable when it returns.
+/// The directory below `parent`, made where it is missing, with the queue's mode; durable when it
+/// returns. Throws the errno.
 UniqueFd make_below(OpenQueue& queue, int parent, const std::string& name, const std::string& path);
+
+/// Removes a copy that is not published, in a locked folder of intake/ whose path is `path`. Throws
+/// the errno.
+void discard_staged(OpenQueue& queue, int folder, const std::string& path, const std::string& file);
 
 }  // namespace spoolq::detail

@@ -38,7 +38,7 @@ void pause_queue(OpenQueue& queue) {
       queue.sys().openat(queue.folders().root(), kPauseFile,
                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (opened.ok()) {
-    const UniqueFd fd{queue.sys(), opened.fd()};
+    const UniqueFd fd{queue.sys(), opened};
     // Only so that people see the same mode everywhere: nobody reads it.
     static_cast<void>(queue.sys().fchmod(fd.get(), queue.settings()->file_mode()));
   } else if (opened.error() != EEXIST) {

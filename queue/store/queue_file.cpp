@@ -25,7 +25,7 @@ void write_queue_file(Sys& sys, int root, const std::string& path, const QueueFi
   const SysResult opened = sys.openat(root, temporary.c_str(),
                                       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (!opened.ok()) throw_errno(opened.error(), "create", path + "/" + temporary);
-  const UniqueFd fd{sys, opened.fd()};
+  const UniqueFd fd{sys, opened};
   try {
     write_all(sys, fd.get(), format_queue_file(file), file_path);
     if (const auto result = sys.fchmod(fd.get(), file.settings.file_mode()); !result.ok()) {

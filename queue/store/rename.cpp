@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "queue/format/message_id.hpp"
+#include "queue/os/files.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/store/space.hpp"
 
@@ -25,16 +26,6 @@ void require_folder(Sys& sys, int dir, const std::string& path) {
   throw_errc(errc::not_a_queue, "rename into", path, "it was removed");
 }
 
-/// Whether two names are the same file. False when one of them is gone.
-bool same_file(Sys& sys, int first_dir, const std::string& first, int second_dir,
-               const std::string& second) {
-  struct stat one = {};
-  struct stat two = {};
-  return sys.fstatat(first_dir, first.c_str(), one).ok() &&
-         sys.fstatat(second_dir, second.c_str(), two).ok() && one.st_ino == two.st_ino &&
-         one.st_dev == two.st_dev;
-}
-
 /// Whether both are one entry of one directory, which two queues may have opened.
 bool is_same_entry(Sys& sys, int from_dir, const std::string& from, int to_dir,
                    const std::string& to) {
@@ -42,8 +33,7 @@ bool is_same_entry(Sys& sys, int from_dir, const std::string& from, int to_dir,
   if (from_dir == to_dir) return true;
   struct stat one = {};
   struct stat two = {};
-  return sys.fstat(from_dir, one).ok() && sys.fstat(to_dir, two).ok() && one.st_ino == two.st_ino &&
-         one.st_dev == two.st_dev;
+  return sys.fstat(from_dir, one).ok() && sys.fstat(to_dir, two).ok() && is_same_file(one, two);
 }
 
 /// A name that is to be moved on.
@@ -78,7 +68,8 @@ bool seize(Sys& sys, Source& source, OpenQueue& queue, const Destination& to) {
 bool drop_source(Sys& sys, Source& source, OpenQueue& queue, const Destination& to,
                  const std::string& target) {
   if (!seize(sys, source, queue, to)) return true;
-  if (!same_file(sys, source.dir, source.file, queue.fd(folder_of(to.state)), target)) return false;
+  if (!is_same_file(sys, source.dir, source.file, queue.fd(folder_of(to.state)), target))
+    return false;
   const SysResult removed = sys.unlinkat(source.dir, source.file.c_str());
   if (removed.ok() || removed.error() == ENOENT) return true;
   throw_errno(removed.error(), "unlink", source.file);
@@ -122,7 +113,7 @@ std::optional<StoredMessage> rename_into(Sys& sys, int from_dir, const std::stri
       if (is_same_entry(sys, source.dir, source.file, to_dir, target)) {
         return arrived(std::move(target));
       }
-      if (same_file(sys, source.dir, source.file, to_dir, target)) {
+      if (is_same_file(sys, source.dir, source.file, to_dir, target)) {
         if (drop_source(sys, source, target_queue, to, target)) return arrived(std::move(target));
         continue;
       }

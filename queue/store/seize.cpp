@@ -26,7 +26,6 @@ namespace {
 
 constexpr std::string_view kPrivatePrefix = ".spoolq.";
 constexpr std::size_t kTokenSize = 16;
-constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 constexpr int kAttempts = 16;
 
 std::string private_name(const std::string& token) { return std::string{kPrivatePrefix} + token; }
@@ -78,14 +77,6 @@ std::pair<std::string, std::string> split(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   if (slash == std::string::npos) return {"", path};
   return {path.substr(0, slash), path.substr(slash + 1)};
-}
-
-bool is_same_file(Sys& sys, const SeizedSource& source, int directory, const std::string& file) {
-  struct stat one = {};
-  struct stat two = {};
-  return sys.fstatat(source.directory, source.file.c_str(), one).ok() &&
-         sys.fstatat(directory, file.c_str(), two).ok() && one.st_ino == two.st_ino &&
-         one.st_dev == two.st_dev;
 }
 
 }  // namespace
@@ -165,13 +156,12 @@ void SeizedSources::finish(const std::string& record,
 /// The directory that a source belongs into; empty when it is gone.
 UniqueFd SeizedSources::open_directory_of(const std::string& original) {
   Sys& sys = queue_.sys();
-  UniqueFd directory{sys, sys.openat(folder_, ".", kDirectoryFlags).fd()};
+  UniqueFd directory{sys, sys.openat(folder_, ".", kDirectoryFlags)};
   std::string below = split(original).first;
   while (!below.empty() && directory) {
     const std::size_t slash = std::min(below.find('/'), below.size());
-    const SysResult opened =
-        sys.openat(directory.get(), below.substr(0, slash).c_str(), kDirectoryFlags);
-    directory = opened.ok() ? UniqueFd{sys, opened.fd()} : UniqueFd{};
+    directory =
+        UniqueFd{sys, sys.openat(directory.get(), below.substr(0, slash).c_str(), kDirectoryFlags)};
     below.erase(0, slash + 1);
   }
   return directory;
@@ -205,14 +195,10 @@ void SeizedSources::open_record() {
     // Whoever may use the queue may have to finish it.
     static_cast<void>(sys.fchmod(made.get(), queue_.settings()->file_mode()));
     const SysResult locked = sys.flock(made.get(), LOCK_EX | LOCK_NB);
-    struct stat status = {};
     // Another process may have taken it for that of a dead one.
     if (locked.error() == EWOULDBLOCK) continue;
     if (!locked.ok()) throw_errno(locked.error(), "lock", path);
-    if (const auto found = sys.fstat(made.get(), status); !found.ok()) {
-      throw_errno(found.error(), "stat", path);
-    }
-    if (status.st_nlink == 0) continue;
+    if (stat_file(sys, made.get(), path).st_nlink == 0) continue;
     sync_foreign_directory(sys, intake_.get(), path);
     record_ = std::move(made);
     record_name_ = name;
@@ -279,7 +265,7 @@ bool SeizedSources::rename_back(const SeizedSource& source, int directory,
   }
   // A power cut may have left both names; and one marker is as good as another.
   if (renamed.error() == EEXIST &&
-      (source.is_marker || is_same_file(sys, source, directory, file))) {
+      (source.is_marker || is_same_file(sys, source.directory, source.file, directory, file))) {
     is_back = sys.unlinkat(source.directory, source.file.c_str()).ok();
   }
   if (!is_back) return false;
@@ -298,6 +284,14 @@ void SeizedSources::put_back(const SeizedSource& source, int directory, const st
                    fmt::format("{} was replaced while it was taken; the file that had the name "
                                "before waits as {}",
                                escaped(path_of(source)), source.file));
+}
+
+SysResult SeizedSources::remove(const SeizedSource& source) {
+  return queue_.sys().unlinkat(source.directory, source.file.c_str());
+}
+
+SysResult SeizedSources::remove_part(int directory, const std::string& file) {
+  return queue_.sys().unlinkat(directory, file.c_str());
 }
 
 void SeizedSources::put_back_kept() {

@@ -53,6 +53,10 @@ class SeizedSources {
   /// Renames a seized file back to `file` in `directory`. When that name is taken by now, or the
   /// rename fails, the file is kept.
   void put_back(const SeizedSource& source, int directory, const std::string& file);
+  /// Removes a seized file for good.
+  [[nodiscard]] SysResult remove(const SeizedSource& source);
+  /// Removes a file of the folder whose name is never used again, so that it need not be seized.
+  [[nodiscard]] SysResult remove_part(int directory, const std::string& file);
   /// A seized file has no private name any more. The caller makes that durable.
   void end(const SeizedSource& source) { seized_.erase(source.token); }
 

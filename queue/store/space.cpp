@@ -40,7 +40,7 @@ void make_ballast(Sys& sys, const Folders& folders) {
   const SysResult opened = sys.openat(folders.root(), kBallast,
                                       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (!opened.ok()) return;
-  const UniqueFd fd{sys, opened.fd()};
+  const UniqueFd fd{sys, opened};
   if (!sys.fallocate(fd.get(), kBallastSize).ok()) {
     static_cast<void>(sys.unlinkat(folders.root(), kBallast));
   }

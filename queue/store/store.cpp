@@ -9,6 +9,7 @@
 
 #include "queue/format/message_id.hpp"
 #include "queue/os/directory_scan.hpp"
+#include "queue/os/files.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/store/foreign_files.hpp"
 #include "queue/store/open_queue.hpp"
@@ -81,16 +82,15 @@ std::optional<StoredMessage> Store::find_path(State state, std::string_view path
 }
 
 UniqueFd Store::open(const Location& at) const {
-  const SysResult opened = queue_.sys().openat(queue_.fd(at.folder()), at.file().c_str(),
-                                               O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  const SysResult opened =
+      queue_.sys().openat(queue_.fd(at.folder()), at.file().c_str(), kReadFlags);
   if (!opened.ok()) throw_errno(opened.error(), "open", path(at));
   return UniqueFd{queue_.sys(), opened};
 }
 
 UniqueFd Store::try_open(const Location& at) const {
   return UniqueFd{queue_.sys(),
-                  queue_.sys().openat(queue_.fd(at.folder()), at.file().c_str(),
-                                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+                  queue_.sys().openat(queue_.fd(at.folder()), at.file().c_str(), kReadFlags)};
 }
 
 SysResult Store::stat(const Location& at, struct stat& status) const {

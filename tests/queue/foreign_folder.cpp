@@ -46,7 +46,7 @@ std::string foreign_folder(const std::string& path, FolderKind kind) {
 std::vector<detail::Arrival> arrivals_in(const detail::Intake& intake, FolderKind kind) {
   Sys& sys = intake.queue().sys();
   std::set<std::string> names;
-  detail::scan_directory(sys, intake.fd(), intake.path(), [&](const auto& entry) {
+  detail::scan_directory(sys, intake.folder(), intake.path(), [&](const auto& entry) {
     names.emplace(entry.name);
     return true;
   });
@@ -54,7 +54,7 @@ std::vector<detail::Arrival> arrivals_in(const detail::Intake& intake, FolderKin
   for (const std::string& name : names) {
     if (name.starts_with('.') || name.ends_with(kMarkerEnd)) continue;
     detail::Arrival arrival{.file = name};
-    require(sys.statx(intake.fd(), name.c_str(), arrival.status, arrival.born), "stat", name);
+    require(sys.statx(intake.folder(), name.c_str(), arrival.status, arrival.born), "stat", name);
     if (kind == FolderKind::marked) {
       if (!names.contains(name + kMarkerEnd) && !intake.has_begun(arrival)) continue;
       arrival.markers = {name + kMarkerEnd};
