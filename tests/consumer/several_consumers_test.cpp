@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <map>
 #include <sstream>
 
@@ -18,19 +19,20 @@ namespace {
 
 constexpr int kConsumers = 4;
 constexpr int kMessages = 2000;
-/// A consumer that has seen nothing for so long takes the queue for empty.
-constexpr Duration kPatience{300};
+/// A consumer that gets no message for this long checks whether it may end.
+constexpr Duration kCheckInterval{300};
 
-/// What consumers in processes of their own took, one line each: which consumer, what, how.
+/// Consumers in processes of their own, and what each of them took: one line for each message.
 class Crew {
  public:
-  /// `work` gives the line for a claim and ends it.
-  Crew(const RealQueue& queue, int size, const std::function<std::string(Claim&)>& work) {
+  /// `work` ends a claim and returns its line.
+  Crew(const RealQueue& queue, int size, const std::function<std::string(Claim&)>& work)
+      : queue_{queue} {
     for (int i = 0; i < size; ++i) {
       members_.push_back(std::make_unique<ChildProcess>([&, i] {
         CountingSys sys;
         Consumer consumer{Queue{open_queue(sys, queue.path())}};
-        while (auto claim = consumer.take(kPatience)) {
+        while (auto claim = next(consumer)) {
           lines_.send(fmt::format("{} {}\n", i, work(*claim)));
         }
         lines_.send(fmt::format("{} lost {}\n", i, sys.lost_renames()));
@@ -45,8 +47,10 @@ class Crew {
     std::string what;
     int number = 0;
   };
-  /// All lines, once everybody has ended.
+  /// Lets the consumers end when the queue is empty, and returns all lines. The caller puts no
+  /// message after this.
   std::vector<Line> wait() {
+    write_file(all_put_, "");
     std::istringstream text{lines_.receive_all()};
     std::vector<Line> lines;
     for (Line line; text >> line.consumer >> line.what >> line.number;) lines.push_back(line);
@@ -57,6 +61,22 @@ class Crew {
   }
 
  private:
+  /// The next claim. None when the queue is empty for good, or after kLong without a message.
+  std::optional<Claim> next(Consumer& consumer) const {
+    const auto deadline = std::chrono::steady_clock::now() + kLong;
+    for (;;) {
+      if (auto claim = consumer.take(kCheckInterval)) return claim;
+      if (is_over() || std::chrono::steady_clock::now() >= deadline) return std::nullopt;
+    }
+  }
+  /// A message moves from new/ to cur/ and never back here, so this order misses none.
+  [[nodiscard]] bool is_over() const {
+    return std::filesystem::exists(all_put_) && queue_.count(Folder::ready) == 0 &&
+           queue_.count(Folder::claimed) == 0;
+  }
+
+  const RealQueue& queue_;
+  std::string all_put_{queue_.around() / "all put"};
   Pipe lines_;
   std::vector<std::unique_ptr<ChildProcess>> members_;
 };
