@@ -57,7 +57,11 @@ std::uint64_t CountingSys::total() const {
 
 SysResult CountingSys::after(const CallInfo& info, SysResult result) {
   ++counts_[static_cast<std::size_t>(info.call)];
-  if (info.call == Call::renameat2 && result.error() == ENOENT) ++lost_renames_;
+  if (info.call != Call::renameat2) return result;
+  const std::lock_guard lock{mutex_};
+  if (result.ok()) renamed_.emplace(info.name);
+  // The writer's close(2) may make a consumer try a name again that it has claimed itself.
+  if (result.error() == ENOENT && !renamed_.contains(info.name)) ++lost_renames_;
   return result;
 }
 

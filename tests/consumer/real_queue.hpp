@@ -7,7 +7,9 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -64,7 +66,8 @@ class CountingSys final : public ForwardingSys {
     return counts_[static_cast<std::size_t>(call)];
   }
   [[nodiscard]] std::uint64_t total() const;
-  /// Renames that came too late.
+  /// Renames that came too late because of another consumer: a name that this Sys has renamed
+  /// before does not count.
   [[nodiscard]] std::uint64_t lost_renames() const { return lost_renames_; }
 
  protected:
@@ -73,6 +76,8 @@ class CountingSys final : public ForwardingSys {
  private:
   std::array<std::atomic<std::uint64_t>, kCallCount> counts_{};
   std::atomic<std::uint64_t> lost_renames_{0};
+  std::mutex mutex_;
+  std::set<std::string> renamed_;  ///< Old names.
 };
 
 /// Does something of the test's own after the Nth call that follows arm(), 1-based.
