@@ -248,13 +248,23 @@ bool retry(OpenQueue& queue, const StoredMessage& message, Sync sync) {
 
 bool remove(OpenQueue& queue, const StoredMessage& message, Sync sync) {
   drop_other_names(queue, message);
-  StoredMessage held = message;
+  std::optional<StoredMessage> seized;
   if (!message.is_named) {
-    auto seized = seize_foreign(queue, message);
+    seized = seize_foreign(queue, message);
     if (!seized) return false;
-    held = std::move(*seized);
   }
-  if (!queue.store().remove(held.at)) return false;
+  const StoredMessage& held = seized ? *seized : message;
+  try {
+    if (!queue.store().remove(held.at)) return false;
+  } catch (const Error& error) {
+    try {
+      if (seized) put_back(queue, *seized, message.at);
+    } catch (const Error&) {
+      // The reaper puts it back as soon as its owner is gone.
+      queue.drop_mover();
+    }
+    throw_errno(error.code().value(), "unlink", queue.store().path(message.at));
+  }
   if (sync == Sync::durable) queue.store().sync({held.at.state()});
   return true;
 }

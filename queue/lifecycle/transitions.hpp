@@ -52,7 +52,8 @@ StoredMessage change_claim(OpenQueue& queue, const StoredMessage& message, const
 /// failed/ → new/ with no attempts and no reason. False when it is gone.
 bool retry(OpenQueue& queue, const StoredMessage& message, Sync sync = Sync::durable);
 
-/// Removes a message from any folder. False when it is gone.
+/// Removes a message from any folder. False when it is gone. A foreign file that cannot be removed
+/// goes back to new/ under its name.
 bool remove(OpenQueue& queue, const StoredMessage& message, Sync sync = Sync::durable);
 
 /// later/ → new/, or failed/ when its time to live is over. False when somebody else was first. Not

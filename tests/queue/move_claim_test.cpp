@@ -68,6 +68,19 @@ class Meddling final : public ForwardingSys {
   std::function<int(const CallInfo&)> answer_;
 };
 
+/// The path in the Error of a remove() that must fail with `error`.
+std::string path_of_failed_remove(OpenQueue& queue, const StoredMessage& message, int error) {
+  try {
+    detail::remove(queue, message);
+  } catch (const Error& thrown) {
+    CHECK(thrown.code() == errno_code(error));
+    return thrown.path();
+  }
+  return "no error";
+}
+
+bool changes_names(Call call) { return call == Call::renameat2 || call == Call::unlinkat; }
+
 constexpr std::array kMovable{State::ready, State::delayed, State::failed, State::done};
 
 }  // namespace
@@ -101,6 +114,33 @@ TEST_CASE("what goes back after a claim for a move replaces no other file", "[qu
   CHECK(world.count(Folder::claimed) == 0);
 }
 
+TEST_CASE("a foreign file that cannot be removed is delivered under its own name",
+          "[queue][move]") {
+  World world;
+  world.disk.plant_file("/q/new/report", "payload");
+  bool refused = true;
+  Meddling sys{world.disk, [&](const CallInfo& info) {
+                 return refused && info.call == Call::unlinkat ? EACCES : 0;
+               }};
+  const auto queue = world.open(sys);
+  const StoredMessage message = only(*queue, State::ready);
+  CHECK(path_of_failed_remove(*queue, message, EACCES) == "/q/new/report");
+  CHECK(world.names(Folder::ready) == std::vector<std::string>{"report"});
+  CHECK(world.count(Folder::claimed) == 0);
+  CHECK(only(*queue, State::ready).name.id == message.name.id);
+  SECTION("and by the same queue") {
+    const StoredMessage claimed = claim_only(*queue);
+    CHECK(claimed.name.attempts == 1);
+    CHECK(claimed.name.original == "report");
+    CHECK(world.disk.read_file(world.path(Folder::claimed, claimed.at.file())) == "payload");
+  }
+  SECTION("or removed when it can be") {
+    refused = false;
+    CHECK(detail::remove(*queue, message));
+    CHECK(world.count(Folder::ready) + world.count(Folder::claimed) == 0);
+  }
+}
+
 TEST_CASE("a claim for a move that an error keeps from going back is free at once",
           "[queue][move][reap]") {
   World world;
@@ -120,6 +160,34 @@ TEST_CASE("a claim for a move that an error keeps from going back is free at onc
     const StoredMessage message = only(*queue, State::ready);
     CHECK_THROWS_AS(detail::remove(*queue, message), Error);
     // While the queue that could not put it back is open.
+    CHECK(detail::reap(*world.queue).returned == 1);
+  }
+  SECTION("of a foreign file that cannot be removed") {
+    world.disk.plant_file("/q/new/report", "payload");
+    Meddling sys{world.disk, [&](const CallInfo& info) {
+                   if (info.call == Call::unlinkat) broken = true;
+                   return broken && changes_names(info.call) ? EIO : 0;
+                 }};
+    const auto queue = world.open(sys);
+    const StoredMessage message = only(*queue, State::ready);
+    CHECK(path_of_failed_remove(*queue, message, EIO) == "/q/new/report");
+    CHECK(world.count(Folder::claimed) == 1);
+    CHECK(detail::reap(*world.queue).returned == 1);
+    CHECK(only(*world.queue, State::ready).name.original == "report");
+  }
+  SECTION("of a message that stays") {
+    put(world.queue, "payload");
+    Meddling sys{world.disk, [&](const CallInfo& info) {
+                   return broken && changes_names(info.call) ? EIO : 0;
+                 }};
+    const auto queue = world.open(sys);
+    {
+      const detail::MoveClaim claim{*queue, only(*queue, State::ready)};
+      REQUIRE_FALSE(claim.gone());
+      broken = true;
+    }
+    CHECK(world.log.has("is put back later"));
+    CHECK(world.count(Folder::claimed) == 1);
     CHECK(detail::reap(*world.queue).returned == 1);
   }
   SECTION("of a second name") {
