@@ -54,9 +54,9 @@ Event make_event(const OpenQueue& queue, EventKind kind, const MessageName& name
           .attempts = name.attempts};
 }
 
-Interpreter::Interpreter(OpenQueue& queue) : queue_{queue} { look_for_strangers(); }
+EventMapper::EventMapper(OpenQueue& queue) : queue_{queue} { look_for_strangers(); }
 
-void Interpreter::look_for_strangers() {
+void EventMapper::look_for_strangers() {
   strangers_.clear();
   untold_.clear();
   scan_directory(queue_.sys(), queue_.fd(Folder::ready), queue_.path(Folder::ready),
@@ -70,8 +70,7 @@ void Interpreter::look_for_strangers() {
                  });
 }
 
-std::optional<MessageId> Interpreter::interpret(const FolderChange& change,
-                                                std::deque<Event>& events) {
+std::optional<MessageId> EventMapper::map(const FolderChange& change, std::deque<Event>& events) {
   const auto tell = [&](EventKind kind, const MessageName& name, std::optional<State> state) {
     events.push_back(make_event(queue_, kind, name, state));
   };
@@ -115,7 +114,7 @@ std::optional<MessageId> Interpreter::interpret(const FolderChange& change,
   return after->id;
 }
 
-std::optional<MessageName> Interpreter::leave(const Place& place, bool& untold) {
+std::optional<MessageName> EventMapper::leave(const Place& place, bool& untold) {
   auto name = parse_in(place.state, place.file);
   if (place.state != State::ready) return name;
   untold = untold_.erase(place.file) > 0;
@@ -128,7 +127,7 @@ std::optional<MessageName> Interpreter::leave(const Place& place, bool& untold) 
   return name;
 }
 
-std::optional<MessageName> Interpreter::arrive(const FolderChange& change,
+std::optional<MessageName> EventMapper::arrive(const FolderChange& change,
                                                const std::optional<MessageName>& before) {
   const Place& place = *change.to;
   auto name = parse_in(place.state, place.file);
@@ -159,7 +158,7 @@ std::optional<MessageName> Interpreter::arrive(const FolderChange& change,
 
 /// A link to a finished file looks like the beginning of a new one. The delivery agents that make
 /// Maildir names write elsewhere first; the other link may be gone by now.
-bool Interpreter::is_complete_when_created(const std::string& file) const {
+bool EventMapper::is_complete_when_created(const std::string& file) const {
   struct stat status = {};
   if (!queue_.store().stat(Store::place(State::ready, file), status).ok()) return false;
   if (!S_ISREG(status.st_mode)) return false;

@@ -25,14 +25,14 @@ Event make_event(const OpenQueue& queue, EventKind kind, const MessageName& name
 /// Makes events of the changes that inotify tells. It remembers the files of other programs in
 /// new/, because their ids are not in their names: when one is gone its id could not be found out.
 /// One thread.
-class Interpreter {
+class EventMapper {
  public:
   /// Looks for such files. The queue must be watched already.
-  explicit Interpreter(OpenQueue& queue);
+  explicit EventMapper(OpenQueue& queue);
 
   /// Appends what `change` means to `events`. Returns the message that has another place or name
   /// now, also where that is no event.
-  std::optional<MessageId> interpret(const FolderChange& change, std::deque<Event>& events);
+  std::optional<MessageId> map(const FolderChange& change, std::deque<Event>& events);
   /// A look into new/ found that a stranger's file has this id now.
   void note(const std::string& file, const MessageId& id) { strangers_[file] = id; }
 

@@ -87,8 +87,8 @@ class [[gnu::visibility("hidden")]] Monitor::Impl {
   Queue queue_;
   detail::Wake wake_;
   detail::FolderEvents folder_events_;
-  std::optional<detail::Interpreter> interpreter_;  ///< With inotify.
-  std::optional<detail::Sightings> sightings_;      ///< Without.
+  std::optional<detail::EventMapper> event_mapper_;    ///< With inotify.
+  std::optional<detail::SnapshotDiff> snapshot_diff_;  ///< Without.
   Clock::time_point next_look_;
   std::deque<Event> events_;
   std::vector<MessageId>
@@ -100,9 +100,9 @@ Monitor::Impl::Impl(Queue queue)
     : queue_{std::move(queue)}, folder_events_{open()}, next_look_{Clock::now() + kPollInterval} {
   open().require_own_process("watch");
   if (watching()) {
-    interpreter_.emplace(open());
+    event_mapper_.emplace(open());
   } else {
-    sightings_.emplace(open());
+    snapshot_diff_.emplace(open());
   }
 }
 
@@ -126,15 +126,15 @@ std::optional<Event> Monitor::Impl::next(std::optional<Duration> timeout) {
 }
 
 void Monitor::Impl::collect() {
-  if (interpreter_) {
+  if (event_mapper_) {
     moved_.clear();
     overflow_ = false;
     for (const detail::FolderChange& change : folder_events_.collect()) {
-      if (const auto moved = interpreter_->interpret(change, events_)) moved_.push_back(*moved);
+      if (const auto moved = event_mapper_->map(change, events_)) moved_.push_back(*moved);
       overflow_ = overflow_ || change.overflow;
     }
   } else if (Clock::now() >= next_look_) {
-    sightings_->compare(events_);
+    snapshot_diff_->compare(events_);
     next_look_ = Clock::now() + kPollInterval;
   }
 }
@@ -151,9 +151,9 @@ void Monitor::Impl::sleep_until(Clock::time_point end) const {
 }
 
 void Monitor::Impl::scan(State state, const std::function<bool(const StoredMessage&)>& visit) {
-  open().store().scan(state, [&](const StoredMessage& message) {
-    if (interpreter_ && state == State::ready && !detail::parse_name(message.at.file())) {
-      interpreter_->note(message.at.file(), message.name.id);
+  detail::scan_messages(open(), state, [&](const StoredMessage& message) {
+    if (event_mapper_ && state == State::ready && !detail::parse_name(message.file)) {
+      event_mapper_->note(message.file, message.name.id);
     }
     return visit(message);
   });

@@ -8,40 +8,40 @@
 
 namespace spoolq::detail {
 
-Sightings::ById Sightings::look() {
+SnapshotDiff::ById SnapshotDiff::look() {
   ById found;
   // A message that moves on meanwhile is met twice; the later place counts.
   for (const State state :
        {State::ready, State::delayed, State::claimed, State::failed, State::done}) {
-    queue_.store().scan(state, [&](const StoredMessage& message) {
-      found.insert_or_assign(message.name.id, Sighting{state, message.name});
+    scan_messages(queue_, state, [&](const StoredMessage& message) {
+      found.insert_or_assign(message.name.id, Seen{state, message.name});
       return true;
     });
   }
   return found;
 }
 
-void Sightings::compare(std::deque<Event>& events) {
-  const auto tell = [&](EventKind kind, const Sighting& sighting, std::optional<State> state) {
-    events.push_back(make_event(queue_, kind, sighting.name, state));
+void SnapshotDiff::compare(std::deque<Event>& events) {
+  const auto tell = [&](EventKind kind, const Seen& seen, std::optional<State> state) {
+    events.push_back(make_event(queue_, kind, seen.name, state));
   };
   ById now = look();
-  for (auto& [id, sighting] : now) {
-    const auto known = sightings_.find(id);
+  for (auto& [id, seen] : now) {
+    const auto known = snapshot_.find(id);
     std::optional<State> from;
-    if (known != sightings_.end()) from = known->second.state;
-    if (const auto kind = kind_of_move(from, sighting.state)) tell(*kind, sighting, sighting.state);
+    if (known != snapshot_.end()) from = known->second.state;
+    if (const auto kind = kind_of_move(from, seen.state)) tell(*kind, seen, seen.state);
   }
-  for (auto& [id, sighting] : sightings_) {
+  for (auto& [id, seen] : snapshot_) {
     if (now.contains(id)) continue;
     // A message that moves from a folder not yet looked at to one already looked at is not found.
-    if (!std::exchange(sighting.missing, true)) {
-      now.emplace(id, std::move(sighting));
-    } else if (sighting.state != State::done) {
-      tell(EventKind::gone, sighting, std::nullopt);
+    if (!std::exchange(seen.missing, true)) {
+      now.emplace(id, std::move(seen));
+    } else if (seen.state != State::done) {
+      tell(EventKind::gone, seen, std::nullopt);
     }
   }
-  sightings_ = std::move(now);
+  snapshot_ = std::move(now);
 }
 
 }  // namespace spoolq::detail

@@ -11,26 +11,26 @@
 namespace spoolq::detail {
 
 /// Where every message was at the last look. One thread.
-class Sightings {
+class SnapshotDiff {
  public:
   /// Takes the first look, which tells nothing.
-  explicit Sightings(OpenQueue& queue) : queue_{queue} { sightings_ = look(); }
+  explicit SnapshotDiff(OpenQueue& queue) : queue_{queue} { snapshot_ = look(); }
 
   /// Looks again and appends to `events` what is different, by the time of put.
   void compare(std::deque<Event>& events);
 
  private:
-  struct Sighting {
+  struct Seen {
     State state = State::ready;
     MessageName name;
     bool missing = false;  ///< Not found by the last look.
   };
-  using ById = std::map<MessageId, Sighting>;
+  using ById = std::map<MessageId, Seen>;
 
   ById look();
 
   OpenQueue& queue_;
-  ById sightings_;
+  ById snapshot_;
 };
 
 }  // namespace spoolq::detail

@@ -7,14 +7,14 @@
 
 namespace spoolq::detail {
 
-void Window::clear() {
+void Candidates::clear() {
   entries_.clear();
   cursor_.clear();
   truncated_ = false;
 }
 
-void Window::offer(Candidate candidate) {
-  if (put_off_.contains(candidate.file)) return;
+void Candidates::offer(Candidate candidate) {
+  if (deferred_.contains(candidate.file)) return;
   std::string key = candidate.stranger ? format_name(candidate.name) : candidate.file;
   if (key <= passed_) return;
   // Names that had no room come before this one, even where there is room again.
@@ -34,7 +34,7 @@ void Window::offer(Candidate candidate) {
   entries_.insert_or_assign(std::move(key), std::move(candidate));
 }
 
-std::optional<Candidate> Window::next() {
+std::optional<Candidate> Candidates::next() {
   if (entries_.empty()) return std::nullopt;
   auto entry = cursor_.empty() ? entries_.begin() : entries_.lower_bound(cursor_);
   // After the last of the best priority come its first, not those of the next one.
@@ -48,7 +48,7 @@ std::optional<Candidate> Window::next() {
   return candidate;
 }
 
-void Window::lost_race() {
+void Candidates::lost_race() {
   if (strict_ || entries_.empty()) return;
   const char priority = entries_.begin()->first.front();
   const auto end = entries_.lower_bound(std::string{static_cast<char>(priority + 1)});
@@ -57,16 +57,16 @@ void Window::lost_race() {
   cursor_ = std::next(entries_.begin(), place(random_))->first;
 }
 
-void Window::put_off(const std::string& file, Clock::time_point until) {
-  if (put_off_.size() < put_off_max_) {
-    put_off_.insert_or_assign(file, until);
+void Candidates::defer(const std::string& file, Clock::time_point until) {
+  if (deferred_.size() < deferred_max_) {
+    deferred_.insert_or_assign(file, until);
   } else {
     passed_ = std::max(passed_, last_);
     passed_until_ = until;
   }
 }
 
-std::vector<std::string> Window::arrived(std::size_t count_max) const {
+std::vector<std::string> Candidates::arrived(std::size_t count_max) const {
   std::vector<std::string> files;
   for (const auto& [key, candidate] : entries_) {
     if (files.size() >= count_max) break;
@@ -75,17 +75,17 @@ std::vector<std::string> Window::arrived(std::size_t count_max) const {
   return files;
 }
 
-std::optional<Window::Clock::time_point> Window::next_retry() const {
+std::optional<Candidates::Clock::time_point> Candidates::next_retry() const {
   std::optional<Clock::time_point> earliest;
   if (!passed_.empty()) earliest = passed_until_;
-  for (const auto& [file, until] : put_off_) {
+  for (const auto& [file, until] : deferred_) {
     earliest = std::min(earliest.value_or(until), until);
   }
   return earliest;
 }
 
-bool Window::readmit(Clock::time_point now) {
-  bool any = std::erase_if(put_off_, [now](const auto& entry) { return entry.second <= now; }) > 0;
+bool Candidates::retry_deferred(Clock::time_point now) {
+  bool any = std::erase_if(deferred_, [now](const auto& entry) { return entry.second <= now; }) > 0;
   if (!passed_.empty() && passed_until_ <= now) {
     passed_.clear();
     any = true;

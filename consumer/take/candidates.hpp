@@ -30,15 +30,15 @@ struct Candidate {
 /// A consumer that is alone takes names strictly in order. One that loses a race is not alone, and
 /// goes on at a random place of the same priority: consumers that walked the same order would lose
 /// P-1 renames for every message. With `strict` it always goes on at the best name.
-class Window {
+class Candidates {
  public:
   using Clock = std::chrono::steady_clock;
 
   /// So many names can be put off at a time: a folder full of them stays bounded in memory.
-  static constexpr std::size_t kPutOffMax = 65'536;
+  static constexpr std::size_t kDeferredMax = 65'536;
 
-  explicit Window(std::size_t capacity, std::size_t put_off_max = kPutOffMax)
-      : capacity_{capacity}, put_off_max_{put_off_max} {}
+  explicit Candidates(std::size_t capacity, std::size_t deferred_max = kDeferredMax)
+      : capacity_{capacity}, deferred_max_{deferred_max} {}
 
   void set_strict(bool strict) { strict_ = strict; }
   /// Forgets all names before a scan offers them again.
@@ -51,7 +51,7 @@ class Window {
   void lost_race();
   /// Keeps the name that came out last out until `until`. Where there are too many to remember, all
   /// names up to this one stay out.
-  void put_off(const std::string& file, Clock::time_point until);
+  void defer(const std::string& file, Clock::time_point until);
 
   /// Strangers' files that somebody saw come by rename, at most so many.
   [[nodiscard]] std::vector<std::string> arrived(std::size_t count_max) const;
@@ -62,11 +62,11 @@ class Window {
   /// When the first name that was put off may be tried again.
   [[nodiscard]] std::optional<Clock::time_point> next_retry() const;
   /// Lets names whose time has come be offered again. True when there were any.
-  bool readmit(Clock::time_point now);
+  bool retry_deferred(Clock::time_point now);
 
  private:
   std::size_t capacity_;
-  std::size_t put_off_max_;
+  std::size_t deferred_max_;
   bool strict_ = false;
   bool truncated_ = false;
   std::map<std::string, Candidate> entries_;  // by name as a message: the order of delivery
@@ -75,7 +75,7 @@ class Window {
   std::string last_;                          // what next() gave last
   std::string passed_;                        // names up to this one are put off as well,
   Clock::time_point passed_until_{};          // until then; empty: none
-  std::unordered_map<std::string, Clock::time_point> put_off_;  // and until when
+  std::unordered_map<std::string, Clock::time_point> deferred_;  // and until when
   std::minstd_rand random_{std::random_device{}()};
 };
 

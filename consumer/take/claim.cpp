@@ -36,14 +36,14 @@ std::vector<Abandoned> ConsumerIdentity::take_abandoned() {
   return std::exchange(abandoned_, {});
 }
 
-void ConsumerIdentity::put_off(std::string file) {
-  const std::lock_guard lock{put_off_mutex_};
-  put_off_.push_back(std::move(file));
+void ConsumerIdentity::defer(std::string file) {
+  const std::lock_guard lock{deferred_mutex_};
+  deferred_.push_back(std::move(file));
 }
 
-std::vector<std::string> ConsumerIdentity::take_put_off() {
-  const std::lock_guard lock{put_off_mutex_};
-  return std::exchange(put_off_, {});
+std::vector<std::string> ConsumerIdentity::take_deferred() {
+  const std::lock_guard lock{deferred_mutex_};
+  return std::exchange(deferred_, {});
 }
 
 }  // namespace detail
@@ -124,7 +124,7 @@ void Claim::Impl::verify() {
     --name.attempts;
     const std::string file = detail::format_name(name);
     // First, because the rename tells the consumer of a new file.
-    identity_->put_off(file);
+    identity_->defer(file);
     try {
       detail::unclaim(queue(), message_, detail::Store::place(State::ready, file));
     } catch (const Error&) {

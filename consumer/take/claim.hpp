@@ -47,9 +47,9 @@ class ConsumerIdentity {
   std::vector<Abandoned> take_abandoned();
 
   /// Remembers a file that goes back to new/ and is not to be claimed again at once.
-  void put_off(std::string file);
+  void defer(std::string file);
   /// Gives out all of these names.
-  std::vector<std::string> take_put_off();
+  std::vector<std::string> take_deferred();
 
  private:
   std::shared_ptr<OpenQueue> queue_;
@@ -58,8 +58,8 @@ class ConsumerIdentity {
   std::atomic<int> held_{0};
   std::mutex abandoned_mutex_;
   std::vector<Abandoned> abandoned_;
-  std::mutex put_off_mutex_;
-  std::vector<std::string> put_off_;
+  std::mutex deferred_mutex_;
+  std::vector<std::string> deferred_;
 };
 
 }  // namespace detail

@@ -47,7 +47,7 @@ std::optional<Claim> Consumer::Impl::claim_next() {
   // Beside other consumers the window goes stale. When so many of its names were gone that looking
   // for them has cost as much as a scan, a scan is better.
   const std::size_t losses_max = std::max(kLossesMin, names_seen_ / kNamesPerLoss);
-  while (auto candidate = window_.next()) {
+  while (auto candidate = candidates_.next()) {
     if (races_lost_ > losses_max) {
       scan_needed_ = true;
       return std::nullopt;
@@ -62,7 +62,7 @@ std::optional<Claim> Consumer::Impl::attempt(Candidate candidate) {
   try {
     if (is_strangers(candidate) && !is_complete(candidate)) {
       settling_until_ = Clock::now() + unsettled_retry();
-      window_.put_off(candidate.file, settling_until_);
+      candidates_.defer(candidate.file, settling_until_);
       return std::nullopt;
     }
     if (candidate.stranger) {
@@ -85,7 +85,7 @@ std::optional<Claim> Consumer::Impl::attempt(Candidate candidate) {
       // An event may tell of a name that a scan had found before; then we were our own rival.
       if (!taken_.contains(candidate.file)) {
         ++races_lost_;
-        window_.lost_race();
+        candidates_.lost_race();
       }
       return std::nullopt;
     }
@@ -113,7 +113,7 @@ std::optional<Claim> Consumer::Impl::attempt(Candidate candidate) {
       scan_needed_ = true;
       throw;
     }
-    window_.put_off(candidate.file, Clock::now() + kForbiddenRetry);
+    candidates_.defer(candidate.file, Clock::now() + kForbiddenRetry);
     open().warn_once(candidate.file, detail::escaped(error.what()));
     return std::nullopt;
   }
@@ -125,7 +125,7 @@ void Consumer::Impl::expire(const Candidate& candidate) {
     detail::expire(open(), {detail::Store::place(State::ready, candidate.file), candidate.name});
   } catch (const Error& error) {
     if (error.code() != condition::temporary) throw;
-    window_.put_off(candidate.file, Clock::now() + kForbiddenRetry);
+    candidates_.defer(candidate.file, Clock::now() + kForbiddenRetry);
     open().warn_once(candidate.file, detail::escaped(error.what()));
   }
 }
@@ -244,7 +244,7 @@ void Consumer::Impl::put_back_to_settle(const Candidate& candidate, const Stored
 /// Undoes a claim, not counted as an attempt, and leaves the name alone for a while.
 void Consumer::Impl::put_back(const Candidate& candidate, const StoredMessage& message,
                               Duration retry, const std::string& why) {
-  window_.put_off(candidate.file, Clock::now() + retry);
+  candidates_.defer(candidate.file, Clock::now() + retry);
   open().warn_once(candidate.file,
                    fmt::format("new/{} left for later: {}", detail::escaped(candidate.file),
                                detail::escaped(why)));

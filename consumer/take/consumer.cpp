@@ -67,7 +67,7 @@ Consumer::Impl::Impl(Queue queue)
       identity_{std::make_shared<detail::ConsumerIdentity>(queue_.internals())},
       watcher_{open()},
       arrivals_{open()},
-      leadership_{open(), identity_->consumer(), [this] { tell_arrivals(); }},
+      leader_election_{open(), identity_->consumer(), [this] { tell_arrivals(); }},
       due_jitter_{random_jitter()} {}
 
 Queue Consumer::Impl::require_takeable(Queue queue) {
@@ -83,31 +83,31 @@ Queue Consumer::Impl::require_takeable(Queue queue) {
 
 std::optional<Claim> Consumer::Impl::try_take() {
   process_.require_own("take from", queue_.path().c_str());
-  if (readiness_) {
+  if (poll_fd_) {
     // Whoever goes on after an error is not to spin, neither on the timer nor on the events.
-    readiness_->ready_in(kPollTick);
+    poll_fd_->ready_in(kPollTick);
     look_at_events();
   }
   open().durability().require_sound(queue_.path());
   auto claim = take_now();
-  if (readiness_) readiness_->ready_in(claim ? Duration{0} : until_next_look(Clock::now()));
+  if (poll_fd_) poll_fd_->ready_in(claim ? Duration{0} : until_next_look(Clock::now()));
   return claim;
 }
 
 int Consumer::Impl::fd() {
   process_.require_own("wait for", queue_.path().c_str());
-  if (!readiness_) {
+  if (!poll_fd_) {
     watch();
-    readiness_.emplace(watcher_.inotify());
-    readiness_->ready_in(Duration{0});
+    poll_fd_.emplace(watcher_.inotify());
+    poll_fd_->ready_in(Duration{0});
   }
-  return readiness_->fd();
+  return poll_fd_->fd();
 }
 
 std::optional<Claim> Consumer::Impl::take_now() {
   // Names are left from an earlier call: only events tell of a better one that came since. Not at
   // the first call, because whoever takes once need not pay for the watch: closing it costs 10 ms.
-  if (!window_.empty()) watch();
+  if (!candidates_.empty()) watch();
   look_at_events();
   keep_up();
   if (paused_) return std::nullopt;
@@ -117,13 +117,13 @@ std::optional<Claim> Consumer::Impl::take_now() {
   }
   // Without a watch only a scan tells what is there; with one, the window has it all, unless it was
   // too small or somebody said to look again.
-  if (!scan_needed_ && !window_.truncated() && watcher_.watching()) return std::nullopt;
+  if (!scan_needed_ && !candidates_.truncated() && watcher_.watching()) return std::nullopt;
   do {
     scan();
     // What came during the scan may have been passed over by it, while something younger was seen.
     look_at_events();
     if (auto claim = claim_next()) return claim;
-  } while (window_.truncated() || scan_needed_);
+  } while (candidates_.truncated() || scan_needed_);
   return std::nullopt;
 }
 
@@ -131,7 +131,7 @@ std::optional<Claim> Consumer::Impl::take(std::optional<Duration> timeout) {
   process_.require_own("take from", queue_.path().c_str());
   const auto deadline = end_of_wait(timeout);
   watch();
-  const detail::EndOfLeadership busy_from_here_on{leadership_};
+  const detail::EndOfLeadership busy_from_here_on{leader_election_};
   for (;;) {
     watcher_.take_wake();
     if (watcher_.take_stop() != detail::StopRequest::none) return std::nullopt;
@@ -145,7 +145,7 @@ std::optional<Claim> Consumer::Impl::take(std::optional<Duration> timeout) {
 
 void Consumer::Impl::rest(Duration limit) {
   // Who waits in a loop of his own is not to depend on others, nor they on that loop.
-  if (readiness_ || !watcher_.can_be_woken() || leadership_.lead_or_follow()) {
+  if (poll_fd_ || !watcher_.can_be_woken() || leader_election_.lead_or_follow()) {
     rest_alone(limit);
   } else {
     follow(limit);
@@ -166,12 +166,12 @@ void Consumer::Impl::follow(Duration limit) {
     error = std::current_exception();
   }
   // Also after an error: who goes on then is to see what comes, and nobody is to wake who does not.
-  leadership_.leave();
+  leader_election_.leave();
   watcher_.notice_arrivals();
   // Who handed on to us in this moment has told nobody else.
-  leadership_.try_lead();
+  leader_election_.try_lead();
   // What has changed meanwhile is in new/ and later/. For the rest there was a leader.
-  window_.clear();
+  candidates_.clear();
   window_filled_ = false;
   scan_needed_ = true;
   next_due_ = open().now();
@@ -186,7 +186,7 @@ bool Consumer::Impl::sleep_beside_leader(Duration limit) {
   if (next_lease_end_) limit = std::min(limit, *next_lease_end_ - open().now());
   const auto deadline = end_of_wait(std::min(limit, kFollowerTick));
   bool due_for_all = false;
-  const Duration look = leadership_.try_to_be_deputy() ? kTick : kFollowerTick;
+  const Duration look = leader_election_.try_to_be_deputy() ? kTick : kFollowerTick;
   auto next_look = Clock::now() + look;
   auto succession_until = Clock::time_point::min();
   for (bool over = false; !over;) {
@@ -199,7 +199,7 @@ bool Consumer::Impl::sleep_beside_leader(Duration limit) {
     const auto now = Clock::now();
     const bool abandoned = now >= next_look && anything_ready();
     if (now >= next_look) next_look = now + look;
-    over = leadership_.try_lead() || watcher_.stopped() || watcher_.woken() || abandoned ||
+    over = leader_election_.try_lead() || watcher_.stopped() || watcher_.woken() || abandoned ||
            events.queue_changed || events.overflow || now >= deadline;
     due_for_all = due_for_all || events.queue_changed || events.overflow || abandoned;
     if (events.consumer_ended) {
@@ -214,7 +214,7 @@ bool Consumer::Impl::sleep_beside_leader(Duration limit) {
 void Consumer::Impl::tell_arrivals() noexcept {
   try {
     look_at_events();
-    for (const std::string& file : window_.arrived(kToldMax)) arrivals_.tell(file);
+    for (const std::string& file : candidates_.arrived(kToldMax)) arrivals_.tell(file);
   } catch (const std::exception& error) {
     open().log(LogLevel::notice, detail::escaped(error.what()));
   }
@@ -231,7 +231,7 @@ void Consumer::Impl::watch() {
   if (watcher_.started()) return;
   watcher_.start(identity_->consumer());
   // What was seen before is not the whole truth, and nobody told of what came since.
-  window_.clear();
+  candidates_.clear();
   window_filled_ = false;
   scan_needed_ = true;
   paused_ = detail::is_paused(open());
@@ -252,9 +252,9 @@ void Consumer::Impl::look_at_events() {
     scan_needed_ = reap_needed_ = bury_needed_ = true;
     next_tick_ = {};
   }
-  for (const std::string& file : identity_->take_put_off()) {
+  for (const std::string& file : identity_->take_deferred()) {
     settling_until_ = Clock::now() + unsettled_retry();
-    window_.put_off(file, settling_until_);
+    candidates_.defer(file, settling_until_);
   }
   // Should one of them throw, those behind it are found by a scan.
   const bool scan_needed = std::exchange(scan_needed_, true);
@@ -272,12 +272,12 @@ void Consumer::Impl::keep_up() {
     scan_needed_ = reap_needed_ = true;
     if (!watcher_.watching()) bury_needed_ = true;
     open().refresh_settings();
-    window_.set_strict(open().settings()->strict_order);
+    candidates_.set_strict(open().settings()->strict_order);
     give_back_abandoned();
     arrivals_.forget();
   }
   if (tick || !watcher_.watching()) paused_ = detail::is_paused(open());
-  if (window_.readmit(now)) scan_needed_ = true;
+  if (candidates_.retry_deferred(now)) scan_needed_ = true;
   const Time wall_clock = open().now();
   if (tick || (next_due_ && *next_due_ <= wall_clock)) {
     const detail::DueResult due = detail::move_due(open());
@@ -332,7 +332,7 @@ void Consumer::Impl::scan() {
   window_filled_ = false;
   names_seen_ = races_lost_ = 0;
   taken_.clear();
-  window_.clear();
+  candidates_.clear();
   detail::scan_directory(open().sys(), open().fd(Folder::ready), open().path(Folder::ready),
                          [this](const detail::DirectoryEntry& entry) {
                            ++names_seen_;
@@ -349,7 +349,7 @@ void Consumer::Impl::offer(std::string_view file, unsigned char type, bool compl
   if (auto name = detail::parse_name(file); name && (type == DT_UNKNOWN || type == DT_REG)) {
     // Ours by its name. Where the type is not known, the look after the claim tells.
     candidate.name = std::move(*name);
-    window_.offer(std::move(candidate));
+    candidates_.offer(std::move(candidate));
     return;
   }
   switch (detail::classify(open(), file, type)) {
@@ -359,7 +359,7 @@ void Consumer::Impl::offer(std::string_view file, unsigned char type, bool compl
       candidate.name = std::move(*name);
       candidate.stranger = true;
       candidate.unsettled = !complete;
-      window_.offer(std::move(candidate));
+      candidates_.offer(std::move(candidate));
       return;
     }
     case EntryKind::not_a_message:
@@ -380,7 +380,7 @@ void Consumer::Impl::offer(std::string_view file, unsigned char type, bool compl
 
 Duration Consumer::Impl::until_next_look(Clock::time_point now) {
   auto next = next_tick_;
-  if (const auto retry = window_.next_retry()) next = std::min(next, *retry);
+  if (const auto retry = candidates_.next_retry()) next = std::min(next, *retry);
   Duration wait = std::chrono::ceil<Duration>(next - now);
   const Time wall_clock = open().now();
   if (next_due_) wait = std::min(wait, *next_due_ - wall_clock + due_jitter_);

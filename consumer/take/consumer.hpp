@@ -17,7 +17,7 @@
 #include "consumer/take/claim.hpp"
 #include "consumer/take/handlers.hpp"
 #include "consumer/wait/arrivals.hpp"
-#include "consumer/wait/leader.hpp"
+#include "consumer/wait/leader_election.hpp"
 #include "consumer/wait/poll_fd.hpp"
 #include "consumer/wait/watcher.hpp"
 #include "queue/maintenance/reap.hpp"
@@ -87,10 +87,10 @@ class [[gnu::visibility("hidden")]] Consumer::Impl {
   detail::ProcessMark process_;
   detail::Watcher watcher_;
   detail::Arrivals arrivals_;
-  detail::Leadership leadership_;
+  detail::LeaderElection leader_election_;
   std::stop_source hard_stop_;
-  std::optional<detail::Readiness> readiness_;  ///< Once fd() was called.
-  detail::Window window_{kWindowCapacity};
+  std::optional<detail::PollFd> poll_fd_;  ///< Once fd() was called.
+  detail::Candidates candidates_{kWindowCapacity};
   bool paused_ = false;
   bool scan_needed_ = true;
   bool window_filled_ = false;             ///< By a scan, since it was cleared.

@@ -28,7 +28,7 @@ class Consumer::Impl::Run {
 
   void operator()() {
     try {
-      const detail::EndOfLeadership no_longer_idle{consumer_.leadership_};
+      const detail::EndOfLeadership no_longer_idle{consumer_.leader_election_};
       take_messages();
     } catch (...) {
       error_ = std::current_exception();
@@ -87,7 +87,7 @@ class Consumer::Impl::Run {
 
   /// Takes nothing for a while. What is to be done for all goes on, and nobody waits for us.
   void stay_busy(Duration limit) {
-    consumer_.leadership_.hand_on();
+    consumer_.leader_election_.hand_on();
     consumer_.look_at_events();
     consumer_.keep_up();
     // What is put now will be seen afterwards: it need not wake us.

@@ -12,7 +12,7 @@
 
 namespace spoolq::detail {
 
-Readiness::Readiness(int inotify)
+PollFd::PollFd(int inotify)
     : epoll_{::epoll_create1(EPOLL_CLOEXEC)},
       timer_{::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)} {
   const auto add = [this](int fd) {
@@ -27,12 +27,12 @@ Readiness::Readiness(int inotify)
   throw_errno(error, "make", "descriptor to wait on");
 }
 
-Readiness::~Readiness() {
+PollFd::~PollFd() {
   ::close(timer_);
   ::close(epoll_);
 }
 
-void Readiness::ready_in(Duration span) const {
+void PollFd::ready_in(Duration span) const {
   // A timer of nothing would be switched off; setting it also ends an earlier readiness.
   const auto time = std::max(std::chrono::nanoseconds{span}, std::chrono::nanoseconds{1});
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time);

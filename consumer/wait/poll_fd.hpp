@@ -7,13 +7,13 @@ namespace spoolq::detail {
 
 /// An epoll(7) descriptor over the inotify descriptor and a timer, both level-triggered. One
 /// thread.
-class Readiness {
+class PollFd {
  public:
   /// `inotify` is watched and stays the caller's; -1: there is only the timer. Throws the errno.
-  explicit Readiness(int inotify);
-  Readiness(const Readiness&) = delete;
-  Readiness& operator=(const Readiness&) = delete;
-  ~Readiness();
+  explicit PollFd(int inotify);
+  PollFd(const PollFd&) = delete;
+  PollFd& operator=(const PollFd&) = delete;
+  ~PollFd();
 
   [[nodiscard]] int fd() const { return epoll_; }
   /// Readable after `span`, or at once for none, until this is called again.

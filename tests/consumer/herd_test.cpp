@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "consumer/wait/leader.hpp"
+#include "consumer/wait/leader_election.hpp"
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/child_process.hpp"
@@ -445,11 +445,11 @@ TEST_CASE("who is woken next is chance, also beside one that has waited longest"
           "[consumer][herd]") {
   RealQueue queue;
   const std::shared_ptr<OpenQueue> open = queue.open().internals();
-  detail::Leadership leader{*open, "0000000000000002"};
+  detail::LeaderElection leader{*open, "0000000000000002"};
   REQUIRE(leader.lead_or_follow());
   const int inotify = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   REQUIRE(inotify >= 0);
-  std::list<detail::Leadership> followers;
+  std::list<detail::LeaderElection> followers;
   std::map<int, int> woken;
   // As if the last one had been stopped long ago: the others come and go behind it.
   for (const char first : {'f', 'b', '7', '3'}) {

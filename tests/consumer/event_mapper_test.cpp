@@ -1,8 +1,9 @@
 // Which events a change in the folders is: files of other programs above all, whose ids are not in
 // their names.
+#include "consumer/monitor/event_mapper.hpp"
+
 #include <fmt/core.h>
 
-#include "consumer/monitor/event_mapper.hpp"
 #include "queue/store/foreign_files.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
@@ -10,17 +11,17 @@
 namespace spoolq::test {
 namespace {
 
+using detail::EventMapper;
 using detail::FolderChange;
-using detail::Interpreter;
 using detail::Place;
 
 /// A queue in memory, what is done to it, and what is told of it: KIND and the name, one a line.
 struct Told {
   World world;
-  std::optional<Interpreter> interpreter{*world.queue};
+  std::optional<EventMapper> mapper{*world.queue};
 
   /// Begins to watch anew.
-  void begin() { interpreter.emplace(*world.queue); }
+  void begin() { mapper.emplace(*world.queue); }
   /// Writes a file into new/, over another one if there is one.
   void write(const std::string& file, const std::string& content) {
     const std::string path = world.path(Folder::ready, file);
@@ -29,7 +30,7 @@ struct Told {
   }
   std::string after(const FolderChange& change) {
     std::deque<Event> events;
-    interpreter->interpret(change, events);
+    mapper->map(change, events);
     std::string text;
     for (const Event& event : events) {
       text += fmt::format("{} {} {}\n", to_string(event.kind), event.name, event.attempts);
@@ -52,7 +53,7 @@ Place claimed_as(World& world, const std::string& file) {
 }  // namespace
 
 TEST_CASE("a file that is written in place is put when its writer closes it",
-          "[consumer][monitor][interpreter]") {
+          "[consumer][monitor][event_mapper]") {
   Told told;
   told.write("report.txt", "");
   CHECK(told.after({.to = in_new("report.txt"), .created = true}).empty());
@@ -62,7 +63,7 @@ TEST_CASE("a file that is written in place is put when its writer closes it",
 }
 
 TEST_CASE("a file that is claimed before its put was told was put first",
-          "[consumer][monitor][interpreter]") {
+          "[consumer][monitor][event_mapper]") {
   Told told;
   told.write("report.txt", "here");
   CHECK(told.after({.to = in_new("report.txt"), .created = true}).empty());
@@ -71,7 +72,7 @@ TEST_CASE("a file that is claimed before its put was told was put first",
         "put report.txt 0\nclaimed report.txt 1\n");
 }
 
-TEST_CASE("a file that goes away unfinished was never there", "[consumer][monitor][interpreter]") {
+TEST_CASE("a file that goes away unfinished was never there", "[consumer][monitor][event_mapper]") {
   Told told;
   told.write("report.txt", "");
   told.after({.to = in_new("report.txt"), .created = true});
@@ -81,7 +82,7 @@ TEST_CASE("a file that goes away unfinished was never there", "[consumer][monito
   CHECK(told.after({.to = in_new("report.txt")}) == "put report.txt 0\n");
 }
 
-TEST_CASE("a file that is written again is another message", "[consumer][monitor][interpreter]") {
+TEST_CASE("a file that is written again is another message", "[consumer][monitor][event_mapper]") {
   Told told;
   told.write("report.txt", "one");
   CHECK(told.after({.to = in_new("report.txt")}) == "put report.txt 0\n");
@@ -92,7 +93,7 @@ TEST_CASE("a file that is written again is another message", "[consumer][monitor
 }
 
 TEST_CASE("a file that was there before is known when it goes",
-          "[consumer][monitor][interpreter]") {
+          "[consumer][monitor][event_mapper]") {
   Told told;
   told.write("report.txt", "one");
   told.begin();
@@ -102,7 +103,7 @@ TEST_CASE("a file that was there before is known when it goes",
 }
 
 TEST_CASE("after an overflow the files that are there are known",
-          "[consumer][monitor][interpreter]") {
+          "[consumer][monitor][event_mapper]") {
   Told told;
   told.write("old.txt", "one");
   told.begin();
@@ -115,7 +116,7 @@ TEST_CASE("after an overflow the files that are there are known",
   CHECK(told.after({.from = in_new("new.txt")}) == "gone new.txt 0\n");
 }
 
-TEST_CASE("what is complete when it appears is put at once", "[consumer][monitor][interpreter]") {
+TEST_CASE("what is complete when it appears is put at once", "[consumer][monitor][event_mapper]") {
   Told told;
   SECTION("a link") {
     told.world.disk.plant_file("/elsewhere", "here");
@@ -138,7 +139,7 @@ TEST_CASE("what is complete when it appears is put at once", "[consumer][monitor
   }
 }
 
-TEST_CASE("what is no message is not told", "[consumer][monitor][interpreter]") {
+TEST_CASE("what is no message is not told", "[consumer][monitor][event_mapper]") {
   Told told;
   for (const char* file : {".hidden", "a.tmp", "b.part", "c~"}) {
     INFO(file);
@@ -153,7 +154,7 @@ TEST_CASE("what is no message is not told", "[consumer][monitor][interpreter]") 
 }
 
 TEST_CASE("a message of ours that somebody opens is not put again",
-          "[consumer][monitor][interpreter]") {
+          "[consumer][monitor][event_mapper]") {
   Told told;
   put(told.world.queue, "x");
   const std::string file = only(*told.world.queue, State::ready).at.file();
@@ -161,7 +162,7 @@ TEST_CASE("a message of ours that somebody opens is not put again",
   CHECK(told.after({.to = in_new(file), .written = true}).empty());
 }
 
-TEST_CASE("the end of a message is told once", "[consumer][monitor][interpreter]") {
+TEST_CASE("the end of a message is told once", "[consumer][monitor][event_mapper]") {
   Told told;
   const StoredMessage claimed = put_and_claim(*told.world.queue, "x");
   detail::MessageName done = claimed.name;

@@ -23,11 +23,11 @@ namespace spoolq::detail {
 
 /// One consumer's part in it. Everything here is for speed: what cannot be had is done without, and
 /// followers look for themselves now and then, for a leader that is stopped. One thread.
-class Leadership {
+class LeaderElection {
  public:
   /// `consumer` is the name of its file in consumers/. `before_end` is called when a leadership is
   /// about to end, and throws nothing.
-  Leadership(OpenQueue& queue, std::string consumer, std::function<void()> before_end = {});
+  LeaderElection(OpenQueue& queue, std::string consumer, std::function<void()> before_end = {});
 
   /// Makes us a follower, or the leader when there is none; true then.
   bool lead_or_follow();
@@ -62,13 +62,13 @@ class Leadership {
 /// Hands on when the consumer goes to work, however that comes about.
 class EndOfLeadership {
  public:
-  explicit EndOfLeadership(Leadership& leadership) : leadership_{leadership} {}
+  explicit EndOfLeadership(LeaderElection& leadership) : leader_election_{leadership} {}
   EndOfLeadership(const EndOfLeadership&) = delete;
   EndOfLeadership& operator=(const EndOfLeadership&) = delete;
-  ~EndOfLeadership() { leadership_.hand_on(); }
+  ~EndOfLeadership() { leader_election_.hand_on(); }
 
  private:
-  Leadership& leadership_;
+  LeaderElection& leader_election_;
 };
 
 }  // namespace spoolq::detail

@@ -1,5 +1,5 @@
 // Locks on folders.
-#include "consumer/wait/leader.hpp"
+#include "consumer/wait/leader_election.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -38,7 +38,8 @@ LockFd open_to_lock(OpenQueue& queue, Folder folder) {
 
 }  // namespace
 
-Leadership::Leadership(OpenQueue& queue, std::string consumer, std::function<void()> before_end)
+LeaderElection::LeaderElection(OpenQueue& queue, std::string consumer,
+                               std::function<void()> before_end)
     : queue_{queue},
       consumer_{std::move(consumer)},
       before_end_{std::move(before_end)},
@@ -50,7 +51,7 @@ Leadership::Leadership(OpenQueue& queue, std::string consumer, std::function<voi
                 }},
       deputy_fd_{open_to_lock(queue, Folder::later)} {}
 
-bool Leadership::lead_or_follow() {
+bool LeaderElection::lead_or_follow() {
   if (leading_) return true;
   // Where this does not work, everybody leads.
   if (fd_.get() < 0 || deputy_fd_.get() < 0) return true;
@@ -62,25 +63,25 @@ bool Leadership::lead_or_follow() {
   return true;
 }
 
-bool Leadership::try_lead() {
+bool LeaderElection::try_lead() {
   if (!leading_ && fd_.get() >= 0) {
     leading_ = queue_.sys().flock(fd_.get(), LOCK_EX | LOCK_NB).ok();
   }
   return leading_;
 }
 
-bool Leadership::try_to_be_deputy() {
+bool LeaderElection::try_to_be_deputy() {
   return deputy_fd_.get() < 0 || queue_.sys().flock(deputy_fd_.get(), LOCK_EX | LOCK_NB).ok();
 }
 
-void Leadership::leave() {
+void LeaderElection::leave() {
   if (deputy_fd_.get() < 0) return;
   static_cast<void>(queue_.sys().flock(deputy_fd_.get(), LOCK_UN));
   struct flock lock = byte_lock(F_UNLCK, 0, 0);
   static_cast<void>(::fcntl(deputy_fd_.get(), F_OFD_SETLK, &lock));
 }
 
-void Leadership::hand_on() {
+void LeaderElection::hand_on() {
   if (!leading_ || process_.foreign()) return;
   if (before_end_) before_end_();
   leading_ = false;
@@ -91,7 +92,7 @@ void Leadership::hand_on() {
   if (place >= 0) wake(place);
 }
 
-std::int64_t Leadership::find_follower(std::int64_t start) const {
+std::int64_t LeaderElection::find_follower(std::int64_t start) const {
   std::int64_t found = -1;
   // The kernel tells of the lock that is the oldest, which the one of a stopped follower always is
   // in the end. So we ask for one nearer to `start` until there is none. Length 0 is to the end.
@@ -103,7 +104,7 @@ std::int64_t Leadership::find_follower(std::int64_t start) const {
   return found;
 }
 
-void Leadership::wake(std::int64_t place) {
+void LeaderElection::wake(std::int64_t place) {
   for (const std::uint64_t low : {0U, 1U}) {
     const std::string name =
         fmt::format("{:016x}", (static_cast<std::uint64_t>(place) << 1U) | low);
