@@ -2,9 +2,6 @@
 #include "consumer/monitor/folder_events.hpp"
 
 #include <fmt/core.h>
-#include <sys/inotify.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -14,8 +11,6 @@
 #include <limits>
 
 #include "queue/os/directory_scan.hpp"
-#include "queue/os/inotify.hpp"
-#include "queue/os/polling.hpp"
 #include "queue/os/throw_error.hpp"
 
 namespace spoolq::detail {
@@ -26,7 +21,6 @@ constexpr std::uint32_t kMask = IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_ONL
 constexpr std::uint32_t kReadyMask = kMask | IN_CREATE | IN_CLOSE_WRITE;
 /// A folder that is removed. IN_DELETE_SELF does not come as long as we have it open.
 constexpr std::uint32_t kRootMask = IN_DELETE | IN_ONLYDIR;
-constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
 
 /// A source whose target is not told either.
 constexpr std::size_t kDropped = std::numeric_limits<std::size_t>::max();
@@ -36,26 +30,20 @@ constexpr std::size_t kDropped = std::numeric_limits<std::size_t>::max();
 FolderEvents::FolderEvents(OpenQueue& queue) : queue_{queue} {
   // Events of other machines, or of a FUSE server, do not reach us.
   if (!queue_.locks_prove_death() || polling_is_forced()) return;
-  inotify_ = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (inotify_ >= 0 && watch_folders()) return;
+  if (inotify_.open() && watch_folders()) return;
   queue_.log(LogLevel::warning,
              fmt::format("cannot watch ({}); looking at intervals instead", std::strerror(errno)));
-  if (inotify_ >= 0) ::close(inotify_);
-  inotify_ = -1;
-}
-
-FolderEvents::~FolderEvents() {
-  if (inotify_ >= 0) ::close(inotify_);
+  inotify_.close();
 }
 
 bool FolderEvents::watch_folders() {
-  root_watch_ = add_watch(inotify_, queue_.folders().root(), queue_.path(), kRootMask);
+  root_watch_ = inotify_.add(queue_.folders().root(), queue_.path(), kRootMask);
   if (root_watch_ < 0) return false;
   const auto watch_folder = [this](State state) {
     const Folder folder = folder_of(state);
     if (!queue_.folders().has(folder)) return true;  // a Maildir
-    const int watch = add_watch(inotify_, queue_.fd(folder), queue_.path(folder),
-                                state == State::ready ? kReadyMask : kMask);
+    const int watch = inotify_.add(queue_.fd(folder), queue_.path(folder),
+                                   state == State::ready ? kReadyMask : kMask);
     if (watch >= 0) watches_[watch] = state;
     return watch >= 0;
   };
@@ -101,12 +89,11 @@ std::vector<FolderChange> FolderEvents::collect() {
 
 /// Reads what is queued now: others may add to it faster than it is read.
 void FolderEvents::read_queued(std::vector<FolderChange>& changes) {
-  int queued = 0;
-  if (::ioctl(inotify_, FIONREAD, &queued) != 0) return;
-  while (queued > 0 && !overflow_) {
-    const std::size_t size = read_some(changes);
+  for (std::size_t queued = inotify_.queued(); queued > 0 && !overflow_;) {
+    const std::size_t size =
+        inotify_.read([&](const InotifyEvent& event) { read_event(event, changes); });
     if (size == 0) return;
-    queued -= static_cast<int>(size);
+    queued -= std::min(size, queued);
   }
 }
 
@@ -126,55 +113,41 @@ void FolderEvents::drop_halves() {
   dropping_ = false;
 }
 
-/// One read(2). Returns its size, 0 when there was nothing.
-std::size_t FolderEvents::read_some(std::vector<FolderChange>& changes) {
-  alignas(inotify_event) std::array<char, kBufferSize> buffer;
-  const ssize_t result = ::read(inotify_, buffer.data(), buffer.size());
-  if (result <= 0) return 0;
-  const auto size = static_cast<std::size_t>(result);
-  for (std::size_t position = 0; position < size;) {
-    inotify_event event;
-    std::memcpy(&event, buffer.data() + position, sizeof event);
-    const char* const name = buffer.data() + position + sizeof event;
-    position += sizeof event + event.len;
-    if ((event.mask & IN_Q_OVERFLOW) != 0) {
-      // Nobody knows where these went.
-      for (auto& [cookie, source] : open_) {
-        if (source != kDropped) changes[source].from.reset();
-        source = kDropped;
-      }
-      overflow_ = true;
-      dropping_ = true;
-    } else if (event.wd == root_watch_) {
-      if ((event.mask & IN_ISDIR) != 0) require_folders();
-    } else if (const auto watch = watches_.find(event.wd);
-               watch != watches_.end() && event.len > 0 && (event.mask & IN_ISDIR) == 0) {
-      add(changes, event.mask, event.cookie, Place{watch->second, name});
+void FolderEvents::read_event(const InotifyEvent& event, std::vector<FolderChange>& changes) {
+  if (event.overflow()) {
+    // Where these files went is not known.
+    for (auto& [cookie, source] : open_) {
+      if (source != kDropped) changes[source].from.reset();
+      source = kDropped;
     }
+    overflow_ = true;
+    dropping_ = true;
+  } else if (event.watch == root_watch_) {
+    if (event.is_directory()) require_folders();
+  } else if (const auto watch = watches_.find(event.watch);
+             watch != watches_.end() && !event.name.empty() && !event.is_directory()) {
+    add(changes, event, watch->second);
   }
-  return size;
 }
 
-void FolderEvents::add(std::vector<FolderChange>& changes, std::uint32_t mask, std::uint32_t cookie,
-                       Place place) {
-  if ((mask & IN_MOVED_TO) != 0) {
-    if (const auto source = open_.find(cookie); source != open_.end()) {
+void FolderEvents::add(std::vector<FolderChange>& changes, const InotifyEvent& event, State state) {
+  Place place{state, std::string{event.name}};
+  if ((event.mask & IN_MOVED_TO) != 0) {
+    if (const auto source = open_.find(event.cookie); source != open_.end()) {
       if (source->second != kDropped) changes[source->second].to = std::move(place);
       open_.erase(source);
       return;
     }
   }
-  if ((mask & IN_MOVED_FROM) != 0) open_[cookie] = dropping_ ? kDropped : changes.size();
-  if (dropping_) return;
-  FolderChange change;
-  change.created = (mask & IN_CREATE) != 0;
-  change.written = (mask & IN_CLOSE_WRITE) != 0;
-  if ((mask & (IN_MOVED_FROM | IN_DELETE)) != 0) {
-    change.from = std::move(place);
-  } else {
-    change.to = std::move(place);
+  if ((event.mask & IN_MOVED_FROM) != 0) {
+    open_[event.cookie] = dropping_ ? kDropped : changes.size();
   }
-  changes.push_back(std::move(change));
+  if (dropping_) return;
+  FolderChange& change = changes.emplace_back();
+  change.created = (event.mask & IN_CREATE) != 0;
+  change.written = (event.mask & IN_CLOSE_WRITE) != 0;
+  const bool left = (event.mask & (IN_MOVED_FROM | IN_DELETE)) != 0;
+  (left ? change.from : change.to) = std::move(place);
 }
 
 /// Waits until the renames are over that have begun in these folders.

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "queue/os/inotify.hpp"
 #include "queue/store/open_queue.hpp"
 
 namespace spoolq::detail {
@@ -40,15 +41,12 @@ class FolderEvents {
   /// Begins to watch. Where inotify is not to be had (reported), or reaches only one of several
   /// machines, watching() is false and nothing is ever told.
   explicit FolderEvents(OpenQueue& queue);
-  FolderEvents(const FolderEvents&) = delete;
-  FolderEvents& operator=(const FolderEvents&) = delete;
-  ~FolderEvents();
 
-  [[nodiscard]] bool watching() const { return inotify_ >= 0; }
+  [[nodiscard]] bool watching() const { return inotify_.is_open(); }
   /// Something is read in part: collect() again before waiting.
   [[nodiscard]] bool half_read() const { return !held_.empty(); }
   /// Readable when there is something to collect; -1 while not watching.
-  [[nodiscard]] int fd() const { return inotify_; }
+  [[nodiscard]] int fd() const { return inotify_.fd(); }
 
   /// What has happened since the last call, without waiting; the changes of one file in their
   /// order. Throws errc::not_a_queue when a folder was removed.
@@ -57,15 +55,14 @@ class FolderEvents {
  private:
   bool watch_folders();
   void read_queued(std::vector<FolderChange>& changes);
-  std::size_t read_some(std::vector<FolderChange>& changes);
-  void add(std::vector<FolderChange>& changes, std::uint32_t mask, std::uint32_t cookie,
-           Place place);
+  void read_event(const InotifyEvent& event, std::vector<FolderChange>& changes);
+  void add(std::vector<FolderChange>& changes, const InotifyEvent& event, State state);
   void drop_halves();
   void pass_barrier(const std::set<State>& folders) const;
   void require_folders() const;
 
   OpenQueue& queue_;
-  int inotify_ = -1;
+  Inotify inotify_;
   std::map<int, State> watches_;
   int root_watch_ = -1;
   bool overflow_ = false;                      ///< The kernel has dropped events.

@@ -167,7 +167,7 @@ void Consumer::Impl::follow(Duration limit) {
   }
   // Also after an error: who goes on then is to see what comes, and nobody is to wake who does not.
   leader_election_.leave();
-  watcher_.notice_arrivals();
+  watcher_.watch_arrivals();
   // Who handed on to us in this moment has told nobody else.
   leader_election_.try_lead();
   // What has changed meanwhile is in new/ and later/. For the rest there was a leader.

@@ -2,12 +2,9 @@
 #include "consumer/wait/watcher.hpp"
 
 #include <fmt/core.h>
-#include <sys/inotify.h>
-#include <unistd.h>
 #include <uv.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -15,7 +12,6 @@
 #include "queue/format/message_name.hpp"
 #include "queue/format/settings.hpp"
 #include "queue/os/inotify.hpp"
-#include "queue/os/polling.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/store/pause.hpp"
 
@@ -36,14 +32,9 @@ constexpr std::uint32_t kRootMask =
 constexpr std::uint32_t kOwnMask = IN_ACCESS | IN_ATTRIB;
 // A mask has to have something in it.
 constexpr std::uint32_t kNothingMask = IN_DELETE_SELF | IN_ONLYDIR;
-constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
 
 void require(int result, const char* operation) {
   if (result < 0) throw_errno(-result, operation, "event loop");
-}
-
-int watch_folder(int inotify, const OpenQueue& queue, Folder folder, std::uint32_t mask) {
-  return add_watch(inotify, queue.fd(folder), queue.path(folder), mask);
 }
 
 void stop_loop(uv_poll_t* handle, int /*status*/, int /*events*/) { uv_stop(handle->loop); }
@@ -55,7 +46,7 @@ struct Watcher::Loop {
   uv_async_t wake{};
   uv_timer_t timer{};
   uv_poll_t poll{};
-  int inotify = -1;
+  Inotify inotify;
   int ready_watch = -1;
   int delayed_watch = -1;
   int consumers_watch = -1;
@@ -75,14 +66,11 @@ struct Watcher::Loop {
     uv_timer_init(&loop, &timer);  // Cannot fail.
   }
 
-  /// Takes the descriptor, also when it throws.
-  void poll_inotify(int fd) {
-    const int made = uv_poll_init(&loop, &poll, fd);
-    if (made < 0) {
-      ::close(fd);
+  void poll_inotify() {
+    if (const int made = uv_poll_init(&loop, &poll, inotify.fd()); made < 0) {
+      inotify.close();
       require(made, "poll inotify in");
     }
-    inotify = fd;
     require(uv_poll_start(&poll, UV_READABLE, stop_loop), "poll inotify in");
   }
 
@@ -90,10 +78,9 @@ struct Watcher::Loop {
     // Handles may be freed only after their close callbacks, which the last uv_run() calls.
     uv_close(reinterpret_cast<uv_handle_t*>(&wake), nullptr);
     uv_close(reinterpret_cast<uv_handle_t*>(&timer), nullptr);
-    if (inotify >= 0) uv_close(reinterpret_cast<uv_handle_t*>(&poll), nullptr);
+    if (inotify.is_open()) uv_close(reinterpret_cast<uv_handle_t*>(&poll), nullptr);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
-    if (inotify >= 0) ::close(inotify);
   }
 };
 
@@ -108,45 +95,46 @@ void Watcher::start(const std::string& own_file) {
   started_ = true;
   // Events of other machines, or of a FUSE server, do not reach us.
   if (!queue_.locks_prove_death() || polling_is_forced()) return;
-  const int inotify = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (inotify < 0) {
+  Inotify& inotify = loop_->inotify;
+  if (!inotify.open()) {
     queue_.log(LogLevel::warning,
                fmt::format("no inotify ({}); looking at intervals instead", std::strerror(errno)));
     return;
   }
-  loop_->ready_watch = watch_folder(inotify, queue_, Folder::ready, kReadyMask);
-  loop_->delayed_watch = watch_folder(inotify, queue_, Folder::later, kDelayedMask);
-  loop_->consumers_watch = watch_folder(inotify, queue_, Folder::consumers, kConsumersMask);
-  loop_->root_watch = add_watch(inotify, queue_.folders().root(), queue_.path(), kRootMask);
+  watch_arrivals();
+  loop_->consumers_watch = watch_folder(Folder::consumers, kConsumersMask);
+  loop_->root_watch = inotify.add(queue_.folders().root(), queue_.path(), kRootMask);
   if (std::min({loop_->ready_watch, loop_->delayed_watch, loop_->consumers_watch,
                 loop_->root_watch}) < 0) {
     queue_.log(LogLevel::warning, fmt::format("cannot watch ({}); looking at intervals instead",
                                               std::strerror(errno)));
-    ::close(inotify);
+    inotify.close();
     return;
   }
-  const std::string own =
-      fmt::format("/proc/self/fd/{}/{}", queue_.fd(Folder::consumers), own_file);
-  loop_->own_watch = ::inotify_add_watch(inotify, own.c_str(), kOwnMask);
-  loop_->poll_inotify(inotify);
+  loop_->own_watch = inotify.add_file(queue_.fd(Folder::consumers), own_file, kOwnMask);
+  loop_->poll_inotify();
+}
+
+int Watcher::watch_folder(Folder folder, std::uint32_t mask) {
+  return loop_->inotify.add(queue_.fd(folder), queue_.path(folder), mask);
 }
 
 bool Watcher::can_be_woken() const { return watching() && loop_->own_watch >= 0; }
 
 void Watcher::ignore_arrivals() {
   // Where a mask stays as it was, we are only woken too often.
-  watch_folder(loop_->inotify, queue_, Folder::ready, kNothingMask);
-  watch_folder(loop_->inotify, queue_, Folder::later, kNothingMask);
+  static_cast<void>(watch_folder(Folder::ready, kNothingMask));
+  static_cast<void>(watch_folder(Folder::later, kNothingMask));
 }
 
-void Watcher::notice_arrivals() {
-  loop_->ready_watch = watch_folder(loop_->inotify, queue_, Folder::ready, kReadyMask);
-  loop_->delayed_watch = watch_folder(loop_->inotify, queue_, Folder::later, kDelayedMask);
+void Watcher::watch_arrivals() {
+  loop_->ready_watch = watch_folder(Folder::ready, kReadyMask);
+  loop_->delayed_watch = watch_folder(Folder::later, kDelayedMask);
 }
 
-bool Watcher::watching() const { return loop_->inotify >= 0; }
+bool Watcher::watching() const { return loop_->inotify.is_open(); }
 
-int Watcher::inotify() const { return loop_->inotify; }
+int Watcher::inotify() const { return loop_->inotify.fd(); }
 
 void Watcher::wait(Duration timeout) {
   if (stopped() || loop_->woken) return;
@@ -166,34 +154,23 @@ void Watcher::sleep(Duration timeout) {
 Events Watcher::collect() {
   Events events;
   if (!watching()) return events;
-  alignas(inotify_event) std::array<char, kBufferSize> buffer;
-  for (;;) {
-    const ssize_t size = ::read(loop_->inotify, buffer.data(), buffer.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size <= 0) return events;
-    events.any = true;
-    for (std::size_t position = 0; position < static_cast<std::size_t>(size);) {
-      inotify_event event;
-      std::memcpy(&event, buffer.data() + position, sizeof event);
-      const char* const name = buffer.data() + position + sizeof event;
-      position += sizeof event + event.len;
-      if ((event.mask & IN_Q_OVERFLOW) != 0) {
-        events.overflow = true;
-      } else if (event.wd == loop_->consumers_watch) {
-        // Spare files are made and closed by the living.
-        if (event.len > 0 && is_consumer_name(name)) events.consumer_ended = true;
-      } else if (event.wd == loop_->root_watch) {
-        const std::string_view file{event.len > 0 ? name : ""};
-        if (file == kSettingsFile || file == kPauseFile) events.queue_changed = true;
-      } else if (event.wd == loop_->delayed_watch && event.len > 0) {
-        events.delayed.emplace_back(name);
-      } else if (event.wd == loop_->ready_watch && (event.mask & IN_ISDIR) != 0) {
-        // A folder is no message, whatever its name.
-      } else if (event.wd == loop_->ready_watch && event.len > 0) {
-        events.ready.push_back({name, (event.mask & IN_MOVED_TO) != 0});
-      }
+  loop_->inotify.for_each_event([&](const InotifyEvent& event) {
+    if (event.overflow()) {
+      events.overflow = true;
+    } else if (event.watch == loop_->consumers_watch) {
+      // Live consumers close spare files, whose names are others.
+      if (is_consumer_name(event.name)) events.consumer_ended = true;
+    } else if (event.watch == loop_->root_watch) {
+      if (event.name == kSettingsFile || event.name == kPauseFile) events.queue_changed = true;
+    } else if (event.name.empty()) {
+      // An event about the folder itself.
+    } else if (event.watch == loop_->delayed_watch) {
+      events.delayed.emplace_back(event.name);
+    } else if (event.watch == loop_->ready_watch && !event.is_directory()) {
+      events.ready.push_back({std::string{event.name}, (event.mask & IN_MOVED_TO) != 0});
     }
-  }
+  });
+  return events;
 }
 
 void Watcher::stop(StopRequest request) noexcept {

@@ -22,7 +22,6 @@ struct Events {
   };
   std::vector<Arrival> ready;        ///< Names that appeared in new/, or were closed by a writer.
   std::vector<std::string> delayed;  ///< Names that appeared in later/.
-  bool any = false;                  ///< Any of these, or somebody looked into our own file.
   bool consumer_ended = false;       ///< A file of consumers/ was closed: somebody ended.
   bool queue_changed = false;        ///< The settings were replaced, or the queue was resumed.
   bool overflow = false;             ///< The kernel dropped events: only a scan can tell.
@@ -56,7 +55,7 @@ class Watcher {
   /// No events of new/ and later/ from now on.
   void ignore_arrivals();
   /// Again as after start(). Scan after this.
-  void notice_arrivals();
+  void watch_arrivals();
 
   /// Sleeps until an event, stop(), wake(), or the end of `timeout`.
   void wait(Duration timeout);
@@ -78,6 +77,9 @@ class Watcher {
 
  private:
   struct Loop;
+  /// Returns the watch, or -1 with errno.
+  int watch_folder(Folder folder, std::uint32_t mask);
+
   OpenQueue& queue_;
   ProcessMark process_;
   std::unique_ptr<Loop> loop_;

@@ -3,24 +3,17 @@
 
 #include <fmt/core.h>
 #include <poll.h>
-#include <sys/inotify.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstddef>
 #include <cstring>
-
-#include "queue/os/inotify.hpp"
-#include "queue/os/polling.hpp"
 
 namespace spoolq::detail {
 namespace {
 
 constexpr std::uint32_t kMask =
     IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE | IN_ONLYDIR | IN_EXCL_UNLINK;
-constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
 /// The longest single poll(2), whose limit is an int.
 constexpr Duration kPollMax{60'000};
 
@@ -43,21 +36,15 @@ InboxWatch::InboxWatch(OpenQueue& queue, int directory, const std::string& path,
   FileSystemInfo file_system;
   const bool known = queue.sys().file_system(directory, file_system).ok();
   if (!known || is_distant(file_system) || polling_is_forced()) return;
-  inotify_ = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (inotify_ >= 0 && add_watch(inotify_, directory, path, kMask) >= 0) return;
+  if (inotify_.open() && inotify_.add(directory, path, kMask) >= 0) return;
   queue.log(LogLevel::warning,
             fmt::format("cannot watch ({}); looking at intervals instead", std::strerror(errno)));
-  if (inotify_ >= 0) ::close(inotify_);
-  inotify_ = -1;
-}
-
-InboxWatch::~InboxWatch() {
-  if (inotify_ >= 0) ::close(inotify_);
+  inotify_.close();
 }
 
 void InboxWatch::wait(Duration timeout) const {
   poll_for({{{.fd = wake_.fd(), .events = POLLIN, .revents = 0},
-             {.fd = inotify_, .events = POLLIN, .revents = 0}}},  // -1 is passed over.
+             {.fd = inotify_.fd(), .events = POLLIN, .revents = 0}}},  // -1 is passed over.
            timeout);
 }
 
@@ -65,24 +52,14 @@ std::optional<std::vector<InboxEvent>> InboxWatch::collect() const {
   std::vector<InboxEvent> events;
   if (!watching()) return events;
   bool overflow = false;
-  for (;;) {
-    alignas(inotify_event) std::array<char, kBufferSize> buffer;
-    const ssize_t result = ::read(inotify_, buffer.data(), buffer.size());
-    if (result <= 0) break;
-    const auto size = static_cast<std::size_t>(result);
-    for (std::size_t position = 0; position < size;) {
-      inotify_event event;
-      std::memcpy(&event, buffer.data() + position, sizeof event);
-      const char* const name = buffer.data() + position + sizeof event;
-      position += sizeof event + event.len;
-      overflow = overflow || (event.mask & IN_Q_OVERFLOW) != 0;
-      if (event.len == 0 || (event.mask & IN_ISDIR) != 0) continue;
-      InboxEvent& seen = events.emplace_back();
-      seen.file = name;
-      if ((event.mask & IN_MOVED_TO) != 0) seen.kind = InboxEvent::Kind::renamed;
-      if ((event.mask & IN_CLOSE_WRITE) != 0) seen.kind = InboxEvent::Kind::closed;
-    }
-  }
+  inotify_.for_each_event([&](const InotifyEvent& event) {
+    overflow = overflow || event.overflow();
+    if (event.name.empty() || event.is_directory()) return;
+    InboxEvent& seen = events.emplace_back();
+    seen.file = event.name;
+    if ((event.mask & IN_MOVED_TO) != 0) seen.kind = InboxEvent::Kind::renamed;
+    if ((event.mask & IN_CLOSE_WRITE) != 0) seen.kind = InboxEvent::Kind::closed;
+  });
   if (overflow) return std::nullopt;
   return events;
 }

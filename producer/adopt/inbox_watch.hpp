@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "queue/os/inotify.hpp"
 #include "queue/os/wake.hpp"
 #include "queue/store/open_queue.hpp"
 
@@ -25,11 +26,8 @@ class InboxWatch {
   /// Begins to watch the open directory. Scan after this, not before. Where inotify is not to be
   /// had (reported to the queue's log), or on a network file system, watching() is false.
   InboxWatch(OpenQueue& queue, int directory, const std::string& path, const Wake& wake);
-  InboxWatch(const InboxWatch&) = delete;
-  InboxWatch& operator=(const InboxWatch&) = delete;
-  ~InboxWatch();
 
-  [[nodiscard]] bool watching() const { return inotify_ >= 0; }
+  [[nodiscard]] bool watching() const { return inotify_.is_open(); }
   /// Sleeps until an event, the wake, or the end of `timeout`.
   void wait(Duration timeout) const;
   /// What has happened since the last call, in its order; nullopt: the kernel dropped some of it,
@@ -38,7 +36,7 @@ class InboxWatch {
 
  private:
   const Wake& wake_;
-  int inotify_ = -1;
+  Inotify inotify_;
 };
 
 /// Sleeps until the wake or the end of `timeout`.

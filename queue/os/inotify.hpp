@@ -1,13 +1,62 @@
-// Adding a folder that is open to an inotify(7) descriptor.
+// Reading inotify(7) events.
 #pragma once
 
+#include <sys/inotify.h>
+
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
+
+#include "queue/os/unique_fd.hpp"
 
 namespace spoolq::detail {
 
-/// Watches the folder that `directory` has open, whatever its path is now; by its path only where
-/// there is no /proc. Returns the watch descriptor, or -1 with errno.
-int add_watch(int inotify, int directory, const std::string& path, std::uint32_t mask);
+/// Whether inotify must not be used: SPOOLQ_POLL is set in the environment, and neither empty
+/// nor 0. Some folders need that, such as those that a virtual machine or a container shares with
+/// its host: inotify works there, but misses the changes that the host makes.
+bool polling_is_forced();
+
+/// One event, valid during the visit. `mask` holds the IN_* bits.
+struct InotifyEvent {
+  int watch = -1;
+  std::uint32_t mask = 0;
+  std::uint32_t cookie = 0;  ///< Joins the two events of a rename.
+  std::string_view name;     ///< Empty if the event is about the watched file itself.
+
+  /// The kernel dropped events after this one: only a scan can tell what happened.
+  [[nodiscard]] bool overflow() const { return (mask & IN_Q_OVERFLOW) != 0; }
+  [[nodiscard]] bool is_directory() const { return (mask & IN_ISDIR) != 0; }
+};
+
+/// An inotify descriptor, non-blocking and close-on-exec. One thread.
+class Inotify {
+ public:
+  using Visit = std::function<void(const InotifyEvent&)>;
+
+  /// False with errno if the kernel gives no descriptor.
+  bool open();
+  void close() { fd_.reset(); }
+  [[nodiscard]] bool is_open() const { return static_cast<bool>(fd_); }
+  /// The descriptor, readable when there are events; -1 unless open.
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+  /// Watches the folder that `directory` has open, whatever its path is now. `path` is used only
+  /// where there is no /proc. Returns the watch, or -1 with errno.
+  [[nodiscard]] int add(int directory, const std::string& path, std::uint32_t mask) const;
+  /// Watches the file `file` of the folder that `directory` has open.
+  [[nodiscard]] int add_file(int directory, const std::string& file, std::uint32_t mask) const;
+
+  /// How many bytes of events are queued now.
+  [[nodiscard]] std::size_t queued() const;
+  /// Visits the events of one read(2). Returns their size in bytes, 0 if there was none.
+  std::size_t read(const Visit& visit) const;
+  /// Visits all events, until none is queued. Never waits.
+  void for_each_event(const Visit& visit) const;
+
+ private:
+  UniqueFd fd_;
+};
 
 }  // namespace spoolq::detail
