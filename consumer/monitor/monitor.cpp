@@ -151,9 +151,9 @@ void Monitor::Impl::sleep_until(Clock::time_point end) const {
 }
 
 void Monitor::Impl::scan(State state, const std::function<bool(const StoredMessage&)>& visit) {
-  detail::scan_messages(open(), state, [&](const StoredMessage& message) {
-    if (event_mapper_ && state == State::ready && !detail::parse_name(message.file)) {
-      event_mapper_->note(message.file, message.name.id);
+  open().store().scan(state, [&](const StoredMessage& message) {
+    if (event_mapper_ && state == State::ready && !detail::parse_name(message.at.file())) {
+      event_mapper_->note(message.at.file(), message.name.id);
     }
     return visit(message);
   });

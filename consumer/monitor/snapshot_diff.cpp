@@ -13,7 +13,7 @@ SnapshotDiff::ById SnapshotDiff::look() {
   // A message that moves on meanwhile is met twice; the later place counts.
   for (const State state :
        {State::ready, State::delayed, State::claimed, State::failed, State::done}) {
-    scan_messages(queue_, state, [&](const StoredMessage& message) {
+    queue_.store().scan(state, [&](const StoredMessage& message) {
       found.insert_or_assign(message.name.id, Seen{state, message.name});
       return true;
     });

@@ -59,16 +59,4 @@ class LeaderElection {
   bool leading_ = false;
 };
 
-/// Hands on when the consumer goes to work, however that comes about.
-class EndOfLeadership {
- public:
-  explicit EndOfLeadership(LeaderElection& leadership) : leader_election_{leadership} {}
-  EndOfLeadership(const EndOfLeadership&) = delete;
-  EndOfLeadership& operator=(const EndOfLeadership&) = delete;
-  ~EndOfLeadership() { leader_election_.hand_on(); }
-
- private:
-  LeaderElection& leader_election_;
-};
-
 }  // namespace spoolq::detail

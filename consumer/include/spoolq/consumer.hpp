@@ -18,6 +18,10 @@
 
 namespace spoolq {
 
+namespace detail {
+class Claimer;
+}
+
 /// What becomes of a message that is done.
 enum class Finished {
   by_setting,  ///< As the setting keep_done says.
@@ -120,7 +124,7 @@ class SPOOLQ_EXPORT Claim {
   [[nodiscard]] bool held() const noexcept;
 
  private:
-  friend class Consumer;
+  friend class detail::Claimer;
   class Impl;
   explicit Claim(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
