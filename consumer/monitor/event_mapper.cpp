@@ -54,20 +54,15 @@ Event make_event(const OpenQueue& queue, EventKind kind, const MessageName& name
           .attempts = name.attempts};
 }
 
-EventMapper::EventMapper(OpenQueue& queue) : queue_{queue} { look_for_strangers(); }
+EventMapper::EventMapper(OpenQueue& queue) : queue_{queue} { look_for_foreign_files(); }
 
-void EventMapper::look_for_strangers() {
-  strangers_.clear();
+void EventMapper::look_for_foreign_files() {
+  foreign_.clear();
   untold_.clear();
-  scan_directory(queue_.sys(), queue_.fd(Folder::ready), queue_.path(Folder::ready),
-                 [&](const DirectoryEntry& entry) {
-                   if (classify(queue_, entry.name, entry.type) != EntryKind::foreign) return true;
-                   if (const auto name = queue_.store().derive_name(
-                           Store::place(State::ready, entry.name), entry.name)) {
-                     strangers_[std::string{entry.name}] = name->id;
-                   }
-                   return true;
-                 });
+  queue_.store().scan(State::ready, [&](const StoredMessage& message) {
+    if (!message.is_named) foreign_[message.at.file()] = message.name.id;
+    return true;
+  });
 }
 
 std::optional<MessageId> EventMapper::map(const FolderChange& change, std::deque<Event>& events) {
@@ -75,7 +70,7 @@ std::optional<MessageId> EventMapper::map(const FolderChange& change, std::deque
     events.push_back(make_event(queue_, kind, name, state));
   };
   if (change.overflow) {
-    look_for_strangers();
+    look_for_foreign_files();
     Event& event = events.emplace_back();
     event.at = queue_.now();
     event.kind = EventKind::overflow;
@@ -85,9 +80,9 @@ std::optional<MessageId> EventMapper::map(const FolderChange& change, std::deque
   const auto before = change.from ? leave(*change.from, untold) : std::nullopt;
   // The name may have been another file's, which was written over.
   const auto replaced = change.to && change.to->state == State::ready && !change.created
-                            ? strangers_.find(change.to->file)
-                            : strangers_.end();
-  const auto old_id = replaced == strangers_.end() ? std::nullopt : std::optional{replaced->second};
+                            ? foreign_.find(change.to->file)
+                            : foreign_.end();
+  const auto old_id = replaced == foreign_.end() ? std::nullopt : std::optional{replaced->second};
   const auto after = change.to ? arrive(change, before) : std::nullopt;
 
   if (before && (!after || after->id != before->id)) {
@@ -119,10 +114,10 @@ std::optional<MessageName> EventMapper::leave(const Place& place, bool& untold) 
   if (place.state != State::ready) return name;
   untold = untold_.erase(place.file) > 0;
   if (name) return name;
-  const auto stranger = strangers_.extract(place.file);
-  if (stranger.empty()) return std::nullopt;
+  const auto foreign = foreign_.extract(place.file);
+  if (foreign.empty()) return std::nullopt;
   name.emplace();
-  name->id = stranger.mapped();
+  name->id = foreign.mapped();
   name->original = place.file;
   return name;
 }
@@ -152,7 +147,7 @@ std::optional<MessageName> EventMapper::arrive(const FolderChange& change,
     }
     name = before;
   }
-  strangers_[place.file] = name->id;
+  foreign_[place.file] = name->id;
   return name;
 }
 

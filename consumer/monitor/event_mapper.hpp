@@ -34,10 +34,10 @@ class EventMapper {
   /// now, also where that is no event.
   std::optional<MessageId> map(const FolderChange& change, std::deque<Event>& events);
   /// A look into new/ found that a stranger's file has this id now.
-  void note(const std::string& file, const MessageId& id) { strangers_[file] = id; }
+  void note(const std::string& file, const MessageId& id) { foreign_[file] = id; }
 
  private:
-  void look_for_strangers();
+  void look_for_foreign_files();
   /// What was at the place. Sets `untold` when nobody was told that it was there.
   std::optional<MessageName> leave(const Place& place, bool& untold);
   /// What is at the place now; nothing when that is no message, or not yet.
@@ -46,7 +46,7 @@ class EventMapper {
   [[nodiscard]] bool is_complete_when_created(const std::string& file) const;
 
   OpenQueue& queue_;
-  std::unordered_map<std::string, MessageId> strangers_;  ///< Files of new/ that were told.
+  std::unordered_map<std::string, MessageId> foreign_;  ///< Files of new/ that were told.
   std::unordered_set<std::string> untold_;  ///< Files of new/ not complete, or gone before a look.
 };
 

@@ -10,8 +10,7 @@
 #include <iterator>
 #include <limits>
 
-#include "queue/os/directory_scan.hpp"
-#include "queue/os/throw_error.hpp"
+#include "queue/store/watches.hpp"
 
 namespace spoolq::detail {
 namespace {
@@ -37,13 +36,12 @@ FolderEvents::FolderEvents(OpenQueue& queue) : queue_{queue} {
 }
 
 bool FolderEvents::watch_folders() {
-  root_watch_ = inotify_.add(queue_.folders().root(), queue_.path(), kRootMask);
+  root_watch_ = watch_root(queue_, inotify_, kRootMask);
   if (root_watch_ < 0) return false;
   const auto watch_folder = [this](State state) {
-    const Folder folder = folder_of(state);
-    if (!queue_.folders().has(folder)) return true;  // a Maildir
-    const int watch = inotify_.add(queue_.fd(folder), queue_.path(folder),
-                                   state == State::ready ? kReadyMask : kMask);
+    if (!queue_.store().has(state)) return true;  // a Maildir
+    const int watch =
+        watch_messages(queue_, inotify_, state, state == State::ready ? kReadyMask : kMask);
     if (watch >= 0) watches_[watch] = state;
     return watch >= 0;
   };
@@ -152,20 +150,12 @@ void FolderEvents::add(std::vector<FolderChange>& changes, const InotifyEvent& e
 
 /// Waits until the renames are over that have begun in these folders.
 void FolderEvents::pass_barrier(const std::set<State>& folders) const {
-  for (const State state : folders) {
-    const Folder folder = folder_of(state);
-    scan_directory(queue_.sys(), queue_.fd(folder), queue_.path(folder),
-                   [](const DirectoryEntry&) { return false; });
-  }
+  for (const State state : folders) static_cast<void>(queue_.store().has_files(state));
 }
 
 void FolderEvents::require_folders() const {
   for (const auto& [watch, state] : watches_) {
-    const Folder folder = folder_of(state);
-    struct stat status = {};
-    if (queue_.sys().fstat(queue_.fd(folder), status).ok() && status.st_nlink == 0) {
-      throw_errc(errc::not_a_queue, "watch", queue_.path(folder), "it was removed");
-    }
+    queue_.store().require_folder(state, "watch");
   }
 }
 

@@ -46,7 +46,7 @@ class FolderEvents {
   /// Something is read in part: collect() again before waiting.
   [[nodiscard]] bool half_read() const { return !held_.empty(); }
   /// Readable when there is something to collect; -1 while not watching.
-  [[nodiscard]] int fd() const { return inotify_.fd(); }
+  [[nodiscard]] int descriptor() const { return inotify_.descriptor(); }
 
   /// What has happened since the last call, without waiting; the changes of one file in their
   /// order. Throws errc::not_a_queue when a folder was removed.

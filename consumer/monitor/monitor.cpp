@@ -143,8 +143,8 @@ void Monitor::Impl::sleep_until(Clock::time_point end) const {
   const auto left =
       std::chrono::ceil<Duration>(std::min(end - Clock::now(), Clock::duration{kPollMax}));
   std::array<struct pollfd, 2> ready = {
-      {{.fd = wake_.fd(), .events = POLLIN, .revents = 0},
-       {.fd = folder_events_.fd(), .events = POLLIN, .revents = 0}}};  // -1 is passed over.
+      {{.fd = wake_.descriptor(), .events = POLLIN, .revents = 0},
+       {.fd = folder_events_.descriptor(), .events = POLLIN, .revents = 0}}};  // -1 is passed over.
   // A signal whose handler calls stop() has set the wake: nothing is missed by going on.
   static_cast<void>(::poll(ready.data(), ready.size(),
                            static_cast<int>(std::max<std::int64_t>(left.count(), 0))));
@@ -210,15 +210,7 @@ std::optional<MessageInfo> Monitor::Impl::find_any(const std::vector<State>& sta
 }
 
 bool Monitor::Impl::is_set_aside(const MessageId& id) const {
-  if (!open().folders().has(Folder::bad)) return false;
-  bool found = false;
-  detail::scan_directory(open().sys(), open().fd(Folder::bad), open().path(Folder::bad),
-                         [&](const detail::DirectoryEntry& entry) {
-                           const auto name = detail::parse_name(entry.name);
-                           found = name && name->id == id;
-                           return !found;
-                         });
-  return found;
+  return open().store().is_in_quarantine(id);
 }
 
 Monitor::Monitor(const std::filesystem::path& path, LogHandler log)

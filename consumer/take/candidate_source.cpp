@@ -48,12 +48,11 @@ void CandidateSource::scan() {
   forget();
   names_seen_ = races_lost_ = 0;
   claimed_.clear();
-  scan_directory(queue_.sys(), queue_.fd(Folder::ready), queue_.path(Folder::ready),
-                 [this](const DirectoryEntry& entry) {
-                   ++names_seen_;
-                   offer(entry.name, entry.type, /*complete=*/false);
-                   return true;
-                 });
+  queue_.store().scan_files(State::ready, [this](const DirectoryEntry& entry) {
+    ++names_seen_;
+    offer(entry.name, entry.type, /*complete=*/false);
+    return true;
+  });
   scan_needed_ = false;
   scanned_ = true;
 }

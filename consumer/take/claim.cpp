@@ -8,12 +8,12 @@
 #include <functional>
 #include <utility>
 
-#include "consumer/take/claim_holder.hpp"
 #include "queue/format/attributes.hpp"
 #include "queue/format/message_id.hpp"
 #include "queue/lifecycle/backoff.hpp"
 #include "queue/lifecycle/move.hpp"
 #include "queue/os/throw_error.hpp"
+#include "queue/store/claim_heir.hpp"
 #include "queue/store/foreign_files.hpp"
 #include "queue/store/listing.hpp"
 #include "queue/store/rename.hpp"
@@ -49,6 +49,11 @@ std::vector<std::string> ConsumerIdentity::take_deferred() {
 }  // namespace detail
 
 using detail::Folder;
+
+class [[gnu::visibility("hidden")]] ClaimHolder::Impl : public detail::ClaimHeir {
+ public:
+  using ClaimHeir::ClaimHeir;
+};
 
 Claim::Impl::Impl(std::shared_ptr<detail::ConsumerIdentity> identity, detail::StoredMessage message,
                   detail::UniqueFd file, std::optional<std::string> whole_name)
@@ -226,6 +231,16 @@ std::string Claim::Impl::detach(Duration lease) {
   });
   return path();
 }
+
+static_assert(ClaimHolder::kDescriptors == detail::ClaimHeir::kDescriptors);
+
+ClaimHolder::ClaimHolder(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
+ClaimHolder::ClaimHolder(ClaimHolder&&) noexcept = default;
+ClaimHolder& ClaimHolder::operator=(ClaimHolder&&) noexcept = default;
+ClaimHolder::~ClaimHolder() = default;
+
+bool ClaimHolder::move_to(int first) noexcept { return impl_->move_to(first); }
+bool ClaimHolder::take_over() noexcept { return impl_->take_over(); }
 
 Claim::Claim(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
 Claim::Claim(Claim&&) noexcept = default;

@@ -65,7 +65,7 @@ std::optional<Claim> Consumer::Impl::try_take() {
 int Consumer::Impl::fd() {
   open().require_own_process("wait for");
   watch();
-  return idle_wait_.fd();
+  return idle_wait_.descriptor();
 }
 
 std::optional<Claim> Consumer::Impl::take_now() {

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "queue/os/byte_lock.hpp"
+#include "queue/store/folder_locks.hpp"
 
 namespace spoolq::detail {
 namespace {
@@ -24,10 +25,7 @@ std::int64_t place_of(const struct stat& status) {
 }  // namespace
 
 Arrivals::Arrivals(OpenQueue& queue)
-    : queue_{queue}, fd_{queue.sys(), [&queue] {
-                           return queue.sys().openat(queue.fd(Folder::ready), ".",
-                                                     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                         }} {}
+    : queue_{queue}, fd_{open_to_lock(queue, FolderLock::arrivals)} {}
 
 void Arrivals::tell(const std::string& file) {
   struct stat status = {};

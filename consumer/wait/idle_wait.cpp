@@ -31,7 +31,7 @@ bool IdleWait::watch() {
   return true;
 }
 
-int IdleWait::fd() {
+int IdleWait::descriptor() {
   if (!poll_fd_) {
     poll_fd_.emplace(watcher_.inotify());
     poll_fd_->ready_in(Duration{0});
@@ -88,11 +88,6 @@ void IdleWait::sleep_beside_leader(Duration limit, Events& seen) {
   }
 }
 
-bool IdleWait::anything_ready() {
-  bool any = false;
-  scan_directory(queue_.sys(), queue_.fd(Folder::ready), queue_.path(Folder::ready),
-                 [&any](const DirectoryEntry&) { return !(any = true); });
-  return any;
-}
+bool IdleWait::anything_ready() const { return queue_.store().has_files(State::ready); }
 
 }  // namespace spoolq::detail

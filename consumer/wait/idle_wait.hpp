@@ -44,8 +44,8 @@ class IdleWait {
   Events collect() { return watcher_.collect(); }
 
   /// A descriptor for an external event loop. Call watch() before.
-  int fd();
-  /// Whether fd() was called. A consumer in an external loop neither leads nor follows.
+  int descriptor();
+  /// Whether descriptor() was called. A consumer in an external loop neither leads nor follows.
   [[nodiscard]] bool in_external_loop() const { return poll_fd_.has_value(); }
   /// Makes the descriptor readable after `span`.
   void ready_in(Duration span) const { poll_fd_->ready_in(span); }
@@ -61,7 +61,7 @@ class IdleWait {
   /// Ends the lead and wakes a follower. Call it before work begins.
   void hand_on() { leader_election_.hand_on(); }
   /// Whether there is any name in new/.
-  [[nodiscard]] bool anything_ready();
+  [[nodiscard]] bool anything_ready() const;
 
   void stop(StopRequest request) noexcept { watcher_.stop(request); }
   StopRequest take_stop() noexcept { return watcher_.take_stop(); }

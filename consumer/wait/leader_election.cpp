@@ -12,6 +12,8 @@
 #include <utility>
 
 #include "queue/os/byte_lock.hpp"
+#include "queue/store/consumer_locks.hpp"
+#include "queue/store/folder_locks.hpp"
 
 namespace spoolq::detail {
 namespace {
@@ -28,14 +30,6 @@ std::int64_t random_place() {
   return static_cast<std::int64_t>(random() >> 1U);
 }
 
-/// A descriptor of our own: locks belong to what one open() has made.
-LockFd open_to_lock(OpenQueue& queue, Folder folder) {
-  return LockFd{queue.sys(), [&queue, folder] {
-                  return queue.sys().openat(queue.fd(folder), ".",
-                                            O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                }};
-}
-
 }  // namespace
 
 LeaderElection::LeaderElection(OpenQueue& queue, std::string consumer,
@@ -43,13 +37,9 @@ LeaderElection::LeaderElection(OpenQueue& queue, std::string consumer,
     : queue_{queue},
       consumer_{std::move(consumer)},
       before_end_{std::move(before_end)},
-      fd_{open_to_lock(queue, Folder::consumers)},
-      own_file_{queue.sys(),
-                [this] {
-                  return queue_.sys().openat(queue_.fd(Folder::consumers), consumer_.c_str(),
-                                             O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
-                }},
-      deputy_fd_{open_to_lock(queue, Folder::later)} {}
+      fd_{open_to_lock(queue, FolderLock::leader)},
+      own_file_{open_consumer_file(queue, consumer_)},
+      deputy_fd_{open_to_lock(queue, FolderLock::followers)} {}
 
 bool LeaderElection::lead_or_follow() {
   if (leading_) return true;
@@ -106,16 +96,7 @@ std::int64_t LeaderElection::find_follower(std::int64_t start) const {
 
 void LeaderElection::wake(std::int64_t place) {
   for (const std::uint64_t low : {0U, 1U}) {
-    const std::string name =
-        fmt::format("{:016x}", (static_cast<std::uint64_t>(place) << 1U) | low);
-    const int file = ::openat(queue_.fd(Folder::consumers), name.c_str(),
-                              O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (file < 0) continue;
-    // Reading changes nothing on disk. Of a file without content (the disk was full) there is
-    // nothing to read, and no event: then its times are set.
-    char byte = 0;
-    if (::read(file, &byte, 1) < 1) static_cast<void>(::futimens(file, nullptr));
-    ::close(file);
+    wake_consumer(queue_, fmt::format("{:016x}", (static_cast<std::uint64_t>(place) << 1U) | low));
   }
 }
 

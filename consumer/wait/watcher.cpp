@@ -14,6 +14,7 @@
 #include "queue/os/inotify.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/store/pause.hpp"
+#include "queue/store/watches.hpp"
 
 namespace spoolq::detail {
 namespace {
@@ -67,7 +68,7 @@ struct Watcher::Loop {
   }
 
   void poll_inotify() {
-    if (const int made = uv_poll_init(&loop, &poll, inotify.fd()); made < 0) {
+    if (const int made = uv_poll_init(&loop, &poll, inotify.descriptor()); made < 0) {
       inotify.close();
       require(made, "poll inotify in");
     }
@@ -102,8 +103,8 @@ void Watcher::start(const std::string& own_file) {
     return;
   }
   watch_arrivals();
-  loop_->consumers_watch = watch_folder(Folder::consumers, kConsumersMask);
-  loop_->root_watch = inotify.add(queue_.folders().root(), queue_.path(), kRootMask);
+  loop_->consumers_watch = watch_consumers(queue_, inotify, kConsumersMask);
+  loop_->root_watch = watch_root(queue_, inotify, kRootMask);
   if (std::min({loop_->ready_watch, loop_->delayed_watch, loop_->consumers_watch,
                 loop_->root_watch}) < 0) {
     queue_.log(LogLevel::warning, fmt::format("cannot watch ({}); looking at intervals instead",
@@ -111,30 +112,26 @@ void Watcher::start(const std::string& own_file) {
     inotify.close();
     return;
   }
-  loop_->own_watch = inotify.add_file(queue_.fd(Folder::consumers), own_file, kOwnMask);
+  loop_->own_watch = watch_consumer(queue_, inotify, own_file, kOwnMask);
   loop_->poll_inotify();
-}
-
-int Watcher::watch_folder(Folder folder, std::uint32_t mask) {
-  return loop_->inotify.add(queue_.fd(folder), queue_.path(folder), mask);
 }
 
 bool Watcher::can_be_woken() const { return watching() && loop_->own_watch >= 0; }
 
 void Watcher::ignore_arrivals() {
   // Where a mask stays as it was, we are only woken too often.
-  static_cast<void>(watch_folder(Folder::ready, kNothingMask));
-  static_cast<void>(watch_folder(Folder::later, kNothingMask));
+  static_cast<void>(watch_messages(queue_, loop_->inotify, State::ready, kNothingMask));
+  static_cast<void>(watch_messages(queue_, loop_->inotify, State::delayed, kNothingMask));
 }
 
 void Watcher::watch_arrivals() {
-  loop_->ready_watch = watch_folder(Folder::ready, kReadyMask);
-  loop_->delayed_watch = watch_folder(Folder::later, kDelayedMask);
+  loop_->ready_watch = watch_messages(queue_, loop_->inotify, State::ready, kReadyMask);
+  loop_->delayed_watch = watch_messages(queue_, loop_->inotify, State::delayed, kDelayedMask);
 }
 
 bool Watcher::watching() const { return loop_->inotify.is_open(); }
 
-int Watcher::inotify() const { return loop_->inotify.fd(); }
+int Watcher::inotify() const { return loop_->inotify.descriptor(); }
 
 void Watcher::wait(Duration timeout) {
   if (stopped() || loop_->woken) return;

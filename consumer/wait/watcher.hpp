@@ -78,7 +78,6 @@ class Watcher {
  private:
   struct Loop;
   /// Returns the watch, or -1 with errno.
-  int watch_folder(Folder folder, std::uint32_t mask);
 
   OpenQueue& queue_;
   ProcessMark process_;

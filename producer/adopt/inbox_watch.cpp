@@ -26,9 +26,9 @@ void poll_for(std::array<struct pollfd, 2> fds, Duration timeout) {
 }  // namespace
 
 void wait_for(const Wake& wake, Duration timeout) {
-  poll_for(
-      {{{.fd = wake.fd(), .events = POLLIN, .revents = 0}, {.fd = -1, .events = 0, .revents = 0}}},
-      timeout);
+  poll_for({{{.fd = wake.descriptor(), .events = POLLIN, .revents = 0},
+             {.fd = -1, .events = 0, .revents = 0}}},
+           timeout);
 }
 
 InboxWatch::InboxWatch(OpenQueue& queue, int directory, const std::string& path, const Wake& wake)
@@ -43,8 +43,8 @@ InboxWatch::InboxWatch(OpenQueue& queue, int directory, const std::string& path,
 }
 
 void InboxWatch::wait(Duration timeout) const {
-  poll_for({{{.fd = wake_.fd(), .events = POLLIN, .revents = 0},
-             {.fd = inotify_.fd(), .events = POLLIN, .revents = 0}}},  // -1 is passed over.
+  poll_for({{{.fd = wake_.descriptor(), .events = POLLIN, .revents = 0},
+             {.fd = inotify_.descriptor(), .events = POLLIN, .revents = 0}}},  // -1 is passed over.
            timeout);
 }
 

@@ -30,24 +30,24 @@ bool Inotify::open() {
 
 int Inotify::add(int directory, const std::string& path, std::uint32_t mask) const {
   const std::string link = fmt::format("/proc/self/fd/{}", directory);
-  const int watch = ::inotify_add_watch(fd(), link.c_str(), mask);
+  const int watch = ::inotify_add_watch(fd_.get(), link.c_str(), mask);
   if (watch >= 0 || errno != ENOENT) return watch;
-  return ::inotify_add_watch(fd(), path.c_str(), mask);
+  return ::inotify_add_watch(fd_.get(), path.c_str(), mask);
 }
 
 int Inotify::add_file(int directory, const std::string& file, std::uint32_t mask) const {
   const std::string path = fmt::format("/proc/self/fd/{}/{}", directory, file);
-  return ::inotify_add_watch(fd(), path.c_str(), mask);
+  return ::inotify_add_watch(fd_.get(), path.c_str(), mask);
 }
 
 std::size_t Inotify::queued() const {
   int size = 0;
-  return ::ioctl(fd(), FIONREAD, &size) == 0 ? static_cast<std::size_t>(size) : 0;
+  return ::ioctl(fd_.get(), FIONREAD, &size) == 0 ? static_cast<std::size_t>(size) : 0;
 }
 
 std::size_t Inotify::read(const Visit& visit) const {
   alignas(inotify_event) std::array<char, kBufferSize> buffer;
-  const SysResult filled = real_sys().read(fd(), buffer.data(), buffer.size());
+  const SysResult filled = real_sys().read(fd_.get(), buffer.data(), buffer.size());
   if (!filled.ok()) return 0;
   const auto size = static_cast<std::size_t>(filled.value());
   for (std::size_t position = 0; position < size;) {

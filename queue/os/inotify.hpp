@@ -40,7 +40,7 @@ class Inotify {
   void close() { fd_.reset(); }
   [[nodiscard]] bool is_open() const { return static_cast<bool>(fd_); }
   /// The descriptor, readable when there are events; -1 unless open.
-  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] int descriptor() const { return fd_.get(); }
 
   /// Watches the folder that `directory` has open, whatever its path is now. `path` is used only
   /// where there is no /proc. Returns the watch, or -1 with errno.

@@ -21,7 +21,7 @@ class Wake {
   Wake& operator=(const Wake&) = delete;
   ~Wake() { ::close(fd_); }
 
-  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] int descriptor() const { return fd_; }
   void set() const noexcept {
     const int error = errno;  // This may be a signal handler.
     const std::uint64_t one = 1;

@@ -234,6 +234,23 @@ bool is_alive(OpenQueue& queue, std::string_view consumer) {
   return !sys.flock(fd.get(), LOCK_SH | LOCK_NB).ok();
 }
 
+LockFd open_consumer_file(OpenQueue& queue, const std::string& consumer) {
+  return LockFd{queue.sys(), [&] {
+                  return queue.sys().openat(queue.fd(Folder::consumers), consumer.c_str(),
+                                            O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+                }};
+}
+
+void wake_consumer(const OpenQueue& queue, const std::string& consumer) {
+  const UniqueFd file{real_sys(),
+                      ::openat(queue.fd(Folder::consumers), consumer.c_str(), kReadFlags)};
+  if (!file) return;
+  // Reading changes nothing on disk. A file without content (the disk was full) has nothing to
+  // read, and gives no event: then its times are set.
+  char byte = 0;
+  if (::read(file.get(), &byte, 1) < 1) static_cast<void>(::futimens(file.get(), nullptr));
+}
+
 void keep_young(OpenQueue& queue, std::string_view consumer) {
   Sys& sys = queue.sys();
   const Folders& folders = queue.folders();

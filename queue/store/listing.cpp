@@ -29,16 +29,6 @@ bool matches(const MessageId& id, std::string_view text) {
   return whole.starts_with(text) || whole.ends_with(text);
 }
 
-std::uint64_t count_files(OpenQueue& queue, Folder folder) {
-  std::uint64_t count = 0;
-  if (!queue.folders().has(folder)) return 0;
-  scan_directory(queue.sys(), queue.fd(folder), queue.path(folder), [&](const DirectoryEntry&) {
-    ++count;
-    return true;
-  });
-  return count;
-}
-
 /// From the name where it tells, which it does not for foreign files.
 std::uint64_t payload_size(OpenQueue& queue, const StoredMessage& message) {
   if (message.name.size) return *message.name.size;
@@ -187,7 +177,7 @@ Stats count_messages(OpenQueue& queue) {
   stats.delayed = count(State::delayed);
   stats.failed = count(State::failed);
   stats.done = count(State::done);
-  stats.bad = count_files(queue, Folder::bad);
+  stats.bad = queue.store().count_quarantine();
   if (oldest) stats.oldest_ready = std::max(Duration{0}, queue.now() - *oldest);
   if (queue.folders().has(Folder::consumers)) {
     scan_consumers(queue, [&](std::string_view consumer) {

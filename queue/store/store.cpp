@@ -56,6 +56,41 @@ void Store::scan(State state, const std::function<bool(const StoredMessage&)>& v
   scan_directory(queue_.sys(), queue_.fd(folder), queue_.path(folder), visit_entry);
 }
 
+void Store::scan_files(State state, const std::function<bool(const DirectoryEntry&)>& visit) const {
+  scan_directory(queue_.sys(), queue_.fd(folder_of(state)), path(state), visit);
+}
+
+bool Store::has_files(State state) const {
+  bool any = false;
+  scan_files(state, [&any](const DirectoryEntry&) { return !(any = true); });
+  return any;
+}
+
+void Store::require_folder(State state, const char* operation) const {
+  struct stat status = {};
+  if (!queue_.sys().fstat(queue_.fd(folder_of(state)), status).ok() || status.st_nlink > 0) return;
+  throw_errc(errc::not_a_queue, operation, path(state), "it was removed");
+}
+
+std::uint64_t Store::count_quarantine() const {
+  std::uint64_t count = 0;
+  if (!queue_.folders().has(Folder::bad)) return 0;
+  scan_directory(queue_.sys(), queue_.fd(Folder::bad), queue_.path(Folder::bad),
+                 [&](const DirectoryEntry&) { return ++count > 0; });
+  return count;
+}
+
+bool Store::is_in_quarantine(const MessageId& id) const {
+  bool found = false;
+  if (!queue_.folders().has(Folder::bad)) return false;
+  scan_directory(queue_.sys(), queue_.fd(Folder::bad), queue_.path(Folder::bad),
+                 [&](const DirectoryEntry& entry) {
+                   const auto name = parse_name(entry.name);
+                   return !(found = name && name->id == id);
+                 });
+  return found;
+}
+
 std::optional<StoredMessage> Store::find(Location at) const {
   StoredMessage message;
   if (at.folder() == Folder::later) {

@@ -3,12 +3,14 @@
 
 #include <sys/stat.h>
 
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "queue/os/directory_scan.hpp"
 #include "queue/os/sys.hpp"
 #include "queue/os/unique_fd.hpp"
 #include "queue/store/stored_message.hpp"
@@ -35,6 +37,15 @@ class Store {
   /// a system call, to derive its name, unless it is skipped. Throws the errno.
   void scan(State state, const std::function<bool(const StoredMessage&)>& visit,
             Foreign foreign = Foreign::derived) const;
+  /// Visits all entries of the folder of `state`, until `visit` returns false. Throws the errno.
+  void scan_files(State state, const std::function<bool(const DirectoryEntry&)>& visit) const;
+  /// Whether there is any entry. Returns after the renames from and to that folder that had begun.
+  [[nodiscard]] bool has_files(State state) const;
+  /// Throws errc::not_a_queue when the folder of `state` was removed.
+  void require_folder(State state, const char* operation) const;
+  /// The number of files in bad/, and whether one of them is the message `id`.
+  [[nodiscard]] std::uint64_t count_quarantine() const;
+  [[nodiscard]] bool is_in_quarantine(const MessageId& id) const;
   /// The place of the file that an event, an entry of a directory or a path has named.
   [[nodiscard]] static Location place(State state, std::string_view file);
   /// The message at a place; nullopt when no message is called that, or a foreign file is gone.

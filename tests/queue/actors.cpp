@@ -7,6 +7,7 @@
 #include "queue/lifecycle/move.hpp"
 #include "queue/maintenance/cleanup.hpp"
 #include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "queue/store/draft.hpp"
 #include "spoolq/consumer.hpp"

@@ -12,6 +12,7 @@
 #include "queue/lifecycle/put.hpp"
 #include "queue/maintenance/cleanup.hpp"
 #include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "queue/store/draft.hpp"
 #include "tests/queue/world.hpp"

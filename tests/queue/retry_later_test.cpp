@@ -4,6 +4,7 @@
 #include "queue/format/attributes.hpp"
 #include "queue/lifecycle/transitions.hpp"
 #include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "queue/store/consumer_locks.hpp"
 #include "tests/queue/world.hpp"

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "spoolq/queue.hpp"
 #include "tests/queue/foreign_folder.hpp"

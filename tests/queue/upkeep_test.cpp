@@ -5,6 +5,8 @@
 #include "queue/format/attributes.hpp"
 #include "queue/maintenance/cleanup.hpp"
 #include "queue/maintenance/due.hpp"
+#include "queue/maintenance/cleanup.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "queue/os/unique_fd.hpp"
 #include "queue/store/consumer_locks.hpp"

@@ -1,4 +1,4 @@
-// The inside of a ClaimHolder.
+// Holding a claim in a process that outlives its consumer.
 #pragma once
 
 #include <sys/types.h>
@@ -9,19 +9,18 @@
 #include "queue/format/message_id.hpp"
 #include "queue/store/consumer_locks.hpp"
 #include "queue/store/open_queue.hpp"
-#include "spoolq/consumer.hpp"
 
-namespace spoolq {
+namespace spoolq::detail {
 
 /// Everything is prepared by the constructor: the rest allocates nothing and throws nothing.
-class [[gnu::visibility("hidden")]] ClaimHolder::Impl {
+class ClaimHeir {
  public:
+  static constexpr int kDescriptors = 3;
   /// Of the message with this id and inode.
-  Impl(detail::OpenQueue& queue, const detail::Registration& registration, const MessageId& id,
-       ino_t inode);
-  Impl(const Impl&) = delete;
-  Impl& operator=(const Impl&) = delete;
-  ~Impl();
+  ClaimHeir(OpenQueue& queue, const Registration& registration, const MessageId& id, ino_t inode);
+  ClaimHeir(const ClaimHeir&) = delete;
+  ClaimHeir& operator=(const ClaimHeir&) = delete;
+  ~ClaimHeir();
 
   bool move_to(int first) noexcept;
   bool take_over() noexcept;
@@ -34,12 +33,12 @@ class [[gnu::visibility("hidden")]] ClaimHolder::Impl {
   /// Gives the claim to `heir_`; the errno, ENOENT when there is no such claim any more.
   [[nodiscard]] int rename_claim() noexcept;
 
-  detail::Sys& sys_;
+  Sys& sys_;
   std::string id_;
   ino_t inode_;
   std::string owner_;  ///< ",C=" and the consumer.
-  detail::NewConsumer heir_;
+  NewConsumer heir_;
   std::array<int, kDescriptors> fds_{-1, -1, -1};
 };
 
-}  // namespace spoolq
+}  // namespace spoolq::detail

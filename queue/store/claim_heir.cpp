@@ -1,6 +1,6 @@
 // Holding a claim in a process that outlives the consumer. Between fork and exec, and in children
 // of processes with threads, so only with async-signal-safe calls.
-#include "consumer/take/claim_holder.hpp"
+#include "queue/store/claim_heir.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@
 #include "queue/os/throw_error.hpp"
 #include "queue/store/rename.hpp"
 
-namespace spoolq {
+namespace spoolq::detail {
 namespace {
 
 constexpr std::string_view kClaimField = ",C=";
@@ -23,30 +23,30 @@ constexpr std::size_t kScanBuffer = 4096;
 
 }  // namespace
 
-ClaimHolder::Impl::Impl(detail::OpenQueue& queue, const detail::Registration& registration,
-                        const MessageId& id, ino_t inode)
+ClaimHeir::ClaimHeir(OpenQueue& queue, const Registration& registration, const MessageId& id,
+                     ino_t inode)
     : sys_{queue.sys()},
       id_{id.to_string()},
       inode_{inode},
       owner_{std::string{kClaimField} + registration.consumer()},
-      heir_{detail::NewConsumer::prepare(queue.settings()->file_mode())} {
+      heir_{NewConsumer::prepare(queue.settings()->file_mode())} {
   const std::array<int, 2> proof = registration.duplicate();
-  fds_ = {proof[0], proof[1], ::fcntl(queue.fd(detail::Folder::claimed), F_DUPFD_CLOEXEC, 0)};
+  fds_ = {proof[0], proof[1], ::fcntl(queue.fd(Folder::claimed), F_DUPFD_CLOEXEC, 0)};
   if (fds_[kClaimed] >= 0) return;
   const int error = errno;
   for (int& fd : fds_) close(fd);
-  detail::throw_errno(error, "duplicate", queue.path(detail::Folder::claimed));
+  throw_errno(error, "duplicate", queue.path(Folder::claimed));
 }
 
-ClaimHolder::Impl::~Impl() {
+ClaimHeir::~ClaimHeir() {
   for (int& fd : fds_) close(fd);
 }
 
-void ClaimHolder::Impl::close(int& fd) noexcept {
+void ClaimHeir::close(int& fd) noexcept {
   if (fd >= 0) static_cast<void>(sys_.close(std::exchange(fd, -1)));
 }
 
-bool ClaimHolder::Impl::move_to(int first) noexcept {
+bool ClaimHeir::move_to(int first) noexcept {
   // First out of the way: each may stand where another one is to go.
   const int end = first + kDescriptors;
   for (int& fd : fds_) {
@@ -60,7 +60,7 @@ bool ClaimHolder::Impl::move_to(int first) noexcept {
   return true;
 }
 
-bool ClaimHolder::Impl::take_over() noexcept {
+bool ClaimHeir::take_over() noexcept {
   if (fds_[kConsumers] < 0) return true;
   auto own = heir_.prove_life(sys_, fds_[kConsumers]);
   if (!own) return false;
@@ -82,17 +82,16 @@ bool ClaimHolder::Impl::take_over() noexcept {
   return true;
 }
 
-int ClaimHolder::Impl::rename_claim() noexcept {
+int ClaimHeir::rename_claim() noexcept {
   // Looked for by its id and inode, because an extended claim has another name than the one that we
   // began with. Two messages may have one id. A folder that is opened here has a position of its
   // own.
-  const detail::SysResult opened =
-      sys_.openat(fds_[kClaimed], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const SysResult opened = sys_.openat(fds_[kClaimed], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (!opened.ok()) return opened.error();
   int folder = opened.fd();
   int error = ENOENT;
   std::array<char, kScanBuffer> buffer{};
-  const auto visit = [&](const detail::DirectoryEntry& entry) {
+  const auto visit = [&](const DirectoryEntry& entry) {
     const std::size_t claim = entry.name.find(owner_);
     if (claim == std::string_view::npos || entry.name.find(id_) > claim) return true;
     if (entry.inode != inode_) return true;
@@ -100,20 +99,12 @@ int ClaimHolder::Impl::rename_claim() noexcept {
     entry.name.copy(renamed.data(), NAME_MAX);
     // As long as the consumer's.
     heir_.name.copy(renamed.data() + claim + kClaimField.size(), heir_.name.size());
-    error = detail::rename_new(sys_, folder, entry.name.data(), folder, renamed.data()).error();
+    error = rename_new(sys_, folder, entry.name.data(), folder, renamed.data()).error();
     return error == ENOENT;
   };
-  const detail::SysResult visited = detail::visit_entries(sys_, folder, buffer, visit);
+  const SysResult visited = visit_entries(sys_, folder, buffer, visit);
   close(folder);
   return visited.ok() ? error : visited.error();
 }
 
-ClaimHolder::ClaimHolder(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
-ClaimHolder::ClaimHolder(ClaimHolder&&) noexcept = default;
-ClaimHolder& ClaimHolder::operator=(ClaimHolder&&) noexcept = default;
-ClaimHolder::~ClaimHolder() = default;
-
-bool ClaimHolder::move_to(int first) noexcept { return impl_->move_to(first); }
-bool ClaimHolder::take_over() noexcept { return impl_->take_over(); }
-
-}  // namespace spoolq
+}  // namespace spoolq::detail
