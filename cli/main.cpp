@@ -8,11 +8,11 @@
 #include <cstring>
 #include <exception>
 
-#include "cli/arguments.hpp"
-#include "cli/commands.hpp"
-#include "cli/exit_codes.hpp"
-#include "cli/help.hpp"
-#include "cli/usage_error.hpp"
+#include "cli/args/help.hpp"
+#include "cli/args/usage_error.hpp"
+#include "cli/command_line.hpp"
+#include "cli/command_table.hpp"
+#include "cli/output/exit_codes.hpp"
 
 namespace spoolq::cli {
 namespace {
@@ -36,7 +36,7 @@ int wrong_use(const UsageError& error, const Console& console) {
     help = error.missing() ? usage_with_example(*verb) : "";
     help += fmt::format("help: spoolq {} -h\n", verb->name);
   } else {
-    help = error.missing() ? short_program_help() : "help: spoolq help\n";
+    help = error.missing() ? short_program_help(all_commands()) : "help: spoolq help\n";
   }
   (void)std::fwrite(help.data(), 1, help.size(), stderr);
   return kExitUsage;
@@ -54,13 +54,7 @@ int run_program(int argc, char** argv) {
   Console console{.out = out};
   console.error_color = use_color(ColorChoice::automatic, STDERR_FILENO);
   try {
-    const Arguments arguments = parse_arguments({argv + (argc > 0 ? 1 : 0), argv + argc});
-    console.color = use_color(arguments.color, STDOUT_FILENO);
-    console.error_color = use_color(arguments.color, STDERR_FILENO);
-    console.terminal = ::isatty(STDOUT_FILENO) == 1;
-    console.verbose = arguments.verbose;
-    const int code =
-        std::visit([&](const auto& verb) { return run(verb, console); }, arguments.command);
+    const int code = run_command_line({argv + (argc > 0 ? 1 : 0), argv + argc}, console);
     out.confirm();
     return code;
   } catch (const UsageError& error) {

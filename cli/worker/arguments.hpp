@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/parsed.hpp"
+#include "cli/args/parsed.hpp"
 #include "spoolq/consumer.hpp"
 
 namespace spoolq::cli {

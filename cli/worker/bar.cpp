@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "cli/units.hpp"
+#include "cli/output/units.hpp"
 
 namespace spoolq::cli {
 namespace {

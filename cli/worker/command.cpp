@@ -12,9 +12,9 @@
 #include <system_error>
 #include <utility>
 
-#include "cli/exit_codes.hpp"
-#include "cli/print.hpp"
-#include "cli/units.hpp"
+#include "cli/output/exit_codes.hpp"
+#include "cli/output/print.hpp"
+#include "cli/output/units.hpp"
 
 namespace spoolq::cli {
 namespace {

@@ -16,7 +16,7 @@
 #include <string>
 #include <system_error>
 
-#include "cli/file.hpp"
+#include "cli/files/file.hpp"
 #include "cli/worker/supervisor.hpp"
 #include "spoolq/units.hpp"
 

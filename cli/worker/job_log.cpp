@@ -13,9 +13,9 @@
 #include <string_view>
 #include <system_error>
 
-#include "cli/exit_codes.hpp"
-#include "cli/print.hpp"
-#include "cli/units.hpp"
+#include "cli/output/exit_codes.hpp"
+#include "cli/output/print.hpp"
+#include "cli/output/units.hpp"
 
 namespace spoolq::cli {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/file.hpp"
+#include "cli/files/file.hpp"
 #include "cli/worker/job.hpp"
 #include "spoolq/message.hpp"
 

@@ -10,9 +10,9 @@
 #include <climits>
 #include <utility>
 
-#include "cli/documents.hpp"
-#include "cli/print.hpp"
-#include "cli/units.hpp"
+#include "cli/output/json.hpp"
+#include "cli/output/print.hpp"
+#include "cli/output/units.hpp"
 
 namespace spoolq::cli {
 namespace {

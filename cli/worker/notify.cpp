@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <limits>
 
-#include "cli/units.hpp"
+#include "cli/output/units.hpp"
 
 namespace spoolq::cli {
 namespace {

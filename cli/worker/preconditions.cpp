@@ -9,8 +9,8 @@
 #include <cerrno>
 #include <vector>
 
-#include "cli/exit_codes.hpp"
-#include "cli/print.hpp"
+#include "cli/output/exit_codes.hpp"
+#include "cli/output/print.hpp"
 
 namespace spoolq::cli {
 namespace {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <thread>
 
-#include "cli/file.hpp"
+#include "cli/files/file.hpp"
 #include "spoolq/message.hpp"
 
 namespace spoolq::cli {

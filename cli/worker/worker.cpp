@@ -24,9 +24,9 @@
 #include <system_error>
 #include <utility>
 
-#include "cli/print.hpp"
-#include "cli/queue_argument.hpp"
-#include "cli/units.hpp"
+#include "cli/args/queue_argument.hpp"
+#include "cli/output/print.hpp"
+#include "cli/output/units.hpp"
 #include "cli/worker/preconditions.hpp"
 #include "spoolq/units.hpp"
 

@@ -10,9 +10,9 @@
 #include <optional>
 #include <string>
 
-#include "cli/exit_codes.hpp"
-#include "cli/file.hpp"
-#include "cli/output_directory.hpp"
+#include "cli/files/file.hpp"
+#include "cli/files/output_directory.hpp"
+#include "cli/output/exit_codes.hpp"
 #include "cli/worker/arguments.hpp"
 #include "cli/worker/command.hpp"
 #include "cli/worker/counts.hpp"

@@ -1,0 +1,138 @@
+// Composing the help from the table of verbs.
+#include "cli/args/help.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace spoolq::cli {
+namespace {
+
+std::string option_spelling(const OptionText& option) {
+  std::string text = option.letter == '\0' ? "    " : fmt::format("-{}", option.letter);
+  if (option.name.empty()) {
+    if (!option.value.empty()) text += fmt::format(" {}", option.value);
+    return text;
+  }
+  text += option.letter == '\0' ? "" : ", ";
+  text += fmt::format("--{}", option.name);
+  if (!option.value_if_bare.empty()) return text + fmt::format("[={}]", option.value);
+  if (!option.value.empty()) text += fmt::format(" {}", option.value);
+  return text;
+}
+
+std::string option_lines(std::span<const OptionText> options) {
+  std::string text;
+  for (const OptionText& option : options) {
+    text += fmt::format("  {:<22}  {}\n", option_spelling(option), option.help);
+  }
+  return text;
+}
+
+std::string example_lines(std::span<const Example> examples) {
+  std::string text;
+  for (const Example& example : examples) {
+    text += fmt::format("  {}\n      {}\n", example.command, example.meaning);
+  }
+  return text;
+}
+
+std::string usage_line(const VerbText& verb) {
+  return fmt::format("spoolq {}{}{}{}", verb.name, verb.options.empty() ? "" : " [OPTION...]",
+                     verb.usage.empty() ? "" : " ", verb.usage);
+}
+
+std::string head(const VerbText& verb) {
+  std::string text = fmt::format("spoolq {}: {}", verb.name, verb.summary);
+  if (!verb.aliases.empty()) text += fmt::format(" (also: {})", fmt::join(verb.aliases, ", "));
+  text += "\n\n" + example_lines(verb.examples);
+  text += fmt::format("\nUsage: {}\n", usage_line(verb));
+  if (!verb.options.empty()) text += "\n" + option_lines(verb.options);
+  return text;
+}
+
+constexpr std::string_view kProgramExamples =
+    "  spoolq init jobs                   make a queue in the folder jobs\n"
+    "  spoolq put jobs cat.jpg            put a file into it\n"
+    "  spoolq take jobs > next            take the next message\n"
+    "  spoolq ls jobs                     look at what is there\n";
+
+std::string verb_lines(Commands commands) {
+  std::string text;
+  for (const Group group :
+       {Group::start, Group::send, Group::take, Group::look, Group::keep, Group::other}) {
+    text += fmt::format("{}\n", heading_of(group));
+    for (const Command* command : commands) {
+      const VerbText& verb = command->text;
+      if (verb.group == group) text += fmt::format("  {:<8}  {}\n", verb.name, verb.summary);
+    }
+  }
+  return text;
+}
+
+constexpr std::string_view kProgramDetails =
+    R"(The queue comes first after the verb (with adopt and import, after the folder): a path; a bare word
+that is no path here and stands under $SPOOLQ_ROOT is that one; @ is $SPOOLQ_QUEUE. Options stand in
+any order; -- ends them.
+
+A message is named by its id, by four or more of the id's first or last characters, or by @oldest
+or @newest. Durations are written 250ms 10s 5m 1h 7d (a bare number is seconds), sizes 64K 64M 1G,
+times as in RFC 3339 or as +10m.
+
+Exit codes
+    0  done
+    1  no: the queue is empty, nothing matched
+   64  wrong use
+   65  a value that cannot be, a damaged message, a payload that is too large
+   66  no such queue, file or message
+   69  the queue is paused
+   70  a fault in spoolq
+   71  indeterminate: the message is visible, but perhaps not durable
+   72  the claim is lost, or somebody else's
+   73  cannot create a queue or a file
+   74  input or output failed
+   75  refused for now: there is no room
+   77  not permitted
+   78  a setting that cannot be
+  124  the time of --timeout is over
+  126  the command of work cannot be executed; 127: it was not found
+  128  plus the number of the signal that ended it
+
+Environment
+  SPOOLQ_ROOT, SPOOLQ_QUEUE     where queues are, see above
+  SPOOLQ_POLL                   1: look at the folders every 500 ms instead of being told by
+                                inotify, for file systems where that does not tell all
+  NO_COLOR, CLICOLOR_FORCE      no colour; colour everywhere
+)";
+
+}  // namespace
+
+std::string short_help(const VerbText& verb) {
+  return head(verb) + fmt::format("\nMore: spoolq {} --help\n", verb.name);
+}
+
+std::string full_help(const VerbText& verb) {
+  std::string text = head(verb);
+  if (!verb.details.empty()) text += fmt::format("\n{}\n", verb.details);
+  text += "\nCommon options\n" + option_lines(common_options());
+  return text + "\nExit codes and the spelling of queues, ids and durations: spoolq --help\n";
+}
+
+std::string short_program_help(Commands commands) {
+  return fmt::format("{}\n{}\nMore: spoolq --help, spoolq VERB -h\n", kProgramExamples,
+                     verb_lines(commands));
+}
+
+std::string full_program_help(Commands commands) {
+  return fmt::format(
+      "spoolq: a message queue made of plain files\n\n{}\nUsage: spoolq VERB [OPTION...] "
+      "ARGUMENT...\n\n{}\n{}\nCommon options\n{}\nMore: spoolq help VERB\n",
+      kProgramExamples, verb_lines(commands), kProgramDetails, option_lines(common_options()));
+}
+
+std::string usage_with_example(const VerbText& verb) {
+  return fmt::format("usage: {}\nfor example: {}\n", usage_line(verb),
+                     verb.examples.front().command);
+}
+
+}  // namespace spoolq::cli

@@ -1,0 +1,74 @@
+// The options and arguments of one verb, taken apart and still text.
+//
+// Everything after the first `--` is set aside, so CLI11 sees the options of one verb only and no
+// queue is ever mistaken for a verb. What it does not recognise it hands back untouched: our
+// arguments, and the options that do not exist.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/args/command.hpp"
+#include "spoolq/message.hpp"
+
+namespace spoolq::cli {
+
+class Parsed {
+ public:
+  using Words = std::vector<std::string>;
+
+  /// `words` is what follows the verb. Throws UsageError.
+  Parsed(const VerbText& verb, const Words& words, Commands commands = {});
+  Parsed(const Parsed&) = delete;
+  Parsed& operator=(const Parsed&) = delete;
+
+  [[nodiscard]] const VerbText& verb() const { return verb_; }
+  /// All commands, for what explains them.
+  [[nodiscard]] Commands commands() const { return commands_; }
+
+  /// Throws unless there are as many arguments as the verb takes.
+  void check_count() const;
+  [[nodiscard]] const Words& arguments() const { return arguments_; }
+  /// The first argument.
+  [[nodiscard]] const std::string& queue() const { return arguments_.front(); }
+  /// Those of them that stand behind `--`.
+  [[nodiscard]] Words after_dashes() const {
+    return {arguments_.end() - after_dashes_, arguments_.end()};
+  }
+  /// The arguments after the first.
+  [[nodiscard]] Words rest() const { return {arguments_.begin() + 1, arguments_.end()}; }
+
+  // An option's key is its name, or its letter where it has no name.
+
+  [[nodiscard]] bool flag(const std::string& key) const { return !values(key).empty(); }
+  [[nodiscard]] const Words& values(const std::string& key) const { return given_.at(key); }
+  /// The last value given.
+  [[nodiscard]] std::optional<std::string> value(const std::string& key) const;
+
+  // These throw Failure (65) for a value that cannot be.
+
+  [[nodiscard]] std::optional<Duration> duration(const std::string& key) const;
+  [[nodiscard]] std::optional<std::size_t> number(const std::string& key, std::size_t maximum,
+                                                  std::size_t minimum = 0) const;
+  /// Which of `names` was given, as its place in the list; the first where none was.
+  [[nodiscard]] std::size_t choice(const std::string& key,
+                                   const std::vector<std::string_view>& names) const;
+  [[noreturn]] void bad_value(const std::string& key, std::string_view value,
+                              std::string_view expected) const;
+
+  /// Throws UsageError; `missing` as there.
+  [[noreturn]] void wrong_use(std::string_view text, bool missing = false) const;
+
+ private:
+  const VerbText& verb_;
+  Commands commands_;
+  Words arguments_;
+  Words::difference_type after_dashes_ = 0;  ///< How many of them stand behind `--`.
+  std::map<std::string, Words> given_;
+};
+
+}  // namespace spoolq::cli

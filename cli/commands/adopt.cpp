@@ -1,0 +1,134 @@
+// spoolq adopt: takes the files of a folder into a queue.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "cli/args/queue_argument.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/commands/transfer_report.hpp"
+#include "spoolq/adopter.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+constexpr OptionText kOptions[] = {
+    {.name = "done",
+     .value = "RULE",
+     .help = "when a file is complete: auto (default), rename, close, stable, marker, lease"},
+    {.name = "settle",
+     .value = "D",
+     .help = "how long it must have been left alone; default: the queue's setting settle"},
+    {.name = "follow", .help = "go on with what comes, until TERM or INT"},
+    {.name = "keep", .help = "leave the files where they are, and take each once"},
+    {.name = "dry-run", .help = "print what would become of each file, and why; change nothing"},
+    kJson,
+};
+
+constexpr Example kExamples[] = {
+    {"spoolq adopt inbox jobs", "every file of the folder inbox becomes a message"},
+    {"spoolq adopt inbox jobs --follow", "and every file that comes, until it is stopped"},
+    {"spoolq adopt inbox jobs --dry-run", "say what would be taken"},
+    {"spoolq adopt inbox jobs --done=marker --keep", "take what has a NAME.done, and leave it"},
+};
+
+constexpr std::string_view kDetails =
+    "Each file is taken once and whole, over crashes and restarts: by rename where the folder is "
+    "on\n"
+    "the queue's file system, else as a copy, whose original goes when the copy is on disk. It "
+    "keeps\n"
+    "its name. For each, its id and its name are printed, with a tab between them.\n"
+    "\n"
+    "  auto     what nobody has open for writing: at once if it was renamed here, else when it is\n"
+    "           not empty and was left alone for --settle\n"
+    "  rename   the same, but what is written in place while one follows is left\n"
+    "  close    what its writer has closed and left alone for --settle\n"
+    "  stable   what stays as it is for --settle (default 5s), whoever has it open: for network\n"
+    "           file systems\n"
+    "  marker   what has a file NAME.done or NAME.ok beside it, which goes with it\n"
+    "  lease    what nobody has open for writing\n"
+    "\n"
+    "Names that begin with a dot or end in .tmp, .part, .crdownload or ~, and folders, are left\n"
+    "alone. What is no regular file, and what is larger than max_size, goes to DIR/.rejected/, "
+    "with\n"
+    "the reason in NAME.reason. Without --follow it waits for files that settle within five "
+    "seconds,\n"
+    "and says what is left and why. That some are left is no error. The exit code is 65 when a "
+    "file\n"
+    "was rejected, 75 when the queue is full, 77 when a file may not be read or taken. --settle "
+    "has\n"
+    "no meaning with rename and marker.\n"
+    "With --keep a file counts as the same as long as its inode, size, time and name are, and the\n"
+    "path of DIR. Where DIR is on the queue's file system, `init --inbox` makes it the queue's "
+    "own.";
+
+struct AdoptArguments {
+  std::string directory;
+  std::string queue;
+  AdoptOptions options{};
+  bool follow = false;
+  bool dry_run = false;
+  bool json = false;
+};
+
+AdoptArguments parse_adopt(const Parsed& parsed) {
+  AdoptArguments adopt{.directory = parsed.queue(), .queue = parsed.arguments()[1]};
+  constexpr std::array kCompletions{Completion::automatic, Completion::rename, Completion::close,
+                                    Completion::stable,    Completion::marker, Completion::lease};
+  std::vector<std::string_view> names;
+  names.reserve(kCompletions.size());
+  for (const Completion each : kCompletions) names.push_back(to_string(each));
+  adopt.options.done = kCompletions.at(parsed.choice("done", names));
+  adopt.options.settle = parsed.duration("settle");
+  adopt.options.keep = parsed.flag("keep");
+  adopt.follow = parsed.flag("follow");
+  adopt.dry_run = parsed.flag("dry-run");
+  adopt.json = parsed.flag("json");
+  if (adopt.follow && adopt.dry_run) parsed.wrong_use("--follow and --dry-run exclude each other");
+  const bool timed =
+      adopt.options.done != Completion::rename && adopt.options.done != Completion::marker;
+  if (adopt.options.settle && !timed) {
+    parsed.wrong_use(
+        fmt::format("--settle has no meaning with --done={}", to_string(adopt.options.done)));
+  }
+  return adopt;
+}
+
+int run(const Parsed& parsed, Console& console) {
+  const AdoptArguments arguments = parse_adopt(parsed);
+  console.out.check();
+  const Queue queue = open_queue(arguments.queue, console);
+  require_folder(arguments.directory);
+  Adopter adopter{queue, arguments.directory, arguments.options};
+  if (arguments.dry_run) {
+    print_verdicts(adopter.appraise(), arguments.json, console);
+    return kExitDone;
+  }
+  const StopOnSignals stop_on_signals{adopter};
+  TransferReport outcomes{console, arguments.json, arguments.follow};
+  if (!arguments.follow) {
+    return run_once(outcomes, console, [&](const auto& report) { adopter.adopt(report); });
+  }
+  try {
+    adopter.follow([&outcomes](const Appraisal& appraisal) { outcomes.tell(appraisal); });
+  } catch (const Error& error) {
+    if (error.code() != std::errc::no_such_file_or_directory) throw;
+    throw Failure{kExitNotFound, describe(error)};
+  }
+  // Being stopped is how this ends well.
+  return kExitDone;
+}
+
+}  // namespace
+
+const Command kAdoptCommand{.text = {.name = "adopt",
+                                     .group = Group::send,
+                                     .summary = "take the files of a folder into a queue",
+                                     .usage = "DIR Q",
+                                     .arguments_min = 2,
+                                     .arguments_max = 2,
+                                     .options = kOptions,
+                                     .examples = kExamples,
+                                     .details = kDetails},
+                            .run = run};
+
+}  // namespace spoolq::cli

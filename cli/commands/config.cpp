@@ -1,0 +1,92 @@
+// spoolq config: prints or changes settings.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/args/queue_argument.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/commands/settings.hpp"
+#include "cli/output/json.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+constexpr OptionText kOptions[] = {kJson};
+
+constexpr Example kExamples[] = {
+    {"spoolq config jobs", "print all settings"},
+    {"spoolq config jobs max_attempts", "print the value of one"},
+    {"spoolq config jobs max_attempts=3 keep_done=7d", "set some: all of them or none"},
+};
+
+constexpr std::string_view kDetails =
+    "All of them are set or none; running consumers notice at once.\n"
+    "\n"
+    "  max_attempts     how often a message is given out before it goes to failed/\n"
+    "  backoff          how long a message waits after a failed run: a random time up to 1s, then "
+    "2s,\n"
+    "                   4s, ..., 1h for 1s..1h; or off\n"
+    "  lease            a claim that is not finished or extended for so long is taken back; off\n"
+    "  crash_count      relaxed, or durable: a run that crashes the machine counts, too\n"
+    "  detached_lease   how long a held claim lasts (take --hold) that does not say\n"
+    "  keep_done        finished messages: off, on, or how long they are kept\n"
+    "  settle           how long a file that was written in place must be left alone\n"
+    "  order            relaxed, or strict: every consumer tries the best message first\n"
+    "  max_messages     put is refused (75) while so many are ready, claimed or delayed\n"
+    "  max_bytes        the same, for the bytes of their payloads\n"
+    "  max_size         put is refused (65) for a larger payload\n"
+    "  min_free         put is refused (75) when less would be left on the disk\n"
+    "  mode             mode of the folders; files get it without the x bits. 2770 shares a queue\n"
+    "                   with the group that owns its folder";
+
+int run(const Parsed& parsed, Console& console) {
+  require_queue(parsed);
+  std::vector<SettingChange> changes;
+  std::vector<std::string> names;
+  for (const std::string& word : parsed.rest()) {
+    if (word.find('=') == std::string::npos) {
+      names.push_back(word);
+    } else {
+      changes.push_back(parse_setting(parsed, word));
+    }
+  }
+  const bool json = parsed.flag("json");
+  if (json && !names.empty()) parsed.wrong_use("--json prints all settings");
+  Queue queue = open_queue(parsed.queue(), console);
+  if (!changes.empty()) queue.configure(changes);
+  const std::vector<SettingChange> settings = queue.settings();
+  if (json) {
+    console.out.write(settings_document(queue.path(), settings));
+    return kExitDone;
+  }
+  if (names.empty() && changes.empty()) {
+    for (const auto& [name, value] : settings) {
+      console.out.write(fmt::format("{}={}\n", escape(name), escape(value)));
+    }
+  }
+  for (const std::string& wanted : names) {
+    const auto found = std::ranges::find(settings, wanted, &SettingChange::first);
+    if (found == settings.end()) {
+      throw Failure{kExitSettings, fmt::format("config: no setting '{}'; `spoolq config {}` prints "
+                                               "all of them",
+                                               escape(wanted), shell_quote(parsed.queue()))};
+    }
+    console.out.write(escape(found->second) + "\n");
+  }
+  return kExitDone;
+}
+
+}  // namespace
+
+const Command kConfigCommand{.text = {.name = "config",
+                                      .group = Group::start,
+                                      .summary = "print or change settings",
+                                      .usage = "Q [k|k=v...]",
+                                      .arguments_min = 1,
+                                      .arguments_max = kUnlimited,
+                                      .options = kOptions,
+                                      .examples = kExamples,
+                                      .details = kDetails},
+                             .run = run};
+
+}  // namespace spoolq::cli

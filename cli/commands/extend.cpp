@@ -1,0 +1,53 @@
+// spoolq extend: holds messages longer.
+#include <fmt/format.h>
+
+#include "cli/args/queue_argument.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/commands/held_claims.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+constexpr std::string_view kAliases[] = {"touch"};
+
+constexpr OptionText kOptions[] = {
+    {.name = "lease", .value = "D", .help = "from now; default: the setting detached_lease"},
+};
+
+constexpr Example kExamples[] = {
+    {"spoolq extend jobs \"$path\" --lease 1h", "keep the claim for an hour from now"},
+};
+
+constexpr std::string_view kDetails =
+    "The end of the lease stands in the file's name, so the message has another path afterwards: "
+    "it\n"
+    "is printed as by `take --hold`. The old one is still good as REF, but no longer a file.\n"
+    "REF is the path that `take --hold` printed, or an id: see `spoolq ack --help`.";
+
+int run(const Parsed& parsed, Console& console) {
+  const auto wanted = parse_lease(parsed);
+  return for_each_claim(parsed, console, [&](Queue& queue, const HeldClaim& claim) {
+    const Duration lease = wanted ? *wanted : detached_lease(queue);
+    const HeldClaim extended = queue.extend(claim, lease);
+    // As `take --hold` does: the end of the lease is in the file's name, so the path is new.
+    console.out.write(
+        fmt::format("{}\t{}\n", extended.info.id.to_string(), escape(extended.info.path)));
+    console.out.flush();
+  });
+}
+
+}  // namespace
+
+const Command kExtendCommand{.text = {.name = "extend",
+                                      .aliases = kAliases,
+                                      .group = Group::take,
+                                      .summary = "hold messages longer",
+                                      .usage = "Q REF...",
+                                      .arguments_min = 2,
+                                      .arguments_max = kUnlimited,
+                                      .options = kOptions,
+                                      .examples = kExamples,
+                                      .details = kDetails},
+                             .run = run};
+
+}  // namespace spoolq::cli

@@ -1,0 +1,38 @@
+// Held claims, one after another.
+#include "cli/commands/held_claims.hpp"
+
+#include "cli/args/message_argument.hpp"
+#include "cli/args/queue_argument.hpp"
+#include "cli/output/exit_codes.hpp"
+
+namespace spoolq::cli {
+
+int for_each_claim(const Parsed& parsed, const Console& console,
+                   const std::function<void(Queue&, const HeldClaim&)>& finish) {
+  Queue queue = open_queue(parsed.queue(), console);
+  int code = kExitDone;
+  const auto report = [&](const std::string& text, ExitCode its_code) {
+    console.complain(text);
+    if (code == kExitDone) code = its_code;
+  };
+  for (const std::string& reference : parsed.rest()) {
+    try {
+      finish(queue, find_held_claim(queue, reference));
+    } catch (const Failure& failure) {
+      report(failure.what(), failure.code());
+    } catch (const Error& error) {
+      report(describe(error), exit_code_of(error.code()));
+    }
+  }
+  return code;
+}
+
+std::optional<Duration> parse_lease(const Parsed& parsed) {
+  const auto lease = parsed.duration("lease");
+  if (lease && *lease <= Duration{0}) {
+    parsed.bad_value("lease", *parsed.value("lease"), "it would be over at once");
+  }
+  return lease;
+}
+
+}  // namespace spoolq::cli

@@ -1,0 +1,94 @@
+// spoolq init: makes a queue.
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "cli/args/queue_argument.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/commands/settings.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+constexpr OptionText kOptions[] = {
+    {.name = "inbox",
+     .value = "DIR",
+     .help = "the folder DIR, into which other programs drop files, is new/ of the queue"},
+};
+
+constexpr Example kExamples[] = {
+    {"spoolq init jobs", "make a queue in the folder jobs"},
+    {"spoolq init jobs max_attempts=3 keep_done=7d", "and set two of its settings"},
+    {"spoolq init jobs --inbox inbox", "a queue of the files that are dropped into inbox"},
+};
+
+constexpr std::string_view kDetails =
+    "Doing it again changes nothing, and completes a queue whose making was interrupted. A "
+    "Maildir\n"
+    "becomes a queue this way; nothing in it is touched. With SPOOLQ_ROOT set, a bare word that "
+    "is\n"
+    "no path here is made under it. `spoolq config Q` lists the settings.\n"
+    "\n"
+    "With --inbox the programs that drop files into DIR go on as they are: Q/new is a link to it.\n"
+    "Each file there is a message once it is complete: at once when it came by rename or link, "
+    "else\n"
+    "when nobody writes to it and it was left alone for `settle`. Names that begin with a dot or "
+    "end\n"
+    "in .tmp, .part, .crdownload or ~ are left alone, folders too. What is given back appears in "
+    "DIR\n"
+    "under a name of spoolq's. DIR must exist, be on the file system of Q (Q may be DIR/.spoolq), "
+    "and\n"
+    "keeps its owner and mode.";
+
+/// Throws Failure where no folder is.
+void require_inbox(const std::string& inbox) {
+  struct stat status{};
+  if (::stat(inbox.c_str(), &status) == 0 || errno != ENOENT) return;
+  throw Failure{kExitNotFound, fmt::format("init: no folder at {}. Make it: mkdir {}",
+                                           escape(inbox), shell_quote(inbox))};
+}
+
+int run(const Parsed& parsed, Console& console) {
+  require_queue(parsed);
+  const auto inbox = parsed.value("inbox");
+  std::vector<SettingChange> settings;
+  for (const std::string& word : parsed.rest()) settings.push_back(parse_setting(parsed, word));
+  const std::string path = queue_path(parsed.queue(), true);
+  if (inbox) require_inbox(*inbox);
+  try {
+    if (inbox) {
+      Queue::init_with_inbox(path, *inbox, settings, log_handler(console));
+    } else {
+      Queue::init(path, settings, log_handler(console));
+    }
+  } catch (const Error& error) {
+    ExitCode code = exit_code_of(error.code());
+    const bool impossible = error.code() == std::errc::not_a_directory ||
+                            error.code() == std::errc::file_exists ||
+                            error.code() == std::errc::directory_not_empty ||
+                            error.code() == std::errc::no_such_file_or_directory ||
+                            error.code() == std::errc::cross_device_link ||
+                            error.code() == std::errc::filename_too_long ||
+                            error.code() == std::errc::too_many_symbolic_link_levels ||
+                            error.code() == errc::not_a_queue || error.code() == errc::bad_value;
+    if (impossible) code = kExitCannotCreate;
+    throw Failure{code, describe(error)};
+  }
+  return kExitDone;
+}
+
+}  // namespace
+
+const Command kInitCommand{.text = {.name = "init",
+                                    .group = Group::start,
+                                    .summary = "make a queue",
+                                    .usage = "Q [k=v...]",
+                                    .arguments_min = 1,
+                                    .arguments_max = kUnlimited,
+                                    .options = kOptions,
+                                    .examples = kExamples,
+                                    .details = kDetails},
+                           .run = run};
+
+}  // namespace spoolq::cli

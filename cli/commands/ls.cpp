@@ -1,0 +1,259 @@
+// spoolq ls: lists messages.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <iterator>
+#include <optional>
+
+#include "cli/args/queue_argument.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/commands/selection.hpp"
+#include "cli/output/json.hpp"
+#include "cli/output/message_text.hpp"
+#include "cli/output/units.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+constexpr OptionText kOptions[] = {
+    {.name = "state",
+     .value = "S",
+     .help = "ready, claimed, delayed, failed or done; a list, or again; default: all but done",
+     .repeatable = true},
+    kKeyOption,
+    kTypeOption,
+    kNameOption,
+    kOlderOption,
+    {.name = "sort",
+     .value = "BY",
+     .help = "delivery (default), age (oldest first), size (smallest first), attempts, name"},
+    {.letter = 'r', .name = "reverse", .help = "the other way round"},
+    {.letter = 'n', .value = "N", .help = "at most N; 0: all; default: 50 on a terminal, else all"},
+    {.letter = 'l', .help = "more columns"},
+    {.name = "json", .help = "a JSON document for each message, one a line"},
+    {.letter = 'q', .help = "whole ids only"},
+    {.letter = '0', .help = "paths, or with -q ids, each with a NUL after it"},
+};
+
+constexpr Example kExamples[] = {
+    {"spoolq ls jobs", "what is there, in order of delivery"},
+    {"spoolq ls jobs --state failed -l", "what failed, and why"},
+    {"spoolq ls jobs --name '*.jpg' --sort size -r", "the pictures, large ones first"},
+    {"spoolq ls jobs --state ready -q | head -1", "the id of the next message"},
+};
+
+enum class Order { delivery, age, size, attempts, name };
+
+struct ListArguments {
+  std::string queue;
+  Selection selection;
+  Order order = Order::delivery;
+  bool reverse = false;
+  std::optional<std::size_t> count;  ///< 0: all.
+  bool more = false;
+  bool json = false;
+  bool ids = false;
+  bool nul = false;
+};
+
+ListArguments parse_list(const Parsed& parsed) {
+  ListArguments list;
+  list.queue = parsed.queue();
+  list.selection = parse_selection(
+      parsed, parse_states(parsed, {State::ready, State::claimed, State::delayed, State::failed}));
+  list.order = std::array{
+      Order::delivery, Order::age, Order::size, Order::attempts,
+      Order::name}[parsed.choice("sort", {"delivery", "age", "size", "attempts", "name"})];
+  list.reverse = parsed.flag("reverse");
+  list.count = parsed.number("n", kCountMax);
+  list.more = parsed.flag("l");
+  list.json = parsed.flag("json");
+  list.ids = parsed.flag("q");
+  list.nul = parsed.flag("0");
+  if (list.json && (list.ids || list.nul || list.more)) {
+    parsed.wrong_use("--json excludes -l, -q and -0");
+  }
+  return list;
+}
+
+constexpr std::size_t kTerminalRows = 50;
+
+std::string colored(const Console& console, State state) {
+  std::string text{to_string(state)};
+  if (!console.color) return text;
+  return state == State::failed ? fmt::format("\x1b[31m{}\x1b[0m", text) : text;
+}
+
+/// The last column of `ls -l`.
+std::string detail_text(const MessageDetails& message, Time at) {
+  const MessageInfo& info = message.info;
+  std::vector<std::string> parts;
+  const auto left = [at](Time end, const char* when_over) {
+    return end > at ? readable_duration(end - at) : std::string{when_over};
+  };
+  if (info.due) parts.push_back(fmt::format("due={}", left(*info.due, "now")));
+  if (info.expires) parts.push_back(fmt::format("expires={}", left(*info.expires, "over")));
+  if (!info.consumer.empty()) parts.push_back(fmt::format("consumer={}", escape(info.consumer)));
+  if (info.lease_until) {
+    parts.push_back(fmt::format("left={}", left(*info.lease_until, "over")));
+  }
+  for (const auto& [name, value] : message.headers) {
+    parts.push_back(fmt::format("{}={}", escape(name), escape(value)));
+  }
+  if (message.reason) parts.push_back(reason_text(*message.reason));
+  return fmt::format("{}", fmt::join(parts, " "));
+}
+
+Table message_table(bool more) {
+  std::vector<Table::Column> columns = {{"ID"},
+                                        {"STATE"},
+                                        {"AGE", Table::Align::right},
+                                        {"TRY", Table::Align::right},
+                                        {"PRI", Table::Align::right},
+                                        {"SIZE", Table::Align::right},
+                                        {"TYPE"}};
+  if (more) columns.push_back({"KEY"});
+  columns.push_back({"NAME"});
+  if (more) columns.push_back({"DETAIL"});
+  return Table{columns};
+}
+
+std::vector<std::string> message_row(const Console& console, const MessageDetails& message,
+                                     bool more, Time at) {
+  const MessageInfo& info = message.info;
+  std::vector<std::string> row = {short_id(info.id),
+                                  colored(console, info.state),
+                                  readable_duration(at - info.enqueued()),
+                                  fmt::format("{}", info.attempts),
+                                  fmt::format("{}", info.priority),
+                                  info.size ? readable_size(*info.size) : "-",
+                                  escape(info.type)};
+  if (more) row.push_back(escape(info.key));
+  row.push_back(escape(info.name));
+  if (more) row.push_back(detail_text(message, at));
+  return row;
+}
+
+/// The messages to list, at most `limit` of them (0: all), and how many there are when `count_all`.
+struct Listing {
+  std::vector<MessageInfo> messages;
+  std::size_t total = 0;
+};
+
+Listing collect(const Queue& queue, const std::vector<State>& states, std::size_t limit,
+                bool count_all) {
+  Listing listing;
+  for (const State state : states) {
+    const std::size_t room = limit - std::min(limit, listing.messages.size());
+    if (limit != 0 && room == 0 && !count_all) break;
+    std::vector<MessageInfo> found = queue.list(state, count_all ? 0 : room);
+    listing.total += found.size();
+    if (limit != 0 && found.size() > room) found.resize(room);
+    std::ranges::move(found, std::back_inserter(listing.messages));
+  }
+  return listing;
+}
+
+/// Sorts by a key, and messages with the same key by the time of their put.
+template <typename Key>
+void sort_by(std::vector<MessageInfo>& messages, Key key) {
+  std::ranges::sort(messages, [key](const MessageInfo& a, const MessageInfo& b) {
+    const auto& key_of_a = std::invoke(key, a);
+    const auto& key_of_b = std::invoke(key, b);
+    return key_of_a != key_of_b ? key_of_a < key_of_b : a.id < b.id;
+  });
+}
+
+void sort_messages(std::vector<MessageInfo>& messages, Order order) {
+  switch (order) {
+    case Order::delivery:
+      break;
+    case Order::age:
+      sort_by(messages, &MessageInfo::id);
+      break;
+    case Order::size:
+      sort_by(messages, &MessageInfo::size);
+      break;
+    case Order::attempts:
+      sort_by(messages, &MessageInfo::attempts);
+      break;
+    case Order::name:
+      sort_by(messages, &MessageInfo::name);
+      break;
+  }
+}
+
+/// The same for a selection or another order, which take a look at every message.
+Listing collect_selected(const Queue& queue, const ListArguments& arguments, std::size_t limit) {
+  Listing listing{select(queue, arguments.selection), 0};
+  listing.total = listing.messages.size();
+  sort_messages(listing.messages, arguments.order);
+  if (arguments.reverse) std::ranges::reverse(listing.messages);
+  if (limit != 0 && listing.total > limit) listing.messages.resize(limit);
+  return listing;
+}
+
+int run(const Parsed& parsed, Console& console) {
+  const ListArguments arguments = parse_list(parsed);
+  const Queue queue = open_queue(arguments.queue, console);
+  const bool is_table = !arguments.json && !arguments.ids && !arguments.nul;
+  const bool shorten = !arguments.count && is_table && console.terminal;
+  const std::size_t limit = arguments.count.value_or(shorten ? kTerminalRows : 0);
+  const bool plain =
+      arguments.order == Order::delivery && !arguments.reverse && !arguments.selection.narrow();
+  const Listing listing = plain ? collect(queue, arguments.selection.states, limit, shorten)
+                                : collect_selected(queue, arguments, limit);
+
+  const Time at = now();
+  const char end = arguments.nul ? '\0' : '\n';
+  Table table = message_table(arguments.more);
+  int code = kExitDone;
+  for (const MessageInfo& info : listing.messages) {
+    if (arguments.ids) {
+      console.out.write(info.id.to_string() + end);
+      continue;
+    }
+    if (arguments.nul) {
+      console.out.write(info.path + end);
+      continue;
+    }
+    MessageDetails message{info, {}, {}};
+    if (arguments.json || arguments.more) {
+      try {
+        message = queue.details(info);
+      } catch (const Error& error) {
+        if (error.code() == errc::no_such_message) continue;  // It has moved on.
+        console.complain(describe(error));
+        if (code == kExitDone) code = exit_code_of(error.code());
+      }
+    }
+    if (arguments.json) {
+      console.out.write(message_document(message, at));
+    } else {
+      table.add(message_row(console, message, arguments.more, at));
+    }
+  }
+  if (is_table) table.print(console);
+  if (shorten && listing.messages.size() < listing.total) {
+    console.out.flush();
+    console.complain(
+        fmt::format("{} of {} shown; all: -n 0", listing.messages.size(), listing.total));
+  }
+  return code;
+}
+
+}  // namespace
+
+const Command kListCommand{.text = {.name = "ls",
+                                    .group = Group::look,
+                                    .summary = "list messages",
+                                    .usage = "Q",
+                                    .arguments_min = 1,
+                                    .arguments_max = 1,
+                                    .options = kOptions,
+                                    .examples = kExamples},
+                           .run = run};
+
+}  // namespace spoolq::cli

@@ -1,0 +1,36 @@
+// spoolq pause: gives nothing out for a while.
+#include "cli/args/queue_argument.hpp"
+#include "cli/commands/commands.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+constexpr Example kExamples[] = {
+    {"spoolq pause jobs", "give nothing out until `spoolq resume jobs`"},
+};
+
+constexpr std::string_view kDetails =
+    "Puts go on, and so does what consumers hold already. `take` ends with 69, or waits with "
+    "--wait;\n"
+    "a worker waits. The queue stays paused over restarts of consumers and of the machine: it is "
+    "a\n"
+    "file, `paused`, in the queue's directory.";
+
+int run(const Parsed& parsed, Console& console) {
+  open_queue(parsed.queue(), console).pause();
+  return kExitDone;
+}
+
+}  // namespace
+
+const Command kPauseCommand{.text = {.name = "pause",
+                                     .group = Group::keep,
+                                     .summary = "give nothing out for a while",
+                                     .usage = "Q",
+                                     .arguments_min = 1,
+                                     .arguments_max = 1,
+                                     .examples = kExamples,
+                                     .details = kDetails},
+                            .run = run};
+
+}  // namespace spoolq::cli

@@ -1,0 +1,51 @@
+// spoolq rm: removes messages.
+#include <fmt/format.h>
+
+#include "cli/args/queue_argument.hpp"
+#include "cli/commands/changes.hpp"
+#include "cli/commands/commands.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+constexpr OptionText kOptions[] = {
+    {.name = "force", .help = "claimed messages too"},
+};
+
+constexpr Example kExamples[] = {
+    {"spoolq rm jobs 97d0a11c", "remove a message for good"},
+};
+
+int run(const Parsed& parsed, Console& console) {
+  const auto ids = parsed.rest();
+  const bool force = parsed.flag("force");
+  Queue queue = open_queue(parsed.queue(), console);
+  const Sync sync = sync_of_each(ids.size());
+  Changes changes{console, [&](const MessageInfo& message) {
+                    if (message.state == State::claimed && !force) {
+                      throw Failure{kExitClaimLost,
+                                    fmt::format("{} is claimed; to remove it all the same: --force",
+                                                message.id.to_string())};
+                    }
+                    queue.remove(message, force, sync);
+                  }};
+  changes.change_named(queue, ids,
+                       {State::ready, State::claimed, State::delayed, State::failed, State::done});
+  if (sync == Sync::none) changes.attempt([&] { queue.sync(); });
+  return changes.code();
+}
+
+}  // namespace
+
+const Command kRemoveCommand{.text = {.name = "rm",
+                                      .group = Group::keep,
+                                      .summary = "remove messages",
+                                      .usage = "Q ID...",
+                                      .arguments_min = 2,
+                                      .arguments_max = kUnlimited,
+                                      .options = kOptions,
+                                      .examples = kExamples,
+                                      .details = kIdDetails},
+                             .run = run};
+
+}  // namespace spoolq::cli

@@ -1,0 +1,82 @@
+// spoolq stats: prints counts and ages.
+#include <fmt/format.h>
+
+#include "cli/args/queue_argument.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/output/json.hpp"
+#include "cli/output/units.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+constexpr OptionText kOptions[] = {
+    {.name = "json", .help = "a JSON document for each queue, one a line"},
+};
+
+constexpr Example kExamples[] = {
+    {"spoolq stats jobs mail", "age of the oldest ready message, and counts"},
+};
+
+constexpr std::string_view kDetails =
+    "Counted by folder: what is due or taken back with nobody there to do it (`spoolq reap`, or "
+    "any\n"
+    "consumer) still counts as delayed or claimed. BAD is what is in the folder bad/: files that "
+    "are\n"
+    "no messages, or damaged; spoolq never removes them. BYTES counts all but done and bad.";
+
+int run(const Parsed& parsed, Console& console) {
+  constexpr auto kRight = Table::Align::right;
+  Table table{{{"QUEUE"},
+               {"OLDEST", kRight},
+               {"READY", kRight},
+               {"CLAIMED", kRight},
+               {"DELAYED", kRight},
+               {"FAILED", kRight},
+               {"DONE", kRight},
+               {"BAD", kRight},
+               {"BYTES", kRight},
+               {"CONSUMERS", kRight},
+               {"PAUSED"}}};
+  const bool json = parsed.flag("json");
+  int code = kExitDone;
+  const auto report = [&](const std::string& text, ExitCode its_code) {
+    console.complain(text);
+    if (code == kExitDone) code = its_code;
+  };
+  for (const std::string& argument : parsed.arguments()) {
+    try {
+      const Stats stats = open_queue(argument, console).stats();
+      if (json) {
+        console.out.write(stats_document(stats, now()));
+        continue;
+      }
+      const auto number = [](std::uint64_t value) { return fmt::format("{}", value); };
+      table.add({escape(argument == "@" ? stats.path : argument),
+                 stats.oldest_ready ? readable_duration(*stats.oldest_ready) : "-",
+                 number(stats.ready), number(stats.claimed), number(stats.delayed),
+                 number(stats.failed), number(stats.done), number(stats.bad),
+                 readable_size(stats.bytes), number(stats.consumers), stats.paused ? "yes" : "no"});
+    } catch (const Failure& failure) {
+      report(failure.what(), failure.code());
+    } catch (const Error& error) {
+      report(describe(error), exit_code_of(error.code()));
+    }
+  }
+  table.print(console);
+  return code;
+}
+
+}  // namespace
+
+const Command kStatsCommand{.text = {.name = "stats",
+                                     .group = Group::look,
+                                     .summary = "counts and ages",
+                                     .usage = "Q...",
+                                     .arguments_min = 1,
+                                     .arguments_max = kUnlimited,
+                                     .options = kOptions,
+                                     .examples = kExamples,
+                                     .details = kDetails},
+                            .run = run};
+
+}  // namespace spoolq::cli

@@ -1,0 +1,263 @@
+// spoolq wait: waits until messages are done or have failed, or until the queue is empty.
+//
+// It begins to watch and looks then, so nothing is missed between the two. Where a message seems to
+// be nowhere, the monitor has made sure that it did not just move.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "cli/args/message_argument.hpp"
+#include "cli/args/queue_argument.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/output/exit_codes.hpp"
+#include "cli/output/message_text.hpp"
+#include "cli/output/signals.hpp"
+#include "spoolq/monitor.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+constexpr OptionText kOptions[] = {
+    {.name = "empty", .help = "until no message is ready, claimed or delayed"},
+    {.name = "timeout", .value = "D", .help = "at most this long; then the exit code is 124"},
+};
+
+constexpr Example kExamples[] = {
+    {"spoolq wait jobs 97d0a11c", "until the message is done, or has failed"},
+    {"id=$(spoolq put jobs cat.jpg) && spoolq wait jobs \"$id\"", "put it, and wait for its end"},
+    {"spoolq wait jobs --empty --timeout 10m", "until there is nothing left to do"},
+};
+
+constexpr std::string_view kDetails =
+    "Ends with 0 when the message is done: acknowledged, or removed. When it has failed, the "
+    "reason "
+    "is\n"
+    "reported, and the exit code is the job's own where it is known, else 1. A message that is "
+    "tried\n"
+    "again is waited for. Of several, all are waited for, and the exit code is that of the first\n"
+    "argument whose code is not 0.\n"
+    "A message that is nowhere is done, so it does not matter whether the wait begins too late;\n"
+    "with the setting keep_done, finished messages are kept, and then it is not found (66). One "
+    "that\n"
+    "is in bad/ is damaged (65).\n"
+    "--empty waits until no message is ready, claimed or delayed; failed and finished ones do not\n"
+    "count. While the queue is paused, it waits. It prints nothing on standard output.\n"
+    "ID is a whole id, four or more of its first or last characters, the path of the message's "
+    "file,\n"
+    "or @oldest or @newest of those that are not done, as it is when the wait begins.";
+
+struct WaitArguments {
+  std::string queue;
+  std::vector<std::string> ids;     ///< Empty: until the queue is empty.
+  std::optional<Duration> timeout;  ///< Empty: for ever.
+};
+
+WaitArguments parse_wait(const Parsed& parsed) {
+  WaitArguments wait{parsed.queue(), parsed.rest(), parsed.duration("timeout")};
+  const bool empty = parsed.flag("empty");
+  if (empty && !wait.ids.empty()) parsed.wrong_use("ids and --empty exclude each other");
+  if (!empty && wait.ids.empty()) parsed.wrong_use("what for? Ids, or --empty", true);
+  return wait;
+}
+
+using Clock = std::chrono::steady_clock;
+
+/// So many events are taken before a look at the messages that are gone: one look for all of them.
+constexpr int kEventsPerLook = 1000;
+constexpr int kExitCodeMax = 255;
+
+/// One run of the verb.
+class Waiting {
+ public:
+  Waiting(const WaitArguments& arguments, const Console& console)
+      : arguments_{arguments},
+        console_{console},
+        queue_{open_queue(arguments.queue, console)},
+        monitor_{queue_},
+        stop_on_signals_{monitor_} {}
+
+  int until_empty() {
+    for (;;) {
+      const auto found = monitor_.find_any({State::ready, State::delayed, State::claimed});
+      if (!found) return kExitDone;
+      // As long as this one is there, it need not look again.
+      for (bool there = true; there;) {
+        const std::optional<Event> event = next();
+        if (!event) return stopped("it is not empty");
+        there = event->kind != EventKind::overflow && !(event->id == found->id && is_end(*event));
+      }
+    }
+  }
+
+  int for_messages() {
+    std::vector<std::optional<MessageId>> ids;
+    ids.reserve(arguments_.ids.size());
+    for (const std::string& word : arguments_.ids) ids.push_back(resolve(word));
+    for (const auto& id : ids) {
+      if (id) pending_.insert(*id);
+    }
+    look_at(std::set<MessageId>{pending_});
+    while (!pending_.empty()) {
+      std::optional<Event> event = next();
+      if (!event) return stopped(fmt::format("{} of {} not done", pending_.size(), ids.size()));
+      for (int i = 0; event && i < kEventsPerLook; ++i) {
+        note(*event);
+        event = monitor_.next(Duration{0});
+      }
+      if (event) note(*event);
+      look_at(std::exchange(gone_, {}));
+    }
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const int code = ids[i] ? codes_[*ids[i]] : nowhere(arguments_.ids[i]);
+      if (code != kExitDone) return code;
+    }
+    return kExitDone;
+  }
+
+ private:
+  static bool is_end(const Event& event) {
+    return event.kind == EventKind::gone || event.kind == EventKind::failed;
+  }
+
+  /// nullopt: a stop signal, or the time is over.
+  std::optional<Event> next() {
+    if (stop_signal() != 0) return std::nullopt;
+    if (!arguments_.timeout) return monitor_.next();
+    const auto waited = std::chrono::floor<Duration>(Clock::now() - begin_);
+    return monitor_.next(std::max(*arguments_.timeout - waited, Duration{0}));
+  }
+
+  [[nodiscard]] int stopped(const std::string& what) const {
+    if (const int signal = stop_signal(); signal != 0) return kExitSignal + signal;
+    console_.complain(fmt::format("the time is over: {}", what));
+    return kExitTimedOut;
+  }
+
+  /// The id that a word means, or nothing for one that no message has. Throws Failure, Error.
+  std::optional<MessageId> resolve(const std::string& word) {
+    const std::string text = id_text(word);
+    if (text.starts_with('@')) {
+      return find_message(queue_, text,
+                          {State::ready, State::delayed, State::claimed, State::failed})
+          .id;
+    }
+    if (const auto id = MessageId::parse(text)) return id;
+    if (!may_be_id(text)) {
+      throw Failure{kExitBadValue,
+                    fmt::format("'{}' can be no message: give an id, four or more of its first or "
+                                "last characters, or the path of its file",
+                                escape(word))};
+    }
+    const auto found = monitor_.find_if([&text](const MessageId& id) {
+      const std::string whole = id.to_string();
+      return whole.starts_with(text) || whole.ends_with(text);
+    });
+    if (found.empty()) return std::nullopt;
+    if (found.size() == 1) return found.begin()->first;
+    std::string ids;
+    for (const auto& [id, message] : found) ids += " " + id.to_string();
+    throw Failure{kExitNotFound, fmt::format("{} messages have '{}':{}", found.size(), text, ids)};
+  }
+
+  void note(const Event& event) {
+    if (event.kind == EventKind::overflow) {
+      gone_ = pending_;  // Perhaps.
+    } else if (pending_.contains(event.id) && is_end(event)) {
+      if (event.kind == EventKind::failed) {
+        failed(event.id);
+      } else if (event.state == State::done) {
+        end(event.id, kExitDone);
+      } else {
+        gone_.insert(event.id);
+      }
+    }
+  }
+
+  /// Finds out which of these have ended. They are not pending_ itself, which changes on the way.
+  void look_at(const std::set<MessageId>& ids) {
+    if (ids.empty()) return;
+    const auto found = monitor_.find(ids);
+    for (const MessageId& id : ids) {
+      if (!pending_.contains(id)) continue;
+      const auto message = found.find(id);
+      if (message == found.end()) {
+        end(id, nowhere(id));
+      } else if (message->second.state == State::failed) {
+        failed(id);
+      } else if (message->second.state == State::done) {
+        end(id, kExitDone);
+      }
+    }
+  }
+
+  void end(const MessageId& id, int code) {
+    codes_[id] = code;
+    pending_.erase(id);
+  }
+
+  void failed(const MessageId& id) {
+    std::optional<Reason> reason;
+    try {
+      reason = queue_.details(queue_.find(id.to_string(), {State::failed})).reason;
+    } catch (const Error& error) {
+      // Somebody was quick to retry or remove it; it has failed all the same.
+      if (error.code() != errc::no_such_message) throw;
+    }
+    const std::string why = reason ? reason_text(*reason) : "";
+    console_.complain(fmt::format("{}: failed{}{}", id.to_string(), why.empty() ? "" : ": ", why));
+    const int code = reason ? reason->exit_code.value_or(kExitNo) : kExitNo;
+    end(id, code >= 1 && code <= kExitCodeMax ? code : kExitNo);
+  }
+
+  /// The exit code for a message that is nowhere.
+  int nowhere(const MessageId& id) {
+    if (!monitor_.is_set_aside(id)) return nowhere(id.to_string());
+    console_.complain(
+        fmt::format("{}: damaged; it is in {}/bad", id.to_string(), escape(queue_.path())));
+    return kExitBadValue;
+  }
+  [[nodiscard]] int nowhere(const std::string& word) const {
+    for (const auto& [name, value] : queue_.settings()) {
+      if (name != "keep_done" || value == "off") continue;
+      console_.complain(fmt::format("{}: no such message in {}, and what is done is kept there",
+                                    escape(word), escape(queue_.path())));
+      return kExitNotFound;
+    }
+    return kExitDone;
+  }
+
+  const WaitArguments& arguments_;
+  const Console& console_;
+  Clock::time_point begin_ = Clock::now();
+  Queue queue_;
+  Monitor monitor_;
+  StopOnSignals stop_on_signals_;
+  std::set<MessageId> pending_;
+  std::set<MessageId> gone_;  ///< Of these: perhaps nowhere.
+  std::map<MessageId, int> codes_;
+};
+
+int run(const Parsed& parsed, Console& console) {
+  const WaitArguments arguments = parse_wait(parsed);
+  Waiting waiting{arguments, console};
+  return arguments.ids.empty() ? waiting.until_empty() : waiting.for_messages();
+}
+
+}  // namespace
+
+const Command kWaitCommand{.text = {.name = "wait",
+                                    .group = Group::look,
+                                    .summary = "wait for the end of messages",
+                                    .usage = "Q ID...|--empty",
+                                    .arguments_min = 1,
+                                    .arguments_max = kUnlimited,
+                                    .options = kOptions,
+                                    .examples = kExamples,
+                                    .details = kDetails},
+                           .run = run};
+
+}  // namespace spoolq::cli

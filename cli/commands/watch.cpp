@@ -1,0 +1,94 @@
+// spoolq watch: tells what happens, as it happens.
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "cli/args/queue_argument.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/output/exit_codes.hpp"
+#include "cli/output/json.hpp"
+#include "cli/output/message_text.hpp"
+#include "cli/output/signals.hpp"
+#include "cli/output/units.hpp"
+#include "spoolq/monitor.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+constexpr OptionText kOptions[] = {
+    {.name = "json", .help = "a JSON document for each event, one a line"},
+};
+
+constexpr Example kExamples[] = {
+    {"spoolq watch jobs", "a line for each thing that happens, until Ctrl-C"},
+    {"spoolq watch jobs --json | head -1", "the next thing that happens, for programs"},
+};
+
+constexpr std::string_view kDetails =
+    "A line is the time, what happened, the end of the message's id, and its original file name.\n"
+    "\n"
+    "  put        it is new: ready, or delayed\n"
+    "  claimed    a consumer has it\n"
+    "  gone       it is done, was removed, or went into another queue or into bad/\n"
+    "  returned   it is ready again: released, taken back, due, or retried\n"
+    "  delayed    it was given back, not to be delivered before some time\n"
+    "  failed     it was given up\n"
+    "\n"
+    "In JSON, state is where the message is then, null when it is nowhere in the queue. What "
+    "happened\n"
+    "before is not told. When more happens than the system keeps, some of it is lost, which is\n"
+    "reported. Watching takes nothing and slows nobody. INT and TERM end it (130, 143).";
+
+/// A reader that has gone is noticed after this at the latest, also where nothing happens.
+constexpr Duration kReaderCheck{1000};
+
+/// Throws when standard output is a pipe or a socket that nobody reads any more.
+void require_reader() {
+  struct pollfd out = {.fd = STDOUT_FILENO, .events = 0, .revents = 0};
+  if (::poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP)) != 0) throw OutputError{EPIPE};
+}
+
+std::string line_of(const Console& console, const Event& event) {
+  const std::string kind{to_string(event.kind)};
+  const bool red = console.color && event.kind == EventKind::failed;
+  return fmt::format("{}  {}{:<8}{}  {}{}{}\n", format_time(event.at), red ? "\x1b[31m" : "", kind,
+                     red ? "\x1b[0m" : "", short_id(event.id), event.name.empty() ? "" : "  ",
+                     escape(event.name));
+}
+
+int run(const Parsed& parsed, Console& console) {
+  const bool json = parsed.flag("json");
+  console.out.check();
+  Monitor monitor{open_queue(parsed.queue(), console)};
+  const StopOnSignals stop_on_signals{monitor};
+  for (;;) {
+    std::optional<Event> event = monitor.next(kReaderCheck);
+    for (; event; event = monitor.next(Duration{0})) {
+      if (event->kind == EventKind::overflow) {
+        console.complain("more happened than the system keeps: some of it is not told");
+      } else {
+        console.out.write(json ? event_document(*event) : line_of(console, *event));
+      }
+    }
+    console.out.flush();
+    if (const int signal = stop_signal(); signal != 0) return kExitSignal + signal;
+    require_reader();
+  }
+}
+
+}  // namespace
+
+const Command kWatchCommand{.text = {.name = "watch",
+                                     .group = Group::look,
+                                     .summary = "tell what happens, as it happens",
+                                     .usage = "Q",
+                                     .arguments_min = 1,
+                                     .arguments_max = 1,
+                                     .options = kOptions,
+                                     .examples = kExamples,
+                                     .details = kDetails},
+                            .run = run};
+
+}  // namespace spoolq::cli

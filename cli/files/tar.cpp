@@ -1,0 +1,257 @@
+// Copies of messages in a tar archive, in the pax format: FOLDER/NAME as they are in the queue,
+// with what spoolq keeps of them as extended attributes. Extracted into a queue (tar -x --xattrs),
+// they are messages again.
+//
+// An archive cannot be taken back what was written to it, so a payload is compared with its name
+// before its first byte is written. A file is written under a hidden name, synced, and gets its own
+// last, when it is whole.
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <random>
+#include <string_view>
+#include <vector>
+
+#include "cli/files/export_target.hpp"
+#include "cli/files/file.hpp"
+#include "cli/files/sync_directory.hpp"
+#include "cli/output/exit_codes.hpp"
+
+namespace spoolq::cli {
+namespace {
+
+constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
+constexpr std::string_view kAttributes = "user.spoolq.";
+
+/// The last two parts of a path: the folder of the queue and the name in it.
+std::string name_in_queue(const std::string& path) {
+  const std::size_t name = path.rfind('/');
+  return path.substr(path.rfind('/', name - 1) + 1);
+}
+
+/// Hands over what the library keeps with a message, byte for byte.
+void copy_attributes(int fd, archive_entry* entry, const std::string& path) {
+  std::vector<char> names(kBufferSize);
+  const ssize_t size = ::flistxattr(fd, names.data(), names.size());
+  if (size < 0 && errno == ENOTSUP) return;
+  if (size < 0) throw system_failure(errno, "read attributes of", path);
+  std::vector<char> value(kBufferSize);
+  for (std::string_view rest{names.data(), static_cast<std::size_t>(size)}; !rest.empty();) {
+    const std::string name{rest.data()};
+    rest.remove_prefix(name.size() + 1);
+    if (!name.starts_with(kAttributes)) continue;
+    const ssize_t length = ::fgetxattr(fd, name.c_str(), value.data(), value.size());
+    if (length < 0) throw system_failure(errno, "read attributes of", path);
+    archive_entry_xattr_add_entry(entry, name.c_str(), value.data(),
+                                  static_cast<std::size_t>(length));
+  }
+}
+
+class Tar : public ExportTarget {
+ public:
+  /// Where the bytes of the archive go; throws when they cannot.
+  using Sink = std::function<void(std::string_view)>;
+
+  Tar(Sink sink, std::string shown)
+      : sink_{std::move(sink)}, shown_{std::move(shown)}, archive_{::archive_write_new(), &free} {
+    require(archive_write_set_format_pax(archive_.get()));
+    // Attributes as GNU tar, star and bsdtar read them. libarchive's own form beside it makes GNU
+    // tar complain.
+    require(archive_write_set_format_option(archive_.get(), "pax", "xattrheader", "SCHILY"));
+    require(archive_write_open(archive_.get(), this, nullptr, &Tar::write, nullptr));
+  }
+
+  void add(const Queue& queue, const MessageInfo& message, const MessageInfo& source) override {
+    queue.read_payload(source, [](std::string_view) {});
+    const File file{queue.open_payload(source)};
+    struct stat status{};
+    if (::fstat(file.get(), &status) != 0) throw system_failure(errno, "stat", source.path);
+    write_header(message, file, status);
+    write_payload(message, file, status.st_size);
+  }
+
+  void finish(bool /*durable*/) override { require(archive_write_close(archive_.get())); }
+
+ private:
+  /// An archive that was not closed is abandoned: what freeing it would write goes nowhere.
+  static void free(struct archive* archive) {
+    (void)archive_write_fail(archive);
+    (void)archive_write_free(archive);
+  }
+
+  static la_ssize_t write(struct archive* archive, void* self, const void* bytes,
+                          std::size_t size) {
+    Tar& tar = *static_cast<Tar*>(self);
+    try {
+      tar.sink_({static_cast<const char*>(bytes), size});
+      return static_cast<la_ssize_t>(size);
+    } catch (...) {
+      // Not through the functions of C that stand in between.
+      tar.failure_ = std::current_exception();
+      archive_set_error(archive, EIO, "not written");
+      return -1;
+    }
+  }
+
+  void require(int result) const {
+    if (failure_) std::rethrow_exception(failure_);
+    // A warning: a name that is not UTF-8 is written as it is.
+    if (result >= ARCHIVE_WARN) return;
+    const char* const text = archive_error_string(archive_.get());
+    throw Failure{kExitInputOutput, fmt::format("export: {}: {}", shown_path(shown_),
+                                                text == nullptr ? "not written" : text)};
+  }
+
+  void write_header(const MessageInfo& message, const File& file, const struct stat& status) {
+    const std::unique_ptr<archive_entry, decltype(&archive_entry_free)> entry{archive_entry_new(),
+                                                                              &archive_entry_free};
+    archive_entry_set_pathname(entry.get(), name_in_queue(message.path).c_str());
+    archive_entry_set_filetype(entry.get(), AE_IFREG);
+    archive_entry_set_perm(entry.get(), status.st_mode & 0777U);
+    archive_entry_set_uid(entry.get(), status.st_uid);
+    archive_entry_set_gid(entry.get(), status.st_gid);
+    archive_entry_set_size(entry.get(), status.st_size);
+    const auto put = message.enqueued().time_since_epoch().count();
+    archive_entry_set_mtime(entry.get(), put / 1000, static_cast<long>(put % 1000 * 1'000'000));
+    copy_attributes(file.get(), entry.get(), message.path);
+    require(archive_write_header(archive_.get(), entry.get()));
+  }
+
+  void write_payload(const MessageInfo& message, const File& file, off_t size) {
+    std::vector<char> buffer(kBufferSize);
+    off_t left = size;
+    while (left > 0) {
+      const ssize_t count = ::read(file.get(), buffer.data(),
+                                   std::min(buffer.size(), static_cast<std::size_t>(left)));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) throw system_failure(errno, "read", message.path);
+      if (count == 0) {
+        throw Failure{kExitInputOutput,
+                      fmt::format("export: {}: it became shorter meanwhile", escape(message.path))};
+      }
+      const la_ssize_t written =
+          archive_write_data(archive_.get(), buffer.data(), static_cast<std::size_t>(count));
+      require(written < 0 ? ARCHIVE_FATAL : ARCHIVE_OK);
+      left -= count;
+    }
+    require(archive_write_finish_entry(archive_.get()));
+  }
+
+  Sink sink_;
+  std::string shown_;
+  std::exception_ptr failure_;
+  std::unique_ptr<struct archive, decltype(&free)> archive_;
+};
+
+/// A new file, which has its name when it is whole and on disk.
+class NewFile {
+ public:
+  explicit NewFile(std::string path) : path_{std::move(path)} {
+    const std::size_t slash = path_.rfind('/');
+    folder_path_ = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+    name_ = slash == std::string::npos ? path_ : path_.substr(slash + 1);
+    temporary_ = fmt::format(".{}.{}.{:08x}.tmp", name_, ::getpid(), std::random_device{}());
+    folder_ = File{::open(folder_path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!folder_) throw_export_failure(errno, folder_path_);
+    if (::faccessat(folder_.get(), name_.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+      throw_export_failure(EEXIST, path_);
+    }
+    file_ = File{::openat(folder_.get(), temporary_.c_str(),
+                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+    if (!file_) throw_export_failure(errno, path_);
+  }
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+  ~NewFile() {
+    if (!temporary_.empty()) ::unlinkat(folder_.get(), temporary_.c_str(), 0);
+  }
+
+  void write(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
+      if (count < 0 && errno != EINTR) throw_export_failure(errno, path_);
+      if (count > 0) bytes.remove_prefix(static_cast<std::size_t>(count));
+    }
+  }
+
+  void publish() {
+    if (::fsync(file_.get()) != 0 || !file_.close()) throw_export_failure(errno, path_);
+    if (::renameat2(folder_.get(), temporary_.c_str(), folder_.get(), name_.c_str(),
+                    RENAME_NOREPLACE) != 0) {
+      // No such rename on this file system; a link does not overwrite either.
+      if ((errno != EINVAL && errno != ENOSYS) ||
+          ::linkat(folder_.get(), temporary_.c_str(), folder_.get(), name_.c_str(), 0) != 0) {
+        throw_export_failure(errno, path_);
+      }
+      ::unlinkat(folder_.get(), temporary_.c_str(), 0);
+    }
+    temporary_.clear();
+    if (!sync_directory(folder_.get())) throw_export_failure(errno, folder_path_);
+  }
+
+ private:
+  std::string path_;
+  std::string folder_path_;
+  std::string name_;
+  std::string temporary_;  ///< Empty when it has its own name.
+  File folder_;
+  File file_;
+};
+
+class TarFile final : public ExportTarget {
+ public:
+  explicit TarFile(const std::string& path)
+      : file_{path}, tar_{[this](std::string_view bytes) { file_.write(bytes); }, path} {}
+
+  void add(const Queue& queue, const MessageInfo& message, const MessageInfo& source) override {
+    tar_.add(queue, message, source);
+  }
+  void finish(bool durable) override {
+    tar_.finish(durable);
+    file_.publish();
+  }
+
+ private:
+  NewFile file_;
+  Tar tar_;
+};
+
+class PrintedTar final : public ExportTarget {
+ public:
+  explicit PrintedTar(Output& out)
+      : out_{out}, tar_{[this](std::string_view bytes) { out_.write(bytes); }, "standard output"} {}
+
+  void add(const Queue& queue, const MessageInfo& message, const MessageInfo& source) override {
+    tar_.add(queue, message, source);
+  }
+  void finish(bool durable) override {
+    tar_.finish(durable);
+    out_.flush();
+    if (durable && ::fsync(STDOUT_FILENO) != 0) throw_export_failure(errno, "standard output");
+  }
+
+ private:
+  Output& out_;
+  Tar tar_;
+};
+
+}  // namespace
+
+std::unique_ptr<ExportTarget> export_to_tar_file(const std::string& file) {
+  return std::make_unique<TarFile>(file);
+}
+
+std::unique_ptr<ExportTarget> export_to_tar(Output& out) {
+  return std::make_unique<PrintedTar>(out);
+}
+
+}  // namespace spoolq::cli
