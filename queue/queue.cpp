@@ -18,6 +18,8 @@
 #include "queue/lifecycle/transitions.hpp"
 #include "queue/maintenance/cleanup.hpp"
 #include "queue/maintenance/due.hpp"
+#include "queue/maintenance/cleanup.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/os/unique_fd.hpp"

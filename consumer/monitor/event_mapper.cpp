@@ -2,9 +2,6 @@
 #include "consumer/monitor/event_mapper.hpp"
 
 #include <dirent.h>
-#include <sys/stat.h>
-
-#include <utility>
 
 #include "queue/os/directory_scan.hpp"
 #include "queue/store/foreign_files.hpp"
@@ -19,7 +16,7 @@ std::optional<MessageName> parse_in(State state, std::string_view file) {
     return delayed ? std::optional{std::move(delayed->name)} : std::nullopt;
   }
   auto name = parse_name(file);
-  // Without C it is somebody's mail.
+  // Without the field C it is mail of a Maildir.
   if (name && state == State::claimed && name->claim.empty()) return std::nullopt;
   return name;
 }
@@ -28,19 +25,11 @@ std::optional<MessageName> parse_in(State state, std::string_view file) {
 
 std::optional<EventKind> kind_of_move(std::optional<State> from, State to) {
   if (from == to) return std::nullopt;
-  switch (to) {
-    case State::ready:
-      return from ? EventKind::returned : EventKind::put;
-    case State::claimed:
-      return EventKind::claimed;
-    case State::delayed:
-      return from ? EventKind::delayed : EventKind::put;
-    case State::failed:
-      return EventKind::failed;
-    case State::done:
-      break;
-  }
-  return EventKind::gone;
+  if (to == State::claimed) return EventKind::claimed;
+  if (to == State::failed) return EventKind::failed;
+  if (to == State::done) return EventKind::gone;
+  if (!from) return EventKind::put;
+  return to == State::ready ? EventKind::returned : EventKind::delayed;
 }
 
 Event make_event(const OpenQueue& queue, EventKind kind, const MessageName& name,
@@ -71,9 +60,7 @@ std::optional<MessageId> EventMapper::map(const FolderChange& change, std::deque
   };
   if (change.overflow) {
     look_for_foreign_files();
-    Event& event = events.emplace_back();
-    event.at = queue_.now();
-    event.kind = EventKind::overflow;
+    tell(EventKind::overflow, {}, std::nullopt);
     return std::nullopt;
   }
   bool untold = false;

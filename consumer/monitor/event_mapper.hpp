@@ -2,10 +2,6 @@
 #pragma once
 
 #include <deque>
-#include <map>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -38,7 +34,7 @@ class EventMapper {
 
  private:
   void look_for_foreign_files();
-  /// What was at the place. Sets `untold` when nobody was told that it was there.
+  /// What was at the place. Sets `untold` if no event told that it was there.
   std::optional<MessageName> leave(const Place& place, bool& untold);
   /// What is at the place now; nothing when that is no message, or not yet.
   std::optional<MessageName> arrive(const FolderChange& change,

@@ -1,18 +1,14 @@
 // Renames, deletions and arrivals in the folders of messages, as inotify(7) tells them.
 //
 // A rename comes as two events with one cookie, the source's first. Both are queued while the
-// kernel holds the locks of the two folders, but another event may come between them, and whoever
-// reads may be quicker than the second. So a source without a target waits for it: reading a name
+// kernel holds the locks of the two folders, but another event may come between them, and the
+// reader may be quicker than the second. So a source without a target waits for it: reading a name
 // of the source folder needs that folder's lock, and once we had it the second event is there, or
 // never will be: the file went to where we do not look.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <map>
-#include <optional>
 #include <set>
-#include <string>
 #include <vector>
 
 #include "queue/os/inotify.hpp"

@@ -1,8 +1,6 @@
 // Comparing looks into the folders.
 #include "consumer/monitor/snapshot_diff.hpp"
 
-#include <utility>
-
 #include "consumer/monitor/event_mapper.hpp"
 #include "queue/store/listing.hpp"
 

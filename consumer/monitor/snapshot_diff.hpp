@@ -2,7 +2,6 @@
 #pragma once
 
 #include <deque>
-#include <map>
 
 #include "queue/format/message_name.hpp"
 #include "queue/store/open_queue.hpp"

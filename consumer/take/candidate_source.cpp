@@ -4,7 +4,6 @@
 #include <dirent.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "queue/os/directory_scan.hpp"
 #include "queue/os/throw_error.hpp"
@@ -122,35 +121,27 @@ bool CandidateSource::was_seen_to_arrive(const std::string& file) const {
 
 /// Makes a name of new/ a candidate, if it is a message.
 void CandidateSource::offer(std::string_view file, unsigned char type, bool complete) {
-  Candidate candidate{.file = std::string{file}, .name = {}};
   if (auto name = parse_name(file); name && (type == DT_UNKNOWN || type == DT_REG)) {
     // A name of ours. If the type is not known, the look after the claim finds it out.
-    candidate.name = std::move(*name);
-    candidates_.offer(std::move(candidate));
-    return;
+    return candidates_.offer({.file = std::string{file}, .name = std::move(*name)});
   }
-  switch (classify(queue_, file, type)) {
-    case EntryKind::foreign: {
-      auto name = queue_.store().derive_name(Store::place(State::ready, file), file);
-      if (!name) return;
-      candidate.name = std::move(*name);
-      candidate.stranger = true;
-      candidate.unsettled = !complete;
-      candidates_.offer(std::move(candidate));
-      return;
+  const EntryKind kind = classify(queue_, file, type);
+  if (kind == EntryKind::foreign) {
+    if (auto name = queue_.store().derive_name(Store::place(State::ready, file), file)) {
+      candidates_.offer({.file = std::string{file},
+                         .name = std::move(*name),
+                         .stranger = true,
+                         .unsettled = !complete});
     }
-    case EntryKind::not_a_message:
-      try {
-        queue_.store().quarantine_unless_regular(Store::place(State::ready, candidate.file));
-      } catch (const Error& error) {
-        // Not ours to move, or no room for it in bad/: it does no harm where it is.
-        if (!is_forbidden(error.code()) && error.code() != condition::temporary) throw;
-        queue_.warn_once(candidate.file, escaped(error.what()));
-      }
-      return;
-    case EntryKind::message:
-    case EntryKind::left_alone:
-      return;
+  } else if (kind == EntryKind::not_a_message) {
+    const std::string name{file};
+    try {
+      queue_.store().quarantine_unless_regular(Store::place(State::ready, name));
+    } catch (const Error& error) {
+      // Not ours to move, or no room for it in bad/: it does no harm where it is.
+      if (!is_forbidden(error.code()) && error.code() != condition::temporary) throw;
+      queue_.warn_once(name, escaped(error.what()));
+    }
   }
 }
 

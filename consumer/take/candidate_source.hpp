@@ -1,11 +1,6 @@
 // Where the names come from that a consumer tries to claim: scans of new/, and events.
 #pragma once
 
-#include <chrono>
-#include <cstddef>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <unordered_set>
 
 #include "consumer/take/candidates.hpp"

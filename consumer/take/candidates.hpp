@@ -1,13 +1,7 @@
 // Which name a consumer tries next: a bounded window of the best names in new/.
 #pragma once
 
-#include <chrono>
-#include <cstddef>
-#include <map>
-#include <optional>
 #include <random>
-#include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -20,7 +14,7 @@ struct Candidate {
   std::string file;  ///< The name in new/.
   MessageName name;  ///< What it is as a message of ours.
   bool stranger = false;
-  /// A stranger's file that nobody saw come by a rename.
+  /// A foreign file of which no event told that it came by a rename.
   bool unsettled = false;
 };
 
@@ -47,13 +41,13 @@ class Candidates {
   void offer(Candidate candidate);
   /// Takes out the name to try next.
   std::optional<Candidate> next();
-  /// The last name went to somebody else.
+  /// Another consumer claimed the name that next() gave last.
   void lost_race();
   /// Keeps the name that came out last out until `until`. Where there are too many to remember, all
   /// names up to this one stay out.
   void defer(const std::string& file, Clock::time_point until);
 
-  /// Strangers' files that somebody saw come by rename, at most so many.
+  /// Foreign files that came by rename, at most so many.
   [[nodiscard]] std::vector<std::string> arrived(std::size_t count_max) const;
 
   [[nodiscard]] bool empty() const { return entries_.empty(); }

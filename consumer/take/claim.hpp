@@ -2,12 +2,7 @@
 #pragma once
 
 #include <atomic>
-#include <cstdint>
-#include <functional>
-#include <memory>
 #include <mutex>
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "queue/lifecycle/transitions.hpp"
@@ -22,7 +17,7 @@ namespace detail {
 /// A claim that could not be given back.
 struct Abandoned {
   StoredMessage message;
-  bool counts = true;  ///< Somebody was handed it: the attempt stays counted.
+  bool counts = true;  ///< The caller got the message: the attempt stays counted.
 };
 
 /// A consumer's identity. Claims share it, so the proof of life lasts as long as the last of them.
@@ -40,9 +35,12 @@ class ConsumerIdentity {
   void claim_ends() { --held_; }
   [[nodiscard]] bool holds_claims() const { return held_ > 0; }
 
-  /// Keeps a claim that is over and could not be given back: nobody else may take it back as long
-  /// as we live. Any thread.
+  /// Keeps a claim that is over and could not be given back. No other consumer may reclaim it while
+  /// this one lives. Any thread.
   void abandon(Abandoned claim);
+  /// Gives a claim back to new/ as `file`, not counted as an attempt. If that fails, it abandons
+  /// the claim and throws.
+  void undo_claim(const StoredMessage& message, const std::string& file);
   /// Gives all of them out, to be tried again.
   std::vector<Abandoned> take_abandoned();
 
@@ -56,53 +54,43 @@ class ConsumerIdentity {
   Registration registration_;
   std::atomic<std::uint32_t> claims_{0};
   std::atomic<int> held_{0};
-  std::mutex abandoned_mutex_;
+  std::mutex mutex_;  ///< Of the next two.
   std::vector<Abandoned> abandoned_;
-  std::mutex deferred_mutex_;
   std::vector<std::string> deferred_;
 };
 
 }  // namespace detail
 
-class [[gnu::visibility("hidden")]] Claim::Impl {
- public:
+struct [[gnu::visibility("hidden")]] Claim::Impl {
+  using Transition = std::function<void(detail::OpenQueue&, detail::StoredMessage&)>;
+
   /// `whole_name` is the original name where the file's own may hold only part of it.
-  Impl(std::shared_ptr<detail::ConsumerIdentity> identity, detail::StoredMessage message,
+  Impl(std::shared_ptr<detail::ConsumerIdentity> owner, detail::StoredMessage claimed,
        detail::UniqueFd file, std::optional<std::string> whole_name);
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  /// Releases a claim that is still held.
   ~Impl();
 
-  [[nodiscard]] const MessageInfo& info() const { return info_; }
-  [[nodiscard]] bool held() const { return held_ && !process_.foreign(); }
-  Headers headers();
-  std::string payload();
-  std::size_t read(std::span<std::byte> buffer);
-  void ack(Sync sync, Finished finished);
-  void release(Duration delay);
-  void undo();
-  State retry_later(const Reason& reason, const RetryPolicy& policy);
-  void fail(const Reason& reason);
-  void move(Queue& target);
-  void extend();
-  [[nodiscard]] std::unique_ptr<ClaimHolder::Impl> holder();
-  std::string detach(Duration lease);
-
- private:
-  detail::OpenQueue& queue() { return identity_->queue(); }
-  [[nodiscard]] std::string path();
-  void require_held(const char* operation);
+  [[nodiscard]] detail::OpenQueue& queue() const { return identity->queue(); }
+  [[nodiscard]] std::string path() const;
+  [[nodiscard]] bool is_held() const { return held && !process.foreign(); }
+  void require_held(const char* operation) const;
+  /// Compares what was read with the message's name. Throws if they differ.
   void verify();
-  void over();
   /// Runs the transition that ends the claim.
-  void finish(const char* operation, const std::function<void()>& transition);
+  void finish(const char* operation, const Transition& transition);
+  void release(Duration delay);
+  void over();
 
-  std::shared_ptr<detail::ConsumerIdentity> identity_;
-  detail::ProcessMark process_;
-  detail::StoredMessage message_;
-  detail::PayloadReader reader_;
-  MessageInfo info_;
-  bool started_ = false;   ///< read() was called.
-  bool verified_ = false;  ///< The end was met and all matched.
-  bool held_ = true;
+  std::shared_ptr<detail::ConsumerIdentity> identity;
+  detail::ProcessMark process;
+  detail::StoredMessage message;
+  detail::PayloadReader reader;
+  MessageInfo info;
+  bool started = false;   ///< read() was called.
+  bool verified = false;  ///< The end was met and all matched.
+  bool held = true;
 };
 
 }  // namespace spoolq

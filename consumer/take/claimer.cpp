@@ -4,8 +4,6 @@
 #include <fmt/core.h>
 
 #include <cerrno>
-#include <chrono>
-#include <utility>
 
 #include "queue/format/attributes.hpp"
 #include "queue/lifecycle/other_names.hpp"
@@ -111,12 +109,10 @@ void Claimer::expire(const Candidate& candidate) {
 /// Whether a foreign file may be claimed. A file that came by rename need not settle. But some
 /// writers rename before they have written and closed, and the release of a claim is a rename, too.
 bool Claimer::is_complete(const Candidate& candidate) const {
-  const auto is_written = [&] {
-    return queue_.store().has_writer(Store::place(State::ready, candidate.file)) == true;
-  };
-  if (!candidate.unsettled) return !is_written();
-  return queue_.store().is_settled(Store::place(State::ready, candidate.file)) ||
-         (!is_written() && source_.was_seen_to_arrive(candidate.file));
+  const Location at = Store::place(State::ready, candidate.file);
+  if (!candidate.unsettled) return !is_written(at);
+  return queue_.store().is_settled(at) ||
+         (!is_written(at) && source_.was_seen_to_arrive(candidate.file));
 }
 
 /// Looks at what was claimed before it becomes a Claim.
@@ -150,30 +146,27 @@ std::optional<Claim> Claimer::accept(const Candidate& candidate, StoredMessage m
     const std::string why =
         fmt::format("it has {} bytes, its name says {}", size, *message.name.size);
     if (size < *message.name.size && may_still_grow(message, status)) {
-      return put_back_to_settle(candidate, message, why);
+      return put_back(candidate, message, why, Cause::incomplete);
     }
     queue_.store().quarantine(message.at, why);
     return std::nullopt;
   }
   // A writer that did not open the file before the claim cannot find it any more. One may have
   // opened it between the first look for writers and the claim.
-  if (is_foreign(candidate) && has_writer(message)) {
-    return put_back_to_settle(candidate, message, "somebody has begun to write it again");
+  if (is_foreign(candidate) && is_written(message.at)) {
+    return put_back(candidate, message, "somebody has begun to write it again", Cause::incomplete);
   }
   // Another file may have got the name between the look and the claim.
   if (candidate.stranger) {
     const auto name = queue_.store().derive_name(message.at, candidate.file);
     if (!name || name->id != message.name.id) {
-      return put_back_to_settle(candidate, message, "another file has got its name");
+      return put_back(candidate, message, "another file has got its name", Cause::incomplete);
     }
     if (message.name.original != candidate.file) set_whole_name(sys, file.get(), candidate.file);
   }
   if (is_foreign(candidate)) {
     // Its writer may not have synced it, and its id must not change after a power cut.
-    if (const auto synced = sys.fsync(file.get()); !synced.ok()) {
-      queue_.durability().condemn();
-      throw_errno(synced.error(), "fsync", queue_.store().path(message.at));
-    }
+    queue_.store().sync_file(file.get(), queue_.store().path(message.at));
     queue_.store().sync({State::claimed});
   }
   // The file may not have let us store its whole name.
@@ -188,41 +181,26 @@ std::optional<Claim> Claimer::accept(const Candidate& candidate, StoredMessage m
                                              std::move(whole_name))};
 }
 
-bool Claimer::has_writer(const StoredMessage& message) const {
-  return queue_.store().has_writer(message.at) == true;
-}
-
 /// Whether a file that is too short may be a copy that is still being written.
 bool Claimer::may_still_grow(const StoredMessage& message, const struct stat& status) const {
   const Time modified{std::chrono::seconds{status.st_mtim.tv_sec}};
-  return has_writer(message) || std::chrono::abs(queue_.now() - modified) < kShortFileGrace;
+  return is_written(message.at) || std::chrono::abs(queue_.now() - modified) < kShortFileGrace;
 }
 
+bool Claimer::is_written(const Location& at) const { return queue_.store().has_writer(at) == true; }
+
+/// Gives the claim back, not counted as an attempt, and defers the candidate.
 std::nullopt_t Claimer::put_back(const Candidate& candidate, const StoredMessage& message,
-                                 const std::string& why) {
-  source_.defer(candidate.file, kForbiddenRetry);
-  unclaim(candidate, message, why);
-  return std::nullopt;
-}
-
-std::nullopt_t Claimer::put_back_to_settle(const Candidate& candidate, const StoredMessage& message,
-                                           const std::string& why) {
-  source_.defer_to_settle(candidate.file);
-  unclaim(candidate, message, why);
-  return std::nullopt;
-}
-
-/// Gives the claim back, not counted as an attempt.
-void Claimer::unclaim(const Candidate& candidate, const StoredMessage& message,
-                      const std::string& why) {
+                                 const std::string& why, Cause cause) {
+  if (cause == Cause::incomplete) {
+    source_.defer_to_settle(candidate.file);
+  } else {
+    source_.defer(candidate.file, kForbiddenRetry);
+  }
   queue_.warn_once(candidate.file,
                    fmt::format("new/{} left for later: {}", escaped(candidate.file), escaped(why)));
-  try {
-    detail::unclaim(queue_, message, Store::place(State::ready, candidate.file));
-  } catch (const Error&) {
-    identity_->abandon({message, /*counts=*/false});
-    throw;
-  }
+  identity_->undo_claim(message, candidate.file);
+  return std::nullopt;
 }
 
 }  // namespace spoolq::detail

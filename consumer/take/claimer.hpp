@@ -1,12 +1,7 @@
 // Claiming one of the candidates.
 #pragma once
 
-#include <memory>
-#include <optional>
-#include <string>
-
 #include "consumer/take/candidate_source.hpp"
-#include "consumer/take/claim.hpp"
 
 namespace spoolq::detail {
 
@@ -21,18 +16,17 @@ class Claimer {
   std::optional<Claim> claim_next();
 
  private:
+  enum class Cause { forbidden, incomplete };
+
   std::optional<Claim> try_claim(Candidate candidate);
   std::optional<Claim> claim(Candidate& candidate);
   std::optional<Claim> accept(const Candidate& candidate, StoredMessage message);
   void expire(const Candidate& candidate);
   [[nodiscard]] bool is_complete(const Candidate& candidate) const;
-  [[nodiscard]] bool has_writer(const StoredMessage& message) const;
+  [[nodiscard]] bool is_written(const Location& at) const;
   [[nodiscard]] bool may_still_grow(const StoredMessage& message, const struct stat& status) const;
   std::nullopt_t put_back(const Candidate& candidate, const StoredMessage& message,
-                          const std::string& why);
-  std::nullopt_t put_back_to_settle(const Candidate& candidate, const StoredMessage& message,
-                                    const std::string& why);
-  void unclaim(const Candidate& candidate, const StoredMessage& message, const std::string& why);
+                          const std::string& why, Cause cause = Cause::forbidden);
 
   std::shared_ptr<ConsumerIdentity> identity_;
   OpenQueue& queue_;

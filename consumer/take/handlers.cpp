@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <utility>
 
 #include "queue/os/throw_error.hpp"
 
@@ -69,9 +68,7 @@ void Handlers::give_back_waiting() {
     waiting.swap(waiting_);
     unfinished_ -= waiting.size();
   }
-  for (Claim& claim : waiting) {
-    settle([&claim] { claim.undo(); });
-  }
+  for (Claim& claim : waiting) settle([&claim] { claim.undo(); });
 }
 
 void Handlers::serve(const std::stop_token& end) {
@@ -84,7 +81,7 @@ void Handlers::serve(const std::stop_token& end) {
       waiting_.pop_front();
     }
     if (has_expired(*claim)) {
-      // Whoever looks for a message next sees to that.
+      // The next consumer that looks for a message moves it to failed/.
       settle([&claim] { claim->undo(); });
     } else {
       deal_with(*claim);
@@ -109,27 +106,20 @@ void Handlers::deal_with(Claim& claim) {
   try {
     handler_(claim);
   } catch (const std::exception& error) {
-    finish_after(claim, error.what());
-    return;
+    return finish_after(claim, error.what());
   } catch (...) {
-    finish_after(claim, "the handler threw something that is not a std::exception");
-    return;
+    return finish_after(claim, "the handler threw something that is not a std::exception");
   }
-  if (!claim.held()) return;
-  settle([&] { claim.ack(ack_); });
+  if (claim.held()) settle([&] { claim.ack(ack_); });
 }
 
 void Handlers::finish_after(Claim& claim, const std::string& what) {
   if (!claim.held()) {
-    // It was finished before the handler threw, or the claim was lost: nobody else will tell.
-    queue_.log(LogLevel::notice, escaped(what));
-    return;
+    // It was finished before the handler threw, or the claim was lost: only the log tells.
+    return queue_.log(LogLevel::notice, escaped(what));
   }
   settle([&] {
-    if (hard_stop_.stop_requested()) {
-      claim.undo();
-      return;
-    }
+    if (hard_stop_.stop_requested()) return claim.undo();
     Reason reason;
     reason.text = what;
     claim.retry_later(reason);
@@ -140,11 +130,8 @@ void Handlers::settle(const std::function<void()>& end) {
   try {
     end();
   } catch (const Error& error) {
-    if (error.code() == errc::claim_lost) {
-      queue_.log(LogLevel::notice, escaped(error.what()));
-      return;
-    }
-    note_error();
+    if (error.code() != errc::claim_lost) return note_error();
+    queue_.log(LogLevel::notice, escaped(error.what()));
   } catch (...) {
     note_error();
   }

@@ -2,15 +2,10 @@
 #pragma once
 
 #include <condition_variable>
-#include <cstddef>
 #include <exception>
-#include <functional>
 #include <list>
 #include <mutex>
-#include <optional>
-#include <stop_token>
 #include <thread>
-#include <vector>
 
 #include "queue/store/open_queue.hpp"
 #include "spoolq/consumer.hpp"
@@ -45,7 +40,7 @@ class Handlers {
   [[nodiscard]] bool has_expired(const Claim& claim) const;
   void deal_with(Claim& claim);
   void finish_after(Claim& claim, const std::string& what);
-  /// Runs what ends a claim. A lost one is somebody else's by now; anything else is the disk.
+  /// Runs what ends a claim. A lost claim is logged. Any other error means that the disk failed.
   void settle(const std::function<void()>& end);
   void note_error();
 

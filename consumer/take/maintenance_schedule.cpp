@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <random>
-#include <utility>
 
 #include "consumer/wait/idle_wait.hpp"
 #include "queue/maintenance/cleanup.hpp"
@@ -19,17 +18,14 @@ constexpr std::chrono::minutes kCleaningInterval{1};
 /// Files that exist for long get new times this often.
 constexpr std::chrono::hours kTouchInterval{1};
 /// Consumers that wait for the same due message wake this far apart at most.
-constexpr int kDueJitterMax = 20;
-
-Duration random_jitter() {
-  std::random_device device;
-  return Duration{std::uniform_int_distribution<int>{0, kDueJitterMax}(device)};
-}
+constexpr unsigned kDueJitterMax = 20;
 
 }  // namespace
 
 MaintenanceSchedule::MaintenanceSchedule(ConsumerIdentity& identity)
-    : identity_{identity}, queue_{identity.queue()}, due_jitter_{random_jitter()} {}
+    : identity_{identity},
+      queue_{identity.queue()},
+      due_jitter_{std::random_device{}() % (kDueJitterMax + 1)} {}
 
 void MaintenanceSchedule::note(const Events& events) {
   for (const std::string& file : events.delayed) {

@@ -1,11 +1,9 @@
 // When a consumer does which part of the queue's maintenance.
 #pragma once
 
-#include <chrono>
-#include <optional>
-
 #include "consumer/take/claim.hpp"
 #include "consumer/wait/watcher.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 

@@ -1,8 +1,8 @@
 // Consumer::run(): one thread takes and waits, handlers process the messages in others.
-#include "consumer/take/run.hpp"
-
 #include <algorithm>
-#include <utility>
+
+#include "consumer/take/consumer.hpp"
+#include "consumer/take/handlers.hpp"
 
 namespace spoolq {
 namespace {
@@ -15,116 +15,139 @@ constexpr Duration kSettlingGrace{1000};
 
 }  // namespace
 
-Consumer::Impl::Run::Run(Impl& consumer, const std::function<void(Claim&)>& handler,
-                         const RunOptions& options)
-    : consumer_{consumer},
-      idle_wait_{consumer.idle_wait()},
-      options_{options},
-      handlers_{consumer.open(), handler, options, idle_wait_.stop_token(),
-                [this] { idle_wait_.wake(); }} {}
+/// One call of run(). It takes messages and waits, in the caller's thread.
+class Consumer::Impl::Run {
+ public:
+  Run(Impl& consumer, const std::function<void(Claim&)>& handler, const RunOptions& options)
+      : consumer_{consumer},
+        idle_wait_{consumer.idle_wait},
+        options_{options},
+        handlers_{consumer.open(), handler, options, idle_wait_.stop_token(),
+                  [this] { idle_wait_.wake(); }} {}
 
-void Consumer::Impl::Run::operator()() {
-  try {
-    const detail::IdleScope idle{idle_wait_};
-    take_messages();
-  } catch (...) {
-    error_ = std::current_exception();
-  }
-  handlers_.give_back_waiting();
-  await_handlers();
-  if (!error_) error_ = handlers_.error();
-  if (error_) std::rethrow_exception(error_);
-}
-
-/// Until something ends the run.
-void Consumer::Impl::Run::take_messages() {
-  for (;;) {
-    // Cleared first: a handler that ends from here on wakes the wait below.
-    idle_wait_.take_wake();
-    if (stop_requested() || handlers_.error()) return;
-    const Duration until_tick = tick();
-    const std::size_t unfinished = handlers_.unfinished();
-    const bool room = unfinished < places();
-    const Duration pace = room && options_.pace ? options_.pace() : Duration{0};
-    if (pace > Duration{0} && unfinished == 0 && !idle_wait_.anything_ready() && nothing_left()) {
-      return;
+  /// Returns when the last handler has ended. Throws the first error.
+  void operator()() {
+    try {
+      const detail::IdleScope idle{idle_wait_};
+      take_messages();
+    } catch (...) {
+      error_ = std::current_exception();
     }
-    if (!room || pace > Duration{0}) {
-      consumer_.stay_busy(room ? std::min(pace, until_tick) : until_tick);
-      continue;
+    handlers_.give_back_waiting();
+    await_handlers();
+    if (!error_) error_ = handlers_.error();
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  /// Until something ends the run.
+  void take_messages() {
+    for (;;) {
+      // Cleared first: a handler that ends from here on wakes the wait below.
+      idle_wait_.take_wake();
+      if (stop_requested() || handlers_.error()) return;
+      const Duration until_tick = tick();
+      const std::size_t unfinished = handlers_.unfinished();
+      const bool room = unfinished < places();
+      const Duration pace = room && options_.pace ? options_.pace() : Duration{0};
+      if (pace > Duration{0} && unfinished == 0 && !idle_wait_.anything_ready() && nothing_left()) {
+        return;
+      }
+      if (!room || pace > Duration{0}) {
+        consumer_.stay_busy(room ? std::min(pace, until_tick) : until_tick);
+        continue;
+      }
+      if (auto claim = consumer_.try_take()) {
+        handlers_.hand(std::move(*claim));
+        idle_since_.reset();
+        continue;
+      }
+      if (unfinished == 0 && nothing_left()) return;
+      // A leader does not tell its followers that nothing is left.
+      if (options_.until == RunOptions::Until::stopped) {
+        consumer_.rest(until_tick);
+      } else {
+        consumer_.rest_alone(until_tick);
+      }
     }
-    if (auto claim = consumer_.try_take()) {
-      handlers_.hand(std::move(*claim));
-      idle_since_.reset();
-      continue;
+  }
+
+  /// How many messages may be claimed at a time. A lease is for handlers: a message that waits for
+  /// one would use it up.
+  std::size_t places() const {
+    const std::size_t handlers = std::max(options_.concurrency, 1U);
+    return handlers + (consumer_.open().settings()->lease ? 0 : options_.prefetch);
+  }
+
+  bool stop_requested() {
+    const StopRequest request = idle_wait_.take_stop();
+    if (request == StopRequest::hard) idle_wait_.stop_handlers();
+    return request != StopRequest::none;
+  }
+
+  /// Whether no message is left that this run waits for. Called while no handler runs.
+  bool nothing_left() {
+    if (options_.until == RunOptions::Until::stopped) return false;
+    const auto now = Clock::now();
+    if (!idle_since_) idle_since_ = now;
+    // A file whose writer does not come to an end is not waited for.
+    const Duration patience = consumer_.open().settings()->settle + kSettlingGrace;
+    if (consumer_.source.settling(now) && now - *idle_since_ < patience) return false;
+    if (options_.until == RunOptions::Until::ready_empty) return true;
+    const detail::DueResult due = consumer_.maintenance.move_due();
+    return due.moved == 0 && !due.next;
+  }
+
+  void await_handlers() {
+    for (;;) {
+      idle_wait_.take_wake();
+      if (handlers_.unfinished() == 0) return;
+      stop_requested();
+      idle_wait_.sleep(tick_while_ending());
     }
-    if (unfinished == 0 && nothing_left()) return;
-    // A leader does not tell its followers that nothing is left.
-    if (options_.until == RunOptions::Until::stopped) {
-      consumer_.rest(until_tick);
-    } else {
-      consumer_.rest_alone(until_tick);
+  }
+
+  /// Calls on_tick if it is time. Returns how long until the next time.
+  Duration tick() {
+    if (options_.tick <= Duration{0} || !options_.on_tick) return Duration::max();
+    const auto now = Clock::now();
+    if (now >= next_tick_) {
+      next_tick_ = now + options_.tick;
+      options_.on_tick();
+    }
+    return std::max(std::chrono::ceil<Duration>(next_tick_ - now), Duration{0});
+  }
+
+  /// The same while the last handlers run. If on_tick throws, it is not called again, and the error
+  /// is thrown once the handlers have ended.
+  Duration tick_while_ending() {
+    if (!ticking_) return Duration::max();
+    try {
+      return tick();
+    } catch (...) {
+      if (!error_) error_ = std::current_exception();
+      ticking_ = false;
+      return Duration::max();
     }
   }
-}
 
-/// How many messages may be claimed at a time. A lease is for handlers: a message that waits for
-/// one would use it up.
-std::size_t Consumer::Impl::Run::places() const {
-  const std::size_t handlers = std::max(options_.concurrency, 1U);
-  return handlers + (consumer_.open().settings()->lease ? 0 : options_.prefetch);
-}
+  Impl& consumer_;
+  detail::IdleWait& idle_wait_;
+  const RunOptions& options_;
+  std::exception_ptr error_;
+  bool ticking_ = true;
+  Clock::time_point next_tick_{};
+  std::optional<Clock::time_point> idle_since_;  ///< Since when there was nothing to take.
+  detail::Handlers handlers_;                    ///< Last: its threads end before what they use.
+};
 
-bool Consumer::Impl::Run::stop_requested() {
-  const StopRequest request = idle_wait_.take_stop();
-  if (request == StopRequest::hard) idle_wait_.stop_handlers();
-  return request != StopRequest::none;
-}
-
-/// Whether no message is left that this run waits for. Called while no handler runs.
-bool Consumer::Impl::Run::nothing_left() {
-  if (options_.until == RunOptions::Until::stopped) return false;
-  const auto now = Clock::now();
-  if (!idle_since_) idle_since_ = now;
-  // A file whose writer does not come to an end is not waited for.
-  const Duration patience = consumer_.open().settings()->settle + kSettlingGrace;
-  if (consumer_.source().settling(now) && now - *idle_since_ < patience) return false;
-  if (options_.until == RunOptions::Until::ready_empty) return true;
-  const detail::DueResult due = consumer_.maintenance().move_due();
-  return due.moved == 0 && !due.next;
-}
-
-void Consumer::Impl::Run::await_handlers() {
-  for (;;) {
-    idle_wait_.take_wake();
-    if (handlers_.unfinished() == 0) return;
-    stop_requested();
-    idle_wait_.sleep(tick_while_ending());
-  }
-}
-
-/// Calls on_tick if it is time. Returns how long until the next time.
-Duration Consumer::Impl::Run::tick() {
-  if (options_.tick <= Duration{0} || !options_.on_tick) return Duration::max();
-  const auto now = Clock::now();
-  if (now >= next_tick_) {
-    next_tick_ = now + options_.tick;
-    options_.on_tick();
-  }
-  return std::max(std::chrono::ceil<Duration>(next_tick_ - now), Duration{0});
-}
-
-/// The same while the last handlers run. If on_tick throws, it is not called again, and the error
-/// is thrown once the handlers have ended.
-Duration Consumer::Impl::Run::tick_while_ending() {
-  if (!ticking_) return Duration::max();
-  try {
-    return tick();
-  } catch (...) {
-    if (!error_) error_ = std::current_exception();
-    ticking_ = false;
-    return Duration::max();
-  }
+void Consumer::run(const std::function<void(Claim&)>& handler, const RunOptions& options) {
+  impl_->open().require_own_process("take from");
+  impl_->watch();
+  impl_->idle_wait.begin_run();
+  Impl::Run{*impl_, handler, options}();
 }
 
 }  // namespace spoolq

@@ -5,9 +5,6 @@
 #include <fcntl.h>
 #include <xxhash.h>
 
-#include <array>
-#include <cstdint>
-
 #include "queue/os/byte_lock.hpp"
 #include "queue/store/folder_locks.hpp"
 
@@ -31,14 +28,11 @@ void Arrivals::tell(const std::string& file) {
   struct stat status = {};
   if (fd_.get() < 0) return;
   if (!queue_.store().stat(Store::place(State::ready, file), status).ok()) return;
-  struct flock lock = byte_lock(F_RDLCK, place_of(status), 1);
-  tells_ = ::fcntl(fd_.get(), F_OFD_SETLK, &lock) == 0 || tells_;
+  tells_ = queue_.sys().lock_byte(fd_.get(), F_RDLCK, place_of(status)).ok() || tells_;
 }
 
 bool Arrivals::is_told(const struct stat& status) const {
-  if (fd_.get() < 0) return false;
-  struct flock lock = byte_lock(F_WRLCK, place_of(status), 1);
-  return ::fcntl(fd_.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  return fd_.get() >= 0 && queue_.sys().is_byte_locked(fd_.get(), place_of(status)).value() == 1;
 }
 
 void Arrivals::forget() {

@@ -1,15 +1,13 @@
 // Telling the other consumers which files were seen to come by rename.
 //
-// Only the consumer that watches sees how a file of a stranger came. When it goes to work, whoever
-// looks next finds the others that came with it by reading the folder, and would let them settle.
+// Only the leader sees how a foreign file came. When it goes to work, the next consumer finds the
+// other files that came with it by reading the folder, and would let them settle.
 // So what it has seen is told by locks, as leadership is (leader_election.hpp): a read lock on one
 // byte of new/, whose place is a hash of the file's inode number and time of change. Nothing of it
 // is on disk, and a file that has changed since has another place.
 #pragma once
 
 #include <sys/stat.h>
-
-#include <string>
 
 #include "queue/os/fork_guard.hpp"
 #include "queue/store/open_queue.hpp"

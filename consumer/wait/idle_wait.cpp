@@ -2,8 +2,6 @@
 #include "consumer/wait/idle_wait.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <utility>
 
 #include "queue/os/directory_scan.hpp"
 

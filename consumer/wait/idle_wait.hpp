@@ -2,10 +2,7 @@
 #pragma once
 
 #include <exception>
-#include <functional>
-#include <optional>
 #include <stop_token>
-#include <string>
 
 #include "consumer/wait/leader_election.hpp"
 #include "consumer/wait/poll_fd.hpp"

@@ -4,12 +4,10 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
 #include <random>
-#include <utility>
 
 #include "queue/os/byte_lock.hpp"
 #include "queue/store/consumer_locks.hpp"
@@ -43,7 +41,7 @@ LeaderElection::LeaderElection(OpenQueue& queue, std::string consumer,
 
 bool LeaderElection::lead_or_follow() {
   if (leading_) return true;
-  // Where this does not work, everybody leads.
+  // Where this does not work, every consumer leads.
   if (fd_.get() < 0 || deputy_fd_.get() < 0) return true;
   // First a follower, then the question: a leader that ends in between sees us, or we it.
   struct flock lock = byte_lock(F_RDLCK, place_of(consumer_), 1);

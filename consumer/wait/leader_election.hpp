@@ -12,10 +12,6 @@
 // ends.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <string>
-
 #include "queue/os/fork_guard.hpp"
 #include "queue/store/open_queue.hpp"
 
@@ -35,8 +31,8 @@ class LeaderElection {
   bool try_lead();
   /// True when we are the deputy now, because there was none.
   bool try_to_be_deputy();
-  /// No longer a follower, nor the deputy. Somebody may have woken us just before, and nobody else:
-  /// try_lead() afterwards.
+  /// No longer a follower, nor the deputy. Call try_lead() afterwards: a leader may have woken this
+  /// consumer just before, and no other one.
   void leave();
   /// Ends our leadership, if we have it, and wakes a follower.
   void hand_on();

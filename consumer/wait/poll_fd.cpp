@@ -3,7 +3,6 @@
 
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,23 +12,15 @@
 namespace spoolq::detail {
 
 PollFd::PollFd(int inotify)
-    : epoll_{::epoll_create1(EPOLL_CLOEXEC)},
-      timer_{::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)} {
+    : epoll_{real_sys(), ::epoll_create1(EPOLL_CLOEXEC)},
+      timer_{real_sys(), ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)} {
   const auto add = [this](int fd) {
     epoll_event event{};
     event.events = EPOLLIN;
-    return fd < 0 || ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
+    return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
   };
-  if (epoll_ >= 0 && timer_ >= 0 && add(timer_) && add(inotify)) return;
-  const int error = errno;
-  if (timer_ >= 0) ::close(timer_);
-  if (epoll_ >= 0) ::close(epoll_);
-  throw_errno(error, "make", "descriptor to wait on");
-}
-
-PollFd::~PollFd() {
-  ::close(timer_);
-  ::close(epoll_);
+  if (epoll_ && timer_ && add(timer_.get()) && (inotify < 0 || add(inotify))) return;
+  throw_errno(errno, "make", "descriptor to wait on");
 }
 
 void PollFd::ready_in(Duration span) const {
@@ -39,7 +30,7 @@ void PollFd::ready_in(Duration span) const {
   itimerspec spec{};
   spec.it_value.tv_sec = seconds.count();
   spec.it_value.tv_nsec = (time - seconds).count();
-  ::timerfd_settime(timer_, 0, &spec, nullptr);  // Cannot fail with these arguments.
+  ::timerfd_settime(timer_.get(), 0, &spec, nullptr);  // Cannot fail with these arguments.
 }
 
 }  // namespace spoolq::detail

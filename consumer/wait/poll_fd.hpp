@@ -1,6 +1,7 @@
-// One descriptor for event loops that are not ours: readable when there may be something to take.
+// One descriptor for external event loops: readable when there may be something to take.
 #pragma once
 
+#include "queue/os/unique_fd.hpp"
 #include "spoolq/message.hpp"
 
 namespace spoolq::detail {
@@ -9,19 +10,17 @@ namespace spoolq::detail {
 /// thread.
 class PollFd {
  public:
-  /// `inotify` is watched and stays the caller's; -1: there is only the timer. Throws the errno.
+  /// `inotify` is watched and stays the caller's. With -1 there is only the timer. Throws the
+  /// errno.
   explicit PollFd(int inotify);
-  PollFd(const PollFd&) = delete;
-  PollFd& operator=(const PollFd&) = delete;
-  ~PollFd();
 
-  [[nodiscard]] int fd() const { return epoll_; }
+  [[nodiscard]] int fd() const { return epoll_.get(); }
   /// Readable after `span`, or at once for none, until this is called again.
   void ready_in(Duration span) const;
 
  private:
-  int epoll_ = -1;
-  int timer_ = -1;
+  UniqueFd epoll_;
+  UniqueFd timer_;
 };
 
 }  // namespace spoolq::detail

@@ -5,12 +5,10 @@
 #include <uv.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 
 #include "queue/format/message_name.hpp"
-#include "queue/format/settings.hpp"
 #include "queue/os/inotify.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/store/pause.hpp"
@@ -20,7 +18,7 @@ namespace spoolq::detail {
 namespace {
 
 // IN_MOVED_TO is a put, IN_CREATE may be a finished link or an unfinished copy, IN_CLOSE_WRITE the
-// end of one. Claims and acks (moves away, deletions) wake nobody.
+// end of one. Claims and acks (moves away, deletions) wake no consumer.
 constexpr std::uint32_t kReadyMask =
     IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE | IN_ONLYDIR | IN_EXCL_UNLINK;
 constexpr std::uint32_t kDelayedMask = IN_MOVED_TO | IN_ONLYDIR | IN_EXCL_UNLINK;
@@ -53,8 +51,6 @@ struct Watcher::Loop {
   int consumers_watch = -1;
   int root_watch = -1;
   int own_watch = -1;
-  std::atomic<StopRequest> stopped{StopRequest::none};
-  std::atomic<bool> woken{false};
 
   Loop() {
     require(uv_loop_init(&loop), "make");
@@ -96,24 +92,24 @@ void Watcher::start(const std::string& own_file) {
   started_ = true;
   // Events of other machines, or of a FUSE server, do not reach us.
   if (!queue_.locks_prove_death() || polling_is_forced()) return;
-  Inotify& inotify = loop_->inotify;
-  if (!inotify.open()) {
-    queue_.log(LogLevel::warning,
-               fmt::format("no inotify ({}); looking at intervals instead", std::strerror(errno)));
+  const bool opened = loop_->inotify.open();
+  if (opened && watch_folders()) {
+    loop_->own_watch = watch_consumer(queue_, loop_->inotify, own_file, kOwnMask);
+    loop_->poll_inotify();
     return;
   }
+  queue_.log(LogLevel::warning,
+             fmt::format("{} ({}); looking at intervals instead",
+                         opened ? "cannot watch" : "no inotify", std::strerror(errno)));
+  loop_->inotify.close();
+}
+
+bool Watcher::watch_folders() {
   watch_arrivals();
-  loop_->consumers_watch = watch_consumers(queue_, inotify, kConsumersMask);
-  loop_->root_watch = watch_root(queue_, inotify, kRootMask);
-  if (std::min({loop_->ready_watch, loop_->delayed_watch, loop_->consumers_watch,
-                loop_->root_watch}) < 0) {
-    queue_.log(LogLevel::warning, fmt::format("cannot watch ({}); looking at intervals instead",
-                                              std::strerror(errno)));
-    inotify.close();
-    return;
-  }
-  loop_->own_watch = watch_consumer(queue_, inotify, own_file, kOwnMask);
-  loop_->poll_inotify();
+  loop_->consumers_watch = watch_consumers(queue_, loop_->inotify, kConsumersMask);
+  loop_->root_watch = watch_root(queue_, loop_->inotify, kRootMask);
+  return std::min({loop_->ready_watch, loop_->delayed_watch, loop_->consumers_watch,
+                   loop_->root_watch}) >= 0;
 }
 
 bool Watcher::can_be_woken() const { return watching() && loop_->own_watch >= 0; }
@@ -134,7 +130,7 @@ bool Watcher::watching() const { return loop_->inotify.is_open(); }
 int Watcher::inotify() const { return loop_->inotify.descriptor(); }
 
 void Watcher::wait(Duration timeout) {
-  if (stopped() || loop_->woken) return;
+  if (stopped() || woken_) return;
   const auto milliseconds = static_cast<std::uint64_t>(std::max<std::int64_t>(timeout.count(), 0));
   uv_update_time(&loop_->loop);
   uv_timer_start(&loop_->timer, [](uv_timer_t* timer) { uv_stop(timer->loop); }, milliseconds, 0);
@@ -152,15 +148,13 @@ Events Watcher::collect() {
   Events events;
   if (!watching()) return events;
   loop_->inotify.for_each_event([&](const InotifyEvent& event) {
-    if (event.overflow()) {
-      events.overflow = true;
-    } else if (event.watch == loop_->consumers_watch) {
+    if (event.overflow()) events.overflow = true;
+    if (event.name.empty()) return;
+    if (event.watch == loop_->consumers_watch) {
       // Live consumers close spare files, whose names are others.
       if (is_consumer_name(event.name)) events.consumer_ended = true;
     } else if (event.watch == loop_->root_watch) {
       if (event.name == kSettingsFile || event.name == kPauseFile) events.queue_changed = true;
-    } else if (event.name.empty()) {
-      // An event about the folder itself.
     } else if (event.watch == loop_->delayed_watch) {
       events.delayed.emplace_back(event.name);
     } else if (event.watch == loop_->ready_watch && !event.is_directory()) {
@@ -171,24 +165,16 @@ Events Watcher::collect() {
 }
 
 void Watcher::stop(StopRequest request) noexcept {
-  StopRequest before = loop_->stopped;
+  StopRequest before = stop_request_;
   // The harder one holds.
-  while (before < request && !loop_->stopped.compare_exchange_weak(before, request)) {
+  while (before < request && !stop_request_.compare_exchange_weak(before, request)) {
   }
   uv_async_send(&loop_->wake);
 }
 
-StopRequest Watcher::take_stop() noexcept { return loop_->stopped.exchange(StopRequest::none); }
-
-bool Watcher::stopped() const noexcept { return loop_->stopped != StopRequest::none; }
-
 void Watcher::wake() noexcept {
-  loop_->woken = true;
+  woken_ = true;
   uv_async_send(&loop_->wake);
 }
-
-bool Watcher::woken() const noexcept { return loop_->woken; }
-
-bool Watcher::take_wake() noexcept { return loop_->woken.exchange(false); }
 
 }  // namespace spoolq::detail

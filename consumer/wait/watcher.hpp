@@ -4,9 +4,8 @@
 // docs/decisions/own-inotify-descriptor.md. An event is a hint, the rename is the truth.
 #pragma once
 
-#include <cstdint>
+#include <atomic>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +21,7 @@ struct Events {
   };
   std::vector<Arrival> ready;        ///< Names that appeared in new/, or were closed by a writer.
   std::vector<std::string> delayed;  ///< Names that appeared in later/.
-  bool consumer_ended = false;       ///< A file of consumers/ was closed: somebody ended.
+  bool consumer_ended = false;       ///< A consumer's file was closed: it ended.
   bool queue_changed = false;        ///< The settings were replaced, or the queue was resumed.
   bool overflow = false;             ///< The kernel dropped events: only a scan can tell.
 };
@@ -30,7 +29,7 @@ struct Events {
 /// How a wait is to end for good.
 enum class StopRequest { none, drain, hard };
 
-/// One event loop, run by whoever waits. One thread at a time, except stop().
+/// One event loop, run by the thread that waits. One thread at a time, except stop() and wake().
 class Watcher {
  public:
   explicit Watcher(OpenQueue& queue);
@@ -67,22 +66,26 @@ class Watcher {
   /// Ends the wait() that runs now, or the next one. Any thread, any signal handler.
   void stop(StopRequest request) noexcept;
   /// The stop() since the last time this was asked.
-  StopRequest take_stop() noexcept;
-  [[nodiscard]] bool stopped() const noexcept;
+  StopRequest take_stop() noexcept { return stop_request_.exchange(StopRequest::none); }
+  [[nodiscard]] bool stopped() const noexcept { return stop_request_ != StopRequest::none; }
   /// As stop(), but it asks for nothing.
   void wake() noexcept;
   /// Whether wake() was called since the last time this was asked.
-  bool take_wake() noexcept;
-  [[nodiscard]] bool woken() const noexcept;
+  bool take_wake() noexcept { return woken_.exchange(false); }
+  [[nodiscard]] bool woken() const noexcept { return woken_; }
 
  private:
   struct Loop;
+  /// False with errno.
+  bool watch_folders();
   /// Returns the watch, or -1 with errno.
 
   OpenQueue& queue_;
   ProcessMark process_;
   std::unique_ptr<Loop> loop_;
   bool started_ = false;
+  std::atomic<StopRequest> stop_request_{StopRequest::none};
+  std::atomic<bool> woken_{false};
 };
 
 }  // namespace spoolq::detail

@@ -2,10 +2,7 @@
 #include "producer/adopt/inbox_watch.hpp"
 
 #include <fmt/core.h>
-#include <poll.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -14,22 +11,8 @@ namespace {
 
 constexpr std::uint32_t kMask =
     IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE | IN_ONLYDIR | IN_EXCL_UNLINK;
-/// The longest single poll(2), whose limit is an int.
-constexpr Duration kPollMax{60'000};
-
-void poll_for(std::array<struct pollfd, 2> fds, Duration timeout) {
-  const Duration limit = std::clamp(timeout, Duration{0}, kPollMax);
-  // Interrupted, or too early: the caller looks again.
-  static_cast<void>(::poll(fds.data(), fds.size(), static_cast<int>(limit.count())));
-}
 
 }  // namespace
-
-void wait_for(const Wake& wake, Duration timeout) {
-  poll_for({{{.fd = wake.descriptor(), .events = POLLIN, .revents = 0},
-             {.fd = -1, .events = 0, .revents = 0}}},
-           timeout);
-}
 
 InboxWatch::InboxWatch(OpenQueue& queue, int directory, const std::string& path, const Wake& wake)
     : wake_{wake} {
@@ -40,12 +23,6 @@ InboxWatch::InboxWatch(OpenQueue& queue, int directory, const std::string& path,
   queue.log(LogLevel::warning,
             fmt::format("cannot watch ({}); looking at intervals instead", std::strerror(errno)));
   inotify_.close();
-}
-
-void InboxWatch::wait(Duration timeout) const {
-  poll_for({{{.fd = wake_.descriptor(), .events = POLLIN, .revents = 0},
-             {.fd = inotify_.descriptor(), .events = POLLIN, .revents = 0}}},  // -1 is passed over.
-           timeout);
 }
 
 std::optional<std::vector<InboxEvent>> InboxWatch::collect() const {

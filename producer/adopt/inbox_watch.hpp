@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "queue/os/inotify.hpp"
-#include "queue/os/wake.hpp"
 #include "queue/store/open_queue.hpp"
 
 namespace spoolq::detail {
@@ -29,7 +28,7 @@ class InboxWatch {
 
   [[nodiscard]] bool watching() const { return inotify_.is_open(); }
   /// Sleeps until an event, the wake, or the end of `timeout`.
-  void wait(Duration timeout) const;
+  void wait(Duration timeout) const { wait_for(wake_, timeout, inotify_.descriptor()); }
   /// What has happened since the last call, in its order; nullopt: the kernel dropped some of it,
   /// only a scan can tell.
   [[nodiscard]] std::optional<std::vector<InboxEvent>> collect() const;
@@ -38,8 +37,5 @@ class InboxWatch {
   const Wake& wake_;
   Inotify inotify_;
 };
-
-/// Sleeps until the wake or the end of `timeout`.
-void wait_for(const Wake& wake, Duration timeout);
 
 }  // namespace spoolq::detail

@@ -2,9 +2,11 @@
 #include "queue/os/inotify.hpp"
 
 #include <fmt/core.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -14,6 +16,8 @@ namespace spoolq::detail {
 namespace {
 
 constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
+/// The longest single poll(2), whose limit is an int.
+constexpr Duration kPollMax{60'000};
 
 }  // namespace
 
@@ -65,6 +69,20 @@ std::size_t Inotify::read(const Visit& visit) const {
 void Inotify::for_each_event(const Visit& visit) const {
   while (read(visit) > 0) {
   }
+}
+
+std::chrono::steady_clock::time_point end_of_wait(std::optional<Duration> timeout) {
+  const auto now = std::chrono::steady_clock::now();
+  constexpr auto kNever = std::chrono::steady_clock::time_point::max();
+  if (!timeout || *timeout >= std::chrono::floor<Duration>(kNever - now)) return kNever;
+  return now + std::max(*timeout, Duration{0});
+}
+
+void wait_for(const Wake& wake, Duration timeout, int fd) {
+  std::array<struct pollfd, 2> fds = {{{.fd = wake.descriptor(), .events = POLLIN, .revents = 0},
+                                       {.fd = fd, .events = POLLIN, .revents = 0}}};
+  const Duration limit = std::clamp(timeout, Duration{0}, kPollMax);
+  static_cast<void>(::poll(fds.data(), fds.size(), static_cast<int>(limit.count())));
 }
 
 }  // namespace spoolq::detail

@@ -1,4 +1,4 @@
-// Reading inotify(7) events.
+// Reading inotify(7) events, and waiting for them.
 #pragma once
 
 #include <sys/inotify.h>
@@ -10,6 +10,8 @@
 #include <string_view>
 
 #include "queue/os/unique_fd.hpp"
+#include "queue/os/wake.hpp"
+#include "spoolq/message.hpp"
 
 namespace spoolq::detail {
 
@@ -51,12 +53,19 @@ class Inotify {
   /// How many bytes of events are queued now.
   [[nodiscard]] std::size_t queued() const;
   /// Visits the events of one read(2). Returns their size in bytes, 0 if there was none.
-  std::size_t read(const Visit& visit) const;
+  [[nodiscard]] std::size_t read(const Visit& visit) const;
   /// Visits all events, until none is queued. Never waits.
   void for_each_event(const Visit& visit) const;
 
  private:
   UniqueFd fd_;
 };
+
+/// When a wait of `timeout` that begins now ends. Never, for none and for longer than a clock runs.
+std::chrono::steady_clock::time_point end_of_wait(std::optional<Duration> timeout);
+
+/// Sleeps until `wake` is set, `fd` is readable, or `timeout` is over. May return early. With -1
+/// there is only `wake`.
+void wait_for(const Wake& wake, Duration timeout, int fd = -1);
 
 }  // namespace spoolq::detail

@@ -7,9 +7,6 @@
 
 #include <cerrno>
 #include <climits>
-#include <cstddef>
-#include <string_view>
-#include <utility>
 
 #include "queue/os/directory_scan.hpp"
 #include "queue/os/throw_error.hpp"
@@ -31,54 +28,43 @@ ClaimHeir::ClaimHeir(OpenQueue& queue, const Registration& registration, const M
       owner_{std::string{kClaimField} + registration.consumer()},
       heir_{NewConsumer::prepare(queue.settings()->file_mode())} {
   const std::array<int, 2> proof = registration.duplicate();
-  fds_ = {proof[0], proof[1], ::fcntl(queue.fd(Folder::claimed), F_DUPFD_CLOEXEC, 0)};
-  if (fds_[kClaimed] >= 0) return;
-  const int error = errno;
-  for (int& fd : fds_) close(fd);
-  throw_errno(error, "duplicate", queue.path(Folder::claimed));
-}
-
-ClaimHeir::~ClaimHeir() {
-  for (int& fd : fds_) close(fd);
-}
-
-void ClaimHeir::close(int& fd) noexcept {
-  if (fd >= 0) static_cast<void>(sys_.close(std::exchange(fd, -1)));
+  fds_ = {UniqueFd{sys_, proof[0]}, UniqueFd{sys_, proof[1]},
+          UniqueFd{sys_, ::fcntl(queue.fd(Folder::claimed), F_DUPFD_CLOEXEC, 0)}};
+  if (!fds_[kClaimed]) throw_errno(errno, "duplicate", queue.path(Folder::claimed));
 }
 
 bool ClaimHeir::move_to(int first) noexcept {
   // First out of the way: each may stand where another one is to go.
-  const int end = first + kDescriptors;
-  for (int& fd : fds_) {
-    fd = ::fcntl(fd, F_DUPFD_CLOEXEC, end);
-    if (fd < 0) return false;
+  for (UniqueFd& fd : fds_) {
+    // The old one is not ours to close: the caller closes all others.
+    const int moved = ::fcntl(fd.release(), F_DUPFD_CLOEXEC, first + kDescriptors);
+    if (moved < 0) return false;
+    fd = UniqueFd{sys_, moved};
   }
-  for (int& fd : fds_) {
-    if (::dup3(fd, first, O_CLOEXEC) < 0) return false;
-    ::close(std::exchange(fd, first++));
+  for (UniqueFd& fd : fds_) {
+    if (::dup3(fd.get(), first, O_CLOEXEC) < 0) return false;
+    fd = UniqueFd{sys_, first++};
   }
   return true;
 }
 
 bool ClaimHeir::take_over() noexcept {
-  if (fds_[kConsumers] < 0) return true;
-  auto own = heir_.prove_life(sys_, fds_[kConsumers]);
+  if (!fds_[kConsumers]) return true;
+  const auto own = heir_.prove_life(sys_, fds_[kConsumers].get());
   if (!own) return false;
+  UniqueFd folder{sys_, own->back()};
+  UniqueFd file{sys_, own->front()};
   const int error = rename_claim();
   if (error == 0) {
     // The closing of the file tells all who watch consumers/ that the consumer is dead.
-    close(fds_[kConsumers]);
-    close(fds_[kFile]);
-    fds_[kFile] = own->front();
-    fds_[kConsumers] = own->back();
+    fds_[kConsumers] = std::move(folder);
+    fds_[kFile] = std::move(file);
     return true;
   }
-  if (own->front() >= 0) static_cast<void>(sys_.unlinkat(own->back(), heir_.name.c_str()));
-  close(own->front());
-  close(own->back());
+  if (file) static_cast<void>(sys_.unlinkat(folder.get(), heir_.name.c_str()));
   if (error != ENOENT) return false;
   // Finished, or taken back after its lease: nothing is left to hold.
-  for (int& fd : fds_) close(fd);
+  for (UniqueFd& fd : fds_) fd.reset();
   return true;
 }
 
@@ -86,9 +72,10 @@ int ClaimHeir::rename_claim() noexcept {
   // Looked for by its id and inode, because an extended claim has another name than the one that we
   // began with. Two messages may have one id. A folder that is opened here has a position of its
   // own.
-  const SysResult opened = sys_.openat(fds_[kClaimed], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const SysResult opened =
+      sys_.openat(fds_[kClaimed].get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (!opened.ok()) return opened.error();
-  int folder = opened.fd();
+  const UniqueFd folder{sys_, opened.fd()};
   int error = ENOENT;
   std::array<char, kScanBuffer> buffer{};
   const auto visit = [&](const DirectoryEntry& entry) {
@@ -99,11 +86,10 @@ int ClaimHeir::rename_claim() noexcept {
     entry.name.copy(renamed.data(), NAME_MAX);
     // As long as the consumer's.
     heir_.name.copy(renamed.data() + claim + kClaimField.size(), heir_.name.size());
-    error = rename_new(sys_, folder, entry.name.data(), folder, renamed.data()).error();
+    error = rename_new(sys_, folder.get(), entry.name.data(), folder.get(), renamed.data()).error();
     return error == ENOENT;
   };
-  const SysResult visited = visit_entries(sys_, folder, buffer, visit);
-  close(folder);
+  const SysResult visited = visit_entries(sys_, folder.get(), buffer, visit);
   return visited.ok() ? error : visited.error();
 }
 

@@ -16,11 +16,9 @@ namespace spoolq::detail {
 class ClaimHeir {
  public:
   static constexpr int kDescriptors = 3;
+
   /// Of the message with this id and inode.
   ClaimHeir(OpenQueue& queue, const Registration& registration, const MessageId& id, ino_t inode);
-  ClaimHeir(const ClaimHeir&) = delete;
-  ClaimHeir& operator=(const ClaimHeir&) = delete;
-  ~ClaimHeir();
 
   bool move_to(int first) noexcept;
   bool take_over() noexcept;
@@ -29,7 +27,6 @@ class ClaimHeir {
   /// In this order: the two of Registration::duplicate(), and cur/.
   enum { kFile, kConsumers, kClaimed };
 
-  void close(int& fd) noexcept;
   /// Gives the claim to `heir_`; the errno, ENOENT when there is no such claim any more.
   [[nodiscard]] int rename_claim() noexcept;
 
@@ -38,7 +35,7 @@ class ClaimHeir {
   ino_t inode_;
   std::string owner_;  ///< ",C=" and the consumer.
   NewConsumer heir_;
-  std::array<int, kDescriptors> fds_{-1, -1, -1};
+  std::array<UniqueFd, kDescriptors> fds_;
 };
 
 }  // namespace spoolq::detail

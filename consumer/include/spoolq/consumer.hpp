@@ -125,7 +125,7 @@ class SPOOLQ_EXPORT Claim {
 
  private:
   friend class detail::Claimer;
-  class Impl;
+  struct Impl;
   explicit Claim(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
@@ -219,7 +219,7 @@ class SPOOLQ_EXPORT Consumer {
   [[nodiscard]] Queue queue() const;
 
  private:
-  class Impl;
+  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -88,7 +88,7 @@ class SPOOLQ_EXPORT Monitor {
   [[nodiscard]] const Queue& queue() const;
 
  private:
-  class Impl;
+  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
