@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/worker/event.hpp"
+#include "cli/output/work_event.hpp"
 #include "spoolq/adopter.hpp"
 #include "spoolq/message.hpp"
 #include "spoolq/monitor.hpp"

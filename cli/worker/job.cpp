@@ -17,6 +17,7 @@
 #include <system_error>
 
 #include "cli/files/file.hpp"
+#include "cli/output/exit_codes.hpp"
 #include "cli/worker/supervisor.hpp"
 #include "spoolq/units.hpp"
 
@@ -73,7 +74,7 @@ class Job {
   JobEnd run() {
     while (!ended_) {
       std::array<struct pollfd, 3> ready = {
-          {{.fd = supervisor_.fd(), .events = POLLIN, .revents = 0},
+          {{.fd = supervisor_.descriptor(), .events = POLLIN, .revents = 0},
            {.fd = blocked_ ? -1 : error_.read.get(), .events = POLLIN, .revents = 0},
            {.fd = aborted_ ? -1 : setup_.abort, .events = POLLIN, .revents = 0}}};
       const int count = ::poll(ready.data(), ready.size(), until_next());
@@ -243,6 +244,22 @@ std::string describe(const JobEnd& end, const std::optional<Duration>& timeout) 
       return "killed together with its supervising process";
   }
   return {};
+}
+
+WorkEvent event_of_end(std::string_view event, const MessageInfo& message, const JobEnd& end,
+                       LogLevel level, const std::string& text) {
+  WorkEvent told{.level = level,
+                 .event = event,
+                 .message = &message,
+                 .runtime = end.runtime,
+                 .exit_code = {},
+                 .signal = {},
+                 .due = {},
+                 .text = text};
+  if (end.kind == JobEnd::Kind::exited) told.exit_code = end.value;
+  if (end.kind == JobEnd::Kind::timed_out) told.exit_code = kExitTimedOut;
+  if (end.kind == JobEnd::Kind::killed) told.signal = end.value;
+  return told;
 }
 
 }  // namespace spoolq::cli

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/output/work_event.hpp"
 #include "cli/worker/command.hpp"
 #include "cli/worker/error_output.hpp"
 #include "spoolq/consumer.hpp"
@@ -55,5 +56,9 @@ JobEnd run_job(const JobSetup& setup, ErrorOutput& error_output);
 
 /// How a failed job ended, in words: "exit code 3", "killed by signal 9 (KILL)".
 std::string describe(const JobEnd& end, const std::optional<Duration>& timeout);
+
+/// What is told of a job's end: `event` happened to the message.
+WorkEvent event_of_end(std::string_view event, const MessageInfo& message, const JobEnd& end,
+                       LogLevel level, const std::string& text);
 
 }  // namespace spoolq::cli

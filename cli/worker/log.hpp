@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "cli/worker/event.hpp"
+#include "cli/output/work_event.hpp"
 
 namespace spoolq::cli {
 

@@ -50,7 +50,7 @@ class Supervisor {
   ~Supervisor();
 
   /// Readable when report() has something.
-  [[nodiscard]] int fd() const { return socket_; }
+  [[nodiscard]] int descriptor() const { return socket_; }
   /// The next report; empty: the supervisor is gone. Blocks until there is one.
   std::optional<Report> report();
 

@@ -294,7 +294,7 @@ WorkEvent Worker::finish(Claim& claim, Run& run, const JobEnd& end) {
     case JobEnd::Kind::unsupervised:
       return fail(claim, run, end, /*for_good=*/false);
   }
-  return event_of("lost", claim, end, LogLevel::warning, describe(end, {}));
+  return event_of_end("lost", claim.info(), end, LogLevel::warning, describe(end, {}));
 }
 
 /// Into the other queue. The job is not to run again because that is full for a while: then it is
@@ -345,7 +345,7 @@ WorkEvent Worker::succeed(Claim& claim, Run& run, const JobEnd& end) {
     claim.ack(arguments_.ack, arguments_.finished);
   }
   ++counts_.done;
-  return event_of("done", claim, end, LogLevel::notice, {});
+  return event_of_end("done", claim.info(), end, LogLevel::notice, {});
 }
 
 WorkEvent Worker::fail(Claim& claim, const Run& run, const JobEnd& end, bool for_good) {
@@ -359,39 +359,23 @@ WorkEvent Worker::fail(Claim& claim, const Run& run, const JobEnd& end, bool for
   if (!for_good) return retry(claim, reason, end);
   claim.fail(reason);
   ++counts_.failed;
-  return event_of("failed", claim, end, LogLevel::warning, reason.text);
+  return event_of_end("failed", claim.info(), end, LogLevel::warning, reason.text);
 }
 
 WorkEvent Worker::retry(Claim& claim, const Reason& reason, const JobEnd& end) {
   if (claim.retry_later(reason, arguments_.policy) == State::failed) {
     ++counts_.failed;
-    return event_of("failed", claim, end, LogLevel::warning, reason.text);
+    return event_of_end("failed", claim.info(), end, LogLevel::warning, reason.text);
   }
   ++counts_.retried;
-  WorkEvent event = event_of("retry", claim, end, LogLevel::notice, reason.text);
+  WorkEvent event = event_of_end("retry", claim.info(), end, LogLevel::notice, reason.text);
   event.due = claim.info().due;
   return event;
 }
 
 WorkEvent Worker::give_back(Claim& claim, const JobEnd& end, const std::string& why) {
   claim.undo();
-  return event_of("returned", claim, end, LogLevel::warning, why);
-}
-
-WorkEvent Worker::event_of(std::string_view event, const Claim& claim, const JobEnd& end,
-                           LogLevel level, const std::string& text) {
-  WorkEvent told{.level = level,
-                 .event = event,
-                 .message = &claim.info(),
-                 .runtime = end.runtime,
-                 .exit_code = {},
-                 .signal = {},
-                 .due = {},
-                 .text = text};
-  if (end.kind == JobEnd::Kind::exited) told.exit_code = end.value;
-  if (end.kind == JobEnd::Kind::timed_out) told.exit_code = kExitTimedOut;
-  if (end.kind == JobEnd::Kind::killed) told.signal = end.value;
-  return told;
+  return event_of_end("returned", claim.info(), end, LogLevel::warning, why);
 }
 
 void Worker::stop_with(ExitCode code) {

@@ -67,8 +67,6 @@ class Worker {
   WorkEvent fail(Claim& claim, const Run& run, const JobEnd& end, bool for_good);
   WorkEvent retry(Claim& claim, const Reason& reason, const JobEnd& end);
   WorkEvent give_back(Claim& claim, const JobEnd& end, const std::string& why);
-  static WorkEvent event_of(std::string_view event, const Claim& claim, const JobEnd& end,
-                            LogLevel level, const std::string& text);
   void give_back_after(std::exception_ptr error, Claim& claim);
   void stop_with(ExitCode code);
   void stop_with(std::exception_ptr error);
