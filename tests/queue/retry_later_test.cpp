@@ -5,6 +5,8 @@
 #include "queue/lifecycle/transitions.hpp"
 #include "queue/maintenance/due.hpp"
 #include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "queue/store/consumer_locks.hpp"
 #include "tests/queue/world.hpp"
