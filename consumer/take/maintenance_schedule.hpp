@@ -5,6 +5,8 @@
 #include "consumer/wait/watcher.hpp"
 #include "queue/maintenance/due.hpp"
 #include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 
 namespace spoolq::detail {

@@ -7,17 +7,16 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <map>
 #include <utility>
 
+#include "producer/adopt/adopted_folder.hpp"
 #include "producer/adopt/completeness.hpp"
 #include "producer/adopt/inbox_watch.hpp"
+#include "producer/adopt/known_files.hpp"
 #include "producer/adopt/rejection.hpp"
 #include "producer/adopt/transfer.hpp"
-#include "queue/os/directory_scan.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/os/wake.hpp"
-#include "queue/store/inbox.hpp"
 
 namespace spoolq {
 namespace {
@@ -73,28 +72,17 @@ class [[gnu::visibility("hidden")]] Adopter::Impl {
   }
 
  private:
-  /// What is known of one name.
-  struct Known {
-    Sighting sighting{};
-    Clock::time_point next_look{};
-    Judgement judgement{};
-    std::string reported{};  ///< The error that was reported last.
-    bool seen = true;        ///< By the last scan.
-    bool put_back = false;   ///< The next rename that is seen is our own.
-  };
-  using Files = std::map<std::string, Known>;
+  using Known = detail::KnownFile;
+  using Files = detail::KnownFiles;
 
   [[nodiscard]] detail::OpenQueue& open() const { return *queue_.internals(); }
   [[nodiscard]] Duration queue_settle() const { return open().settings()->settle; }
   /// The end of a run: the next one is not stopped.
   void finish();
-  void require_foreign_folder() const;
-  void require_folder() const;
-  void scan();
+  void scan() { files_.scan(open().sys(), directory_.get(), path_); }
   bool look(Files::iterator file, const detail::Intake& intake);
   [[nodiscard]] std::vector<std::string> markers_of(const std::string& file) const;
   [[nodiscard]] Arrival arrival_of(const std::string& file, const Known& known) const;
-  void note(const std::vector<detail::InboxEvent>& events);
   void look_at_due(detail::Intake& intake, const Report& report);
   void take(detail::Intake& intake, std::vector<Files::iterator>& batch, const Report& report);
   void settle_outcome(detail::Intake& intake, Files::iterator file, const Intaken& outcome,
@@ -102,8 +90,6 @@ class [[gnu::visibility("hidden")]] Adopter::Impl {
   void reject(detail::Intake& intake, Files::iterator file, const std::string& reason,
               const Report& report);
   void put_off(Files::iterator file, const Appraisal& why, Duration retry, const Report& report);
-  [[nodiscard]] Duration time_to_next_look() const;
-  [[nodiscard]] bool settles_before(Clock::time_point end) const;
   [[nodiscard]] detail::IntakeOptions intake_options(bool look_only) const {
     // These two rules do not ask who writes.
     const bool despite_writers =
@@ -130,62 +116,7 @@ Adopter::Impl::Impl(Queue queue, const std::filesystem::path& directory, AdoptOp
       directory_{detail::open_directory(open().sys(), path_)},
       completeness_{open().sys(), directory_.get(), options, queue_settle()} {
   open().require_own_process("take into");
-  require_foreign_folder();
-}
-
-/// What is in a queue is there already.
-void Adopter::Impl::require_foreign_folder() const {
-  detail::Sys& sys = open().sys();
-  struct stat status = {};
-  if (sys.fstatat(directory_.get(), detail::kSettingsFile, status).ok()) {
-    detail::throw_errc(errc::bad_value, "adopt", path_,
-                       "it is a queue; 'spoolq mv' moves messages from queue to queue");
-  }
-  if (const char* const folder = open().folders().name_of(sys, directory_.get())) {
-    detail::throw_errc(
-        errc::bad_value, "adopt", path_,
-        fmt::format("it is {}/ of this queue, whose consumers take what is there", folder));
-  }
-  if (const auto other = detail::queue_of_inbox(sys, directory_.get(), path_)) {
-    detail::throw_errc(errc::bad_value, "adopt", path_,
-                       fmt::format("it is the inbox of the queue {}; 'spoolq mv' moves messages "
-                                   "from queue to queue",
-                                   detail::escaped(*other)));
-  }
-  const std::size_t slash = path_.rfind('/');
-  const std::string parent = slash == 0 ? "/" : path_.substr(0, slash);
-  if (detail::is_folder_name(path_.substr(slash + 1)) &&
-      sys.fstatat(detail::open_directory(sys, parent).get(), detail::kSettingsFile, status).ok()) {
-    detail::throw_errc(errc::bad_value, "adopt", path_,
-                       fmt::format("it is a folder of the queue {}; 'spoolq mv' moves messages "
-                                   "from queue to queue",
-                                   parent));
-  }
-}
-
-/// What is dropped is dropped at the path.
-void Adopter::Impl::require_folder() const {
-  detail::Sys& sys = open().sys();
-  struct stat ours = {};
-  struct stat now = {};
-  try {
-    const detail::UniqueFd there = detail::open_directory(sys, path_);
-    if (!sys.fstat(there.get(), now).ok() || !sys.fstat(directory_.get(), ours).ok()) return;
-  } catch (const Error& error) {
-    if (error.code() != std::errc::no_such_file_or_directory) return;
-  }
-  if (now.st_ino == ours.st_ino && now.st_dev == ours.st_dev && now.st_ino != 0) return;
-  detail::throw_errno(ENOENT, "watch", path_, "the folder was removed or renamed");
-}
-
-/// Reads all names. New ones are to be looked at at once, and what is gone is forgotten.
-void Adopter::Impl::scan() {
-  for (auto& [name, known] : files_) known.seen = false;
-  detail::scan_directory(open().sys(), directory_.get(), path_, [&](const auto& entry) {
-    files_[std::string{entry.name}].seen = true;
-    return true;
-  });
-  std::erase_if(files_, [](const auto& file) { return !file.second.seen; });
+  detail::require_foreign_folder(open(), directory_.get(), path_);
 }
 
 /// The markers that are nobody else's file.
@@ -270,8 +201,8 @@ void Adopter::Impl::adopt(const Report& report) {
       options_.done == Completion::stable ? completeness_.settle() + kPatience : kPatience;
   // From now on, because taking what is there already may have taken longer.
   const Clock::time_point end = Clock::now() + patience;
-  while (!stopped_ && !full_ && settles_before(end)) {
-    detail::wait_for(wake_, time_to_next_look());
+  while (!stopped_ && !full_ && files_.settles_before(end)) {
+    detail::wait_for(wake_, files_.time_to_next_look(kRescan));
     look_at_due(intake, report);
   }
   if (full_ && !stopped_) throw Error{*refusal_};
@@ -290,15 +221,15 @@ void Adopter::Impl::follow(const Report& report) {
   while (!stopped_) {
     const auto events = watch.collect();
     if (!events || Clock::now() >= next_scan) {
-      require_folder();
+      detail::require_in_place(open(), directory_.get(), path_);
       scan();
       next_scan = Clock::now() + interval;
     }
     // Also of what happened before the scan: only events tell how a file came.
-    if (events) note(*events);
+    if (events) files_.note(*events, completeness_);
     look_at_due(intake, report);
     const auto to_scan = std::chrono::ceil<Duration>(next_scan - Clock::now());
-    watch.wait(full_ ? kFullRetry : std::min(to_scan, time_to_next_look()));
+    watch.wait(full_ ? kFullRetry : std::min(to_scan, files_.time_to_next_look(kRescan)));
   }
   finish();
 }
@@ -307,24 +238,6 @@ void Adopter::Impl::finish() {
   files_.clear();
   static_cast<void>(wake_.clear());
   stopped_ = false;
-}
-
-void Adopter::Impl::note(const std::vector<detail::InboxEvent>& events) {
-  using Kind = detail::InboxEvent::Kind;
-  for (const auto& event : events) {
-    const std::string marked = completeness_.marked_by(event.file);
-    Known& known = files_[marked.empty() ? event.file : marked];
-    known.next_look = {};
-    if (!marked.empty()) continue;
-    if (event.kind == Kind::closed) {
-      known.sighting.closed = true;
-    } else {
-      // It is another file than the one that had this name before.
-      known.sighting = {};
-      known.sighting.renamed = event.kind == Kind::renamed && !std::exchange(known.put_back, false);
-      known.sighting.created = event.kind == Kind::created;
-    }
-  }
 }
 
 /// Looks at every file whose time has come, and takes what is complete.
@@ -443,20 +356,6 @@ void Adopter::Impl::put_off(Files::iterator file, const Appraisal& why, Duration
   const std::string reported = why.error ? why.error.message() : why.reason;
   if (std::exchange(known.reported, reported) == reported) return;
   report(why);
-}
-
-Duration Adopter::Impl::time_to_next_look() const {
-  Clock::time_point next = Clock::now() + kRescan;
-  for (const auto& [name, known] : files_) next = std::min(next, known.next_look);
-  return std::max(std::chrono::ceil<Duration>(next - Clock::now()), Duration{0});
-}
-
-bool Adopter::Impl::settles_before(Clock::time_point end) const {
-  return std::any_of(files_.begin(), files_.end(), [end](const auto& file) {
-    const Known& known = file.second;
-    const bool waits = known.judgement.verdict == Verdict::wait;
-    return waits && known.judgement.settles_in && known.next_look < end;
-  });
 }
 
 Adopter::Adopter(Queue queue, const std::filesystem::path& directory, AdoptOptions options)

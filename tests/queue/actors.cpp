@@ -10,6 +10,8 @@
 #include "queue/maintenance/due.hpp"
 #include "queue/maintenance/due.hpp"
 #include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "queue/store/draft.hpp"
 #include "spoolq/consumer.hpp"

@@ -15,6 +15,8 @@
 #include "queue/maintenance/due.hpp"
 #include "queue/maintenance/due.hpp"
 #include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "queue/store/draft.hpp"
 #include "tests/queue/world.hpp"

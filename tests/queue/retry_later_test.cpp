@@ -7,6 +7,8 @@
 #include "queue/maintenance/due.hpp"
 #include "queue/maintenance/due.hpp"
 #include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "queue/store/consumer_locks.hpp"
 #include "tests/queue/world.hpp"

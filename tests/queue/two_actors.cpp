@@ -11,6 +11,8 @@
 #include "queue/maintenance/due.hpp"
 #include "queue/maintenance/due.hpp"
 #include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
+#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "spoolq/queue.hpp"
 #include "tests/queue/foreign_folder.hpp"

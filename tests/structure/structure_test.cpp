@@ -113,7 +113,7 @@ std::vector<std::string> includes_up(const Source& source) {
 /// Words that spell where a file of a queue lies.
 const std::regex& place_words() {
   static const std::regex words{
-      R"re(Folder::|\.fd\(|\b(unlinkat|renameat2|linkat)\b|"(tmp|cur|bad|intake|consumers)")re"};
+      R"re(\bFolder::|\.fd\(|\b(unlinkat|renameat2|linkat)\b|"(tmp|cur|bad|intake|consumers)")re"};
   return words;
 }
 

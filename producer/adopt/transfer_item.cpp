@@ -1,0 +1,19 @@
+// Errors about one file.
+#include "producer/adopt/transfer_item.hpp"
+
+#include "queue/os/throw_error.hpp"
+
+namespace spoolq::detail {
+
+bool is_about_one_file(const std::error_code& code) {
+  return is_forbidden(code) || code == errc::too_large || code == errc::headers_refused ||
+         code == errc::bad_value || code == condition::temporary;
+}
+
+void refuse(Intaken& result, const Error& error) {
+  result.outcome = Intaken::Outcome::refused;
+  result.error = error.code();
+  result.reason = error.what();
+}
+
+}  // namespace spoolq::detail
