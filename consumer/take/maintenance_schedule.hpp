@@ -4,9 +4,6 @@
 #include "consumer/take/claim.hpp"
 #include "consumer/wait/watcher.hpp"
 #include "queue/maintenance/due.hpp"
-#include "queue/maintenance/due.hpp"
-#include "queue/maintenance/due.hpp"
-#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 
 namespace spoolq::detail {

@@ -8,11 +8,6 @@
 #include <utility>
 
 #include "queue/maintenance/due.hpp"
-#include "queue/maintenance/due.hpp"
-#include "queue/maintenance/due.hpp"
-#include "queue/maintenance/due.hpp"
-#include "queue/maintenance/due.hpp"
-#include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "spoolq/queue.hpp"
 #include "tests/queue/foreign_folder.hpp"
