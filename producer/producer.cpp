@@ -8,6 +8,7 @@
 #include "queue/os/fork_guard.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/store/open_queue.hpp"
+#include "queue/store/queue_access.hpp"
 
 namespace spoolq {
 
@@ -76,7 +77,7 @@ MessageId Producer::put(std::istream& payload, const PutOptions& options) {
 }
 
 Draft Producer::draft(const PutOptions& options, std::optional<std::uint64_t> size) {
-  return Draft{std::make_unique<Draft::Impl>(queue_.internals(), options, size)};
+  return Draft{std::make_unique<Draft::Impl>(detail::QueueAccess::open(queue_), options, size)};
 }
 
 }  // namespace spoolq

@@ -28,6 +28,7 @@
 #include "queue/store/open_queue.hpp"
 #include "queue/store/pause.hpp"
 #include "queue/store/payload.hpp"
+#include "queue/store/queue_access.hpp"
 
 namespace spoolq {
 namespace {
@@ -56,6 +57,23 @@ detail::StoredMessage locate_to_move(detail::OpenQueue& queue, const MessageInfo
   detail::StoredMessage stored = detail::locate(queue, message);
   if (stored.name.id == message.id) return stored;
   detail::throw_errc(errc::no_such_message, "move", message.path, "it has moved on");
+}
+
+/// Opens a message's file. Throws errc::no_such_message when the message has moved on.
+detail::UniqueFd open_file(detail::OpenQueue& queue, const MessageInfo& message) {
+  try {
+    return queue.store().open(detail::locate(queue, message).at);
+  } catch (const Error& error) {
+    if (error.code() != std::errc::no_such_file_or_directory) throw;
+    detail::throw_errc(errc::no_such_message, "open", message.path, "it has moved on");
+  }
+}
+
+void remove_message(detail::OpenQueue& queue, const MessageInfo& message, Sync sync) {
+  const detail::StoredMessage stored = detail::locate(queue, message);
+  if (stored.name.id != message.id || !detail::remove(queue, stored, sync)) {
+    detail::throw_errc(errc::no_such_message, "remove", message.path, "it has moved on");
+  }
 }
 
 /// Makes the folders above a queue, each durable before the next.
@@ -92,10 +110,10 @@ Queue init_queue(const std::filesystem::path& path, const std::string& inbox,
     detail::throw_errno(error.code().value(), "make", path.string());
   }
   Queue queue = Queue::open(path, std::move(log));
-  const auto type = queue.internals()->folders().file_system().type;
+  const detail::OpenQueue& open = *detail::QueueAccess::open(queue);
+  const auto type = open.folders().file_system().type;
   if (type == TMPFS_MAGIC || type == RAMFS_MAGIC) {
-    queue.internals()->log(LogLevel::warning,
-                           "it is in memory: what is put here does not survive the machine");
+    open.log(LogLevel::warning, "it is in memory: what is put here does not survive the machine");
   }
   return queue;
 }
@@ -180,7 +198,7 @@ MessageInfo Queue::find(std::string_view text, const std::vector<State>& states)
 }
 
 MessageDetails Queue::details(const MessageInfo& message) const {
-  const detail::UniqueFd fd{open_->sys(), open_payload(message)};
+  const detail::UniqueFd fd = open_file(own(open_, "open"), message);
   MessageDetails details;
   details.info = message;
   details.headers = detail::get_headers(open_->sys(), fd.get());
@@ -198,15 +216,12 @@ MessageDetails Queue::details(const MessageInfo& message) const {
   return details;
 }
 
-int Queue::open_payload(const MessageInfo& message) const {
-  detail::OpenQueue& queue = own(open_, "open");
-  const detail::StoredMessage stored = detail::locate(queue, message);
-  try {
-    return queue.store().open(stored.at).release();
-  } catch (const Error& error) {
-    if (error.code() != std::errc::no_such_file_or_directory) throw;
-    detail::throw_errc(errc::no_such_message, "open", message.path, "it has moved on");
-  }
+Payload::~Payload() {
+  if (descriptor_ >= 0) static_cast<void>(queue_->sys().close(descriptor_));
+}
+
+Payload Queue::open_payload(const MessageInfo& message) const {
+  return {open_, open_file(own(open_, "open"), message).release()};
 }
 
 bool Queue::is_complete(const MessageInfo& message) const {
@@ -219,8 +234,7 @@ bool Queue::is_complete(const MessageInfo& message) const {
 void Queue::read_payload(const MessageInfo& message,
                          const std::function<void(std::string_view)>& sink) const {
   detail::OpenQueue& queue = own(open_, "read");
-  detail::PayloadReader reader{detail::UniqueFd{queue.sys(), open_payload(message)},
-                               detail::locate(queue, message)};
+  detail::PayloadReader reader{open_file(queue, message), detail::locate(queue, message)};
   std::vector<std::byte> buffer(std::size_t{64} * 1024);
   while (const std::size_t size = reader.read(queue.sys(), buffer, message.path)) {
     sink({reinterpret_cast<const char*>(buffer.data()), size});
@@ -268,40 +282,43 @@ MoveOut Queue::move_out(const MessageInfo& message) {
   return MoveOut{std::make_unique<MoveOut::Impl>(open_, stored)};
 }
 
-void Queue::remove(const MessageInfo& message, bool claimed, Sync sync) {
+void Queue::remove(const MessageInfo& message, Sync sync) {
   detail::OpenQueue& queue = own_queue(open_, "remove from");
-  if (message.state == State::claimed && !claimed) {
+  if (message.state == State::claimed) {
     detail::throw_errc(errc::claim_owned, "remove", message.path, "it is claimed");
   }
-  const detail::StoredMessage stored = detail::locate(queue, message);
-  if (stored.name.id != message.id || !detail::remove(queue, stored, sync)) {
-    detail::throw_errc(errc::no_such_message, "remove", message.path, "it has moved on");
-  }
+  remove_message(queue, message, sync);
+}
+
+void Queue::remove_claimed(const MessageInfo& message, Sync sync) {
+  remove_message(own_queue(open_, "remove from"), message, sync);
 }
 
 void Queue::sync() { own(open_, "sync").durability().sync_all(); }
 
-HeldClaim Queue::held_claim(std::string_view reference) const {
-  return detail::find_held_claim(own(open_, "find claim"), reference);
+DetachedClaim Queue::detached_claim(std::string_view reference) const {
+  detail::OpenQueue& queue = own(open_, "find claim");
+  return detail::QueueAccess::detached(open_, detail::find_detached_claim(queue, reference));
 }
 
-void Queue::ack(const HeldClaim& claim) {
-  detail::OpenQueue& queue = own(open_, "ack");
-  detail::acknowledge(queue, detail::current_claim(queue, claim), Sync::durable);
+void DetachedClaim::ack() {
+  detail::OpenQueue& queue = own(queue_, "ack");
+  detail::acknowledge(queue, detail::current_claim(queue, info_), Sync::durable);
 }
 
-void Queue::release(const HeldClaim& claim, Duration delay) {
-  detail::OpenQueue& queue = own(open_, "release");
-  detail::release(queue, detail::current_claim(queue, claim), queue.from_now(delay, "release"));
+void DetachedClaim::release(Duration delay) {
+  detail::OpenQueue& queue = own(queue_, "release");
+  detail::release(queue, detail::current_claim(queue, info_), queue.from_now(delay, "release"));
 }
 
-void Queue::fail(const HeldClaim& claim, const Reason& reason) {
-  detail::OpenQueue& queue = own(open_, "fail");
-  detail::fail(queue, detail::current_claim(queue, claim), reason);
+void DetachedClaim::fail(const Reason& reason) {
+  detail::OpenQueue& queue = own(queue_, "fail");
+  detail::fail(queue, detail::current_claim(queue, info_), reason);
 }
 
-HeldClaim Queue::extend(const HeldClaim& claim, Duration lease) {
-  return detail::extend_claim(own(open_, "extend"), claim, lease);
+void DetachedClaim::extend(std::optional<Duration> lease) {
+  detail::OpenQueue& queue = own(queue_, "extend");
+  info_ = detail::extend_claim(queue, info_, lease.value_or(queue.settings()->detached_lease));
 }
 
 void Queue::pause() { detail::pause_queue(own(open_, "pause")); }

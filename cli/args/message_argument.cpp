@@ -119,9 +119,9 @@ MessageInfo find_message(const Queue& queue, const std::string& text,
   }
 }
 
-HeldClaim find_held_claim(const Queue& queue, const std::string& text) {
+DetachedClaim find_held_claim(const Queue& queue, const std::string& text) {
   try {
-    return queue.held_claim(text);
+    return queue.detached_claim(text);
   } catch (const Error& error) {
     if (error.code() == errc::no_such_message && text.find('/') == std::string::npos) {
       if (const auto words = wrong_state(queue, text, {State::claimed})) {

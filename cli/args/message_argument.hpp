@@ -26,6 +26,6 @@ bool may_be_id(const std::string& text);
 
 /// The held claim that `text` names: a path that `take --hold` printed, or an id. Throws as
 /// find_message(), and the errors of Queue::held_claim().
-HeldClaim find_held_claim(const Queue& queue, const std::string& text);
+DetachedClaim find_held_claim(const Queue& queue, const std::string& text);
 
 }  // namespace spoolq::cli

@@ -12,8 +12,7 @@ constexpr Example kExamples[] = {
 };
 
 int run(const Parsed& parsed, Console& console) {
-  return for_each_claim(parsed, console,
-                        [](Queue& queue, const HeldClaim& claim) { queue.ack(claim); });
+  return for_each_claim(parsed, console, [](DetachedClaim& claim) { claim.ack(); });
 }
 
 }  // namespace

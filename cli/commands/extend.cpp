@@ -1,7 +1,6 @@
 // spoolq extend: holds messages longer.
 #include <fmt/format.h>
 
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/held_claims.hpp"
 
@@ -25,13 +24,12 @@ constexpr std::string_view kDetails =
     "REF is the path that `take --hold` printed, or an id: see `spoolq ack --help`.";
 
 int run(const Parsed& parsed, Console& console) {
-  const auto wanted = parse_lease(parsed);
-  return for_each_claim(parsed, console, [&](Queue& queue, const HeldClaim& claim) {
-    const Duration lease = wanted ? *wanted : detached_lease(queue);
-    const HeldClaim extended = queue.extend(claim, lease);
+  const auto lease = parse_lease(parsed);
+  return for_each_claim(parsed, console, [&](DetachedClaim& claim) {
+    claim.extend(lease);
     // As `take --hold` does: the end of the lease is in the file's name, so the path is new.
     console.out.write(
-        fmt::format("{}\t{}\n", extended.info.id.to_string(), escape(extended.info.path)));
+        fmt::format("{}\t{}\n", claim.info().id.to_string(), escape(claim.info().path)));
     console.out.flush();
   });
 }

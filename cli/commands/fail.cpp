@@ -18,8 +18,7 @@ constexpr Example kExamples[] = {
 int run(const Parsed& parsed, Console& console) {
   Reason reason;
   reason.text = parsed.value("reason").value_or("");
-  return for_each_claim(parsed, console,
-                        [&](Queue& queue, const HeldClaim& claim) { queue.fail(claim, reason); });
+  return for_each_claim(parsed, console, [&](DetachedClaim& claim) { claim.fail(reason); });
 }
 
 }  // namespace

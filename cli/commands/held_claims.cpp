@@ -8,8 +8,8 @@
 namespace spoolq::cli {
 
 int for_each_claim(const Parsed& parsed, const Console& console,
-                   const std::function<void(Queue&, const HeldClaim&)>& finish) {
-  Queue queue = open_queue(parsed.queue(), console);
+                   const std::function<void(DetachedClaim&)>& finish) {
+  const Queue queue = open_queue(parsed.queue(), console);
   int code = kExitDone;
   const auto report = [&](const std::string& text, ExitCode its_code) {
     console.complain(text);
@@ -17,7 +17,8 @@ int for_each_claim(const Parsed& parsed, const Console& console,
   };
   for (const std::string& reference : parsed.rest()) {
     try {
-      finish(queue, find_held_claim(queue, reference));
+      DetachedClaim claim = find_held_claim(queue, reference);
+      finish(claim);
     } catch (const Failure& failure) {
       report(failure.what(), failure.code());
     } catch (const Error& error) {

@@ -13,7 +13,7 @@ namespace spoolq::cli {
 /// Does it for each reference. One that fails is reported and the others are done; the exit code
 /// is the first error's.
 int for_each_claim(const Parsed& parsed, const Console& console,
-                   const std::function<void(Queue&, const HeldClaim&)>& finish);
+                   const std::function<void(DetachedClaim&)>& finish);
 
 /// --lease. Throws Failure for one that would be over at once.
 std::optional<Duration> parse_lease(const Parsed& parsed);

@@ -93,8 +93,8 @@ int run(const Parsed& parsed, Console& console) {
   };
   if (!arguments.force && !confirmed(question())) return kExitNo;
   const Sync sync = sync_of_each(selected.size());
-  Changes changes{
-      console, [&](const MessageInfo& message) { queue.remove(message, arguments.force, sync); }};
+  Changes changes{console,
+                  [&](const MessageInfo& message) { queue.remove_claimed(message, sync); }};
   changes.change_all(selected);
   if (sync == Sync::none) changes.attempt([&] { queue.sync(); });
   console.out.write(fmt::format("removed {}\n", changes.done()));

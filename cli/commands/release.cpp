@@ -22,8 +22,7 @@ constexpr std::string_view kDetails =
 
 int run(const Parsed& parsed, Console& console) {
   const Duration delay = parsed.duration("delay").value_or(Duration{0});
-  return for_each_claim(parsed, console,
-                        [&](Queue& queue, const HeldClaim& claim) { queue.release(claim, delay); });
+  return for_each_claim(parsed, console, [&](DetachedClaim& claim) { claim.release(delay); });
 }
 
 }  // namespace

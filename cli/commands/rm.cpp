@@ -27,7 +27,7 @@ int run(const Parsed& parsed, Console& console) {
                                     fmt::format("{} is claimed; to remove it all the same: --force",
                                                 message.id.to_string())};
                     }
-                    queue.remove(message, force, sync);
+                    queue.remove_claimed(message, sync);
                   }};
   changes.change_named(queue, ids,
                        {State::ready, State::claimed, State::delayed, State::failed, State::done});

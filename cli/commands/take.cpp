@@ -233,7 +233,7 @@ class Taking {
     } catch (...) {
       // Nobody has learnt of the claim, so nobody could finish it.
       Queue queue = consumer_.queue();
-      queue.release(queue.held_claim(path));
+      queue.detached_claim(path).release();
       throw;
     }
   }

@@ -72,11 +72,11 @@ class Tar : public ExportTarget {
 
   void add(const Queue& queue, const MessageInfo& message, const MessageInfo& source) override {
     queue.read_payload(source, [](std::string_view) {});
-    const File file{queue.open_payload(source)};
+    const Payload file = queue.open_payload(source);
     struct stat status{};
     if (::fstat(file.get(), &status) != 0) throw system_failure(errno, "stat", source.path);
-    write_header(message, file, status);
-    write_payload(message, file, status.st_size);
+    write_header(message, file.get(), status);
+    write_payload(message, file.get(), status.st_size);
   }
 
   void finish(bool /*durable*/) override { require(archive_write_close(archive_.get())); }
@@ -111,7 +111,7 @@ class Tar : public ExportTarget {
                                                 text == nullptr ? "not written" : text)};
   }
 
-  void write_header(const MessageInfo& message, const File& file, const struct stat& status) {
+  void write_header(const MessageInfo& message, int file, const struct stat& status) {
     const std::unique_ptr<archive_entry, decltype(&archive_entry_free)> entry{archive_entry_new(),
                                                                               &archive_entry_free};
     archive_entry_set_pathname(entry.get(), name_in_queue(message.path).c_str());
@@ -122,16 +122,16 @@ class Tar : public ExportTarget {
     archive_entry_set_size(entry.get(), status.st_size);
     const auto put = message.enqueued().time_since_epoch().count();
     archive_entry_set_mtime(entry.get(), put / 1000, static_cast<long>(put % 1000 * 1'000'000));
-    copy_attributes(file.get(), entry.get(), message.path);
+    copy_attributes(file, entry.get(), message.path);
     require(archive_write_header(archive_.get(), entry.get()));
   }
 
-  void write_payload(const MessageInfo& message, const File& file, off_t size) {
+  void write_payload(const MessageInfo& message, int file, off_t size) {
     std::vector<char> buffer(kBufferSize);
     off_t left = size;
     while (left > 0) {
-      const ssize_t count = ::read(file.get(), buffer.data(),
-                                   std::min(buffer.size(), static_cast<std::size_t>(left)));
+      const ssize_t count =
+          ::read(file, buffer.data(), std::min(buffer.size(), static_cast<std::size_t>(left)));
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) throw system_failure(errno, "read", message.path);
       if (count == 0) {

@@ -189,7 +189,7 @@ void Worker::work_on(Claim& claim) {
 }
 
 JobEnd Worker::run_job_of(Claim& claim, Run& run) {
-  const File input{queue_.open_payload(claim.info())};
+  const Payload input = queue_.open_payload(claim.info());
   require_path(claim, input.get());
   ClaimHolder holder = claim.holder();
   const Headers headers = claim.headers();

@@ -10,6 +10,7 @@
 #include "queue/os/directory_scan.hpp"
 #include "queue/os/inotify.hpp"
 #include "queue/store/listing.hpp"
+#include "queue/store/queue_access.hpp"
 
 namespace spoolq {
 namespace {
@@ -37,7 +38,7 @@ std::string_view to_string(EventKind kind) {
 struct [[gnu::visibility("hidden")]] Monitor::Impl {
   explicit Impl(Queue opened);
 
-  [[nodiscard]] detail::OpenQueue& open() const { return *queue.internals(); }
+  [[nodiscard]] detail::OpenQueue& open() const { return *detail::QueueAccess::open(queue); }
   [[nodiscard]] bool watching() const { return folder_events.watching(); }
   std::optional<Event> next(std::optional<Duration> timeout);
   /// Moves what has happened to `events`.

@@ -13,6 +13,7 @@
 #include "queue/store/claim_heir.hpp"
 #include "queue/store/foreign_files.hpp"
 #include "queue/store/listing.hpp"
+#include "queue/store/queue_access.hpp"
 #include "queue/store/rename.hpp"
 
 namespace spoolq {
@@ -227,7 +228,7 @@ void Claim::fail(const Reason& reason) {
 }
 
 void Claim::move(Queue& target) {
-  OpenQueue& other = *target.internals();
+  OpenQueue& other = *detail::QueueAccess::open(target);
   other.require_own_process("move into");
   impl_->finish("move", [&](OpenQueue& queue, StoredMessage& message) {
     detail::hand_over(queue, message, other);

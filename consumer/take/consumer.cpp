@@ -7,6 +7,7 @@
 
 #include "queue/os/inotify.hpp"
 #include "queue/os/throw_error.hpp"
+#include "queue/store/queue_access.hpp"
 
 namespace spoolq {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 void require_takeable(const Queue& queue) {
-  queue.internals()->require_own_process("take from");
+  detail::QueueAccess::open(queue)->require_own_process("take from");
   if (!queue.is_maildir()) return;
   detail::throw_errc(errc::not_a_queue, "take from", queue.path(),
                      fmt::format("a Maildir; 'spoolq init {}' makes it a queue and touches "
@@ -150,7 +151,8 @@ Consumer::Consumer(const std::filesystem::path& path, LogHandler log)
     : Consumer{Queue::open(path, std::move(log))} {}
 Consumer::Consumer(Queue queue) {
   require_takeable(queue);
-  const auto identity = std::make_shared<detail::ConsumerIdentity>(queue.internals());
+  const auto identity =
+      std::make_shared<detail::ConsumerIdentity>(detail::QueueAccess::open(queue));
   impl_ = std::make_unique<Impl>(std::move(queue), identity);
 }
 Consumer::Consumer(Consumer&&) noexcept = default;

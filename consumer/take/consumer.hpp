@@ -4,6 +4,7 @@
 #include "consumer/take/claimer.hpp"
 #include "consumer/take/maintenance_schedule.hpp"
 #include "consumer/wait/idle_wait.hpp"
+#include "queue/store/queue_access.hpp"
 
 namespace spoolq {
 
@@ -13,7 +14,7 @@ struct [[gnu::visibility("hidden")]] Consumer::Impl {
 
   Impl(Queue opened, const std::shared_ptr<detail::ConsumerIdentity>& identity);
 
-  [[nodiscard]] detail::OpenQueue& open() const { return *queue.internals(); }
+  [[nodiscard]] detail::OpenQueue& open() const { return *detail::QueueAccess::open(queue); }
   /// Begins to watch, once.
   void watch();
   std::optional<Claim> try_take();

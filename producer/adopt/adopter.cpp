@@ -17,6 +17,7 @@
 #include "producer/adopt/transfer.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/os/wake.hpp"
+#include "queue/store/queue_access.hpp"
 
 namespace spoolq {
 namespace {
@@ -75,7 +76,7 @@ class [[gnu::visibility("hidden")]] Adopter::Impl {
   using Known = detail::KnownFile;
   using Files = detail::KnownFiles;
 
-  [[nodiscard]] detail::OpenQueue& open() const { return *queue_.internals(); }
+  [[nodiscard]] detail::OpenQueue& open() const { return *detail::QueueAccess::open(queue_); }
   [[nodiscard]] Duration queue_settle() const { return open().settings()->settle; }
   /// The end of a run: the next one is not stopped.
   void finish();

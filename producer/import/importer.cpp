@@ -13,6 +13,7 @@
 #include "queue/os/directory_scan.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/store/foreign_files.hpp"
+#include "queue/store/queue_access.hpp"
 
 namespace spoolq {
 
@@ -66,7 +67,7 @@ class [[gnu::visibility("hidden")]] Importer::Impl {
   void stop() noexcept { stopped_ = true; }
 
  private:
-  [[nodiscard]] detail::OpenQueue& open() const { return *queue_.internals(); }
+  [[nodiscard]] detail::OpenQueue& open() const { return *detail::QueueAccess::open(queue_); }
   void visit(const Intake& intake, const detail::VisitElements& visitor) const;
   void judge_again(const Intake& intake, Element& element) const;
   void take(Intake& intake, std::vector<Element>& elements, int directory, const Report& report);

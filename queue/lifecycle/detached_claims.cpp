@@ -11,10 +11,6 @@
 namespace spoolq::detail {
 namespace {
 
-HeldClaim held(const OpenQueue& queue, const StoredMessage& message) {
-  return {describe(queue, State::claimed, message), message.at.file()};
-}
-
 /// The claim of that message with that token.
 std::optional<StoredMessage> find_token(OpenQueue& queue, const MessageName& wanted) {
   std::optional<StoredMessage> found;
@@ -42,7 +38,7 @@ bool is_elsewhere(const OpenQueue& queue, std::string_view path) {
   return !error && !same;
 }
 
-HeldClaim find_by_receipt(OpenQueue& queue, std::string_view path) {
+MessageInfo find_by_receipt(OpenQueue& queue, std::string_view path) {
   const auto name = parse_name(path.substr(path.rfind('/') + 1));
   if (!name || name->claim.empty()) {
     throw_errc(errc::no_such_message, "find claim", escaped(path), "not the path of a claim");
@@ -54,34 +50,33 @@ HeldClaim find_by_receipt(OpenQueue& queue, std::string_view path) {
   }
   if (!message) throw_errc(errc::claim_lost, "find claim", escaped(path));
   require_detached(queue, *message);
-  return held(queue, *message);
+  return describe(queue, State::claimed, *message);
 }
 
 }  // namespace
 
-HeldClaim find_held_claim(OpenQueue& queue, std::string_view reference) {
+MessageInfo find_detached_claim(OpenQueue& queue, std::string_view reference) {
   if (reference.find('/') != std::string_view::npos) return find_by_receipt(queue, reference);
   // An id names whatever claim there is of it now.
   const MessageInfo info = find_message(queue, reference, {State::claimed});
   const StoredMessage message = locate(queue, info);
   require_detached(queue, message);
-  return held(queue, message);
+  return info;
 }
 
-StoredMessage current_claim(OpenQueue& queue, const HeldClaim& claim) {
-  const auto name = parse_name(claim.file);
-  auto message = name ? find_token(queue, *name) : std::nullopt;
-  if (!message)
-    throw_errc(errc::claim_lost, "find claim",
-               queue.store().path(Store::place(State::claimed, claim.file)));
-  message->linked = true;  // Nobody has looked since it was claimed.
+StoredMessage current_claim(OpenQueue& queue, const MessageInfo& claim) {
+  const auto named = queue.store().find_path(State::claimed, claim.path);
+  auto message = named ? find_token(queue, named->name) : std::nullopt;
+  if (!message) throw_errc(errc::claim_lost, "find claim", claim.path);
+  message->linked = true;  // No consumer has looked since it was claimed.
   return *message;
 }
 
-HeldClaim extend_claim(OpenQueue& queue, const HeldClaim& claim, Duration lease) {
+MessageInfo extend_claim(OpenQueue& queue, const MessageInfo& claim, Duration lease) {
   const StoredMessage message = current_claim(queue, claim);
-  return held(queue,
-              change_claim(queue, message, message.name.claim, queue.from_now(lease, "extend")));
+  return describe(
+      queue, State::claimed,
+      change_claim(queue, message, message.name.claim, queue.from_now(lease, "extend")));
 }
 
 }  // namespace spoolq::detail

@@ -9,12 +9,12 @@
 
 namespace spoolq::detail {
 
-/// Queue::held_claim.
-HeldClaim find_held_claim(OpenQueue& queue, std::string_view reference);
-/// Queue::extend.
-HeldClaim extend_claim(OpenQueue& queue, const HeldClaim& claim, Duration lease);
+/// Queue::detached_claim.
+MessageInfo find_detached_claim(OpenQueue& queue, std::string_view reference);
+/// DetachedClaim::extend: the claim as it is called then.
+MessageInfo extend_claim(OpenQueue& queue, const MessageInfo& claim, Duration lease);
 /// The claim as it is called now. A lease that was prolonged since changed the name but not the
 /// claim's token. Throws errc::claim_lost.
-StoredMessage current_claim(OpenQueue& queue, const HeldClaim& claim);
+StoredMessage current_claim(OpenQueue& queue, const MessageInfo& claim);
 
 }  // namespace spoolq::detail

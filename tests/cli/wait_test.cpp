@@ -281,7 +281,7 @@ TEST_CASE("no wait ends early while messages are taken and given back all the ti
       auto claim = consumer.try_take();
       if (!claim) continue;
       if (round % 16 == 0) {
-        queue.release(queue.held_claim(claim->detach(std::chrono::hours{1})));
+        queue.detached_claim(claim->detach(std::chrono::hours{1})).release();
       } else {
         claim->undo();
       }

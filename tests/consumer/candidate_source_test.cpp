@@ -1,6 +1,7 @@
 // The candidates that scans and events give, and when only a scan can give more.
 #include "consumer/take/candidate_source.hpp"
 
+#include "queue/store/queue_access.hpp"
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 
@@ -12,7 +13,7 @@ using Clock = detail::CandidateSource::Clock;
 struct Fixture {
   RealQueue queue;
   Queue open = queue.open();
-  detail::ConsumerIdentity identity{open.internals()};
+  detail::ConsumerIdentity identity{detail::QueueAccess::open(open)};
   detail::CandidateSource source{identity};
 
   /// Takes all candidates out.

@@ -9,6 +9,7 @@
 #include "queue/lifecycle/transitions.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "queue/store/foreign_files.hpp"
+#include "queue/store/queue_access.hpp"
 #include "spoolq/consumer.hpp"
 #include "tests/consumer/running.hpp"
 #include "tests/queue/world.hpp"
@@ -47,10 +48,10 @@ TEST_CASE("a claim that can be neither looked at nor given back is given back la
   World world;
   put(world.queue, "x");
   Refusing sys{world.disk};
-  Consumer consumer{Queue{world.open(sys)}};
+  Consumer consumer{handle(world.open(sys))};
   // The rename into cur/ works, the look at the file fails, and so does the way back.
   sys.refused = {Call::fstatat, Call::renameat2};
-  sys.into = consumer.queue().internals()->fd(Folder::ready);
+  sys.into = detail::QueueAccess::open(consumer.queue())->fd(Folder::ready);
   CHECK(error_of([&] { return consumer.try_take(); }) == errno_code(EIO));
   REQUIRE(world.count(Folder::claimed) == 1);
   sys.refused.clear();
@@ -69,7 +70,7 @@ TEST_CASE("a copy that is still under way and cannot be given back is given back
       world.disk.openat(world.queue->fd(Folder::ready), file.c_str(), O_WRONLY | O_CLOEXEC);
   REQUIRE(world.disk.write(writer.fd(), "y", 1).ok());
   Refusing sys{world.disk};
-  Consumer consumer{Queue{world.open(sys)}};
+  Consumer consumer{handle(world.open(sys))};
   {
     auto claim = consumer.try_take();
     REQUIRE(claim);
@@ -99,7 +100,7 @@ TEST_CASE("an expired message for which failed/ has no room is in nobody's way",
   sys.refused = {Call::renameat2};
   sys.into = queue->fd(Folder::failed);
   sys.error = ENOSPC;
-  Consumer consumer{Queue{queue}};
+  Consumer consumer{handle(queue)};
   auto claim = consumer.try_take();
   REQUIRE(claim);
   CHECK(claim->payload() == "alive");
@@ -116,7 +117,7 @@ TEST_CASE("a stranger's file whose consumer died before it was synced is synced 
   REQUIRE(detail::claim(*world.queue, {{Folder::ready, "report.txt"}, *name}, kDeadClaim));
   REQUIRE(detail::reap(*world.queue).returned == 1);
   CountingSys sys{world.disk};
-  Consumer consumer{Queue{world.open(sys)}};
+  Consumer consumer{handle(world.open(sys))};
   const auto before = sys.count(Call::fsync);
   auto claim = consumer.try_take();
   REQUIRE(claim);
@@ -216,7 +217,7 @@ TEST_CASE("an extended claim keeps its whole name", "[consumer][claim][lease]") 
   PutOptions named;
   named.name = name;
   put(world.queue, "x", named);
-  Consumer consumer{Queue{world.queue}};
+  Consumer consumer{handle(world.queue)};
   auto claim = consumer.try_take();
   REQUIRE(claim);
   REQUIRE(claim->info().name == name);

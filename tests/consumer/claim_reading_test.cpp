@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <span>
 
+#include "queue/store/queue_access.hpp"
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
@@ -56,7 +57,7 @@ void make_old(const std::string& path) {
 }
 
 std::optional<Claim> take(RealQueue& queue) { return queue.consumer().try_take(); }
-std::optional<Claim> take(World& world) { return Consumer{Queue{world.queue}}.try_take(); }
+std::optional<Claim> take(World& world) { return Consumer{handle(world.queue)}.try_take(); }
 
 }  // namespace
 

@@ -137,7 +137,7 @@ TEST_CASE("at the maximum of attempts a released message fails", "[consumer][cla
     claim.reset();
   }
   CHECK(whereabouts(world) == "failed ");
-  Queue queue{world.queue};
+  Queue queue = handle(world.queue);
   const auto why = queue.details(queue.list(State::failed).at(0)).reason;
   REQUIRE(why);
   CHECK(why->text == "given up after 2 of 2 attempts");
@@ -151,7 +151,7 @@ TEST_CASE("a failed message has its reason", "[consumer][claim]") {
   given.error_output = "no such \"file\"\n";
   put_and_take(world)->fail(given);
   CHECK(whereabouts(world) == "failed ");
-  Queue queue{world.queue};
+  Queue queue = handle(world.queue);
   const auto why = queue.details(queue.list(State::failed).at(0)).reason;
   REQUIRE(why);
   CHECK(why->text == given.text);
@@ -171,9 +171,9 @@ TEST_CASE("a detached claim outlives its claim and its consumer", "[consumer][cl
   consumer.reset();
   CHECK(whereabouts(world) == "cur ");
   CHECK(world.disk.read_file(receipt) == "hello");
-  Queue queue{world.queue};
+  Queue queue = handle(world.queue);
   SECTION("until it is acknowledged") {
-    queue.ack(queue.held_claim(receipt));
+    queue.detached_claim(receipt).ack();
     CHECK(whereabouts(world).empty());
   }
   SECTION("until its lease ends") {
@@ -183,7 +183,7 @@ TEST_CASE("a detached claim outlives its claim and its consumer", "[consumer][cl
     auto again = other.try_take();
     REQUIRE(again);
     CHECK(again->info().attempts == 2);
-    CHECK(error_of([&] { return queue.held_claim(receipt); }) == errc::claim_lost);
+    CHECK(error_of([&] { return queue.detached_claim(receipt); }) == errc::claim_lost);
   }
 }
 
@@ -249,7 +249,7 @@ TEST_CASE("an expired message goes to failed/ and to nobody", "[consumer][claim]
   }
   CHECK_FALSE(consumer.try_take());
   CHECK(whereabouts(world) == "failed ");
-  Queue queue{world.queue};
+  Queue queue = handle(world.queue);
   CHECK(queue.details(queue.list(State::failed).at(0)).reason->text ==
         "expired: its time to live is over");
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "queue/lifecycle/transitions.hpp"
+#include "queue/store/queue_access.hpp"
 #include "spoolq/consumer.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/errors.hpp"
@@ -20,8 +21,8 @@ namespace spoolq::test {
 using std::chrono::hours;
 using std::chrono::seconds;
 
-inline Consumer consumer_of(World& world) { return Consumer{Queue{world.queue}}; }
-inline Consumer consumer_of(World& world, Sys& sys) { return Consumer{Queue{world.open(sys)}}; }
+inline Consumer consumer_of(World& world) { return Consumer{handle(world.queue)}; }
+inline Consumer consumer_of(World& world, Sys& sys) { return Consumer{handle(world.open(sys))}; }
 
 inline std::optional<Claim> put_and_take(World& world, std::string_view payload = "hello") {
   put(world.queue, payload);

@@ -2,6 +2,7 @@
 #include <map>
 
 #include "queue/maintenance/reap.hpp"
+#include "queue/store/queue_access.hpp"
 #include "spoolq/consumer.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
@@ -38,7 +39,7 @@ TEST_CASE("whatever the clock does, each message is delivered once", "[consumer]
   put(world.queue, "soon", delayed_by(minutes{10}));
   put(world.queue, "later", delayed_by(hours{5}));
   std::map<std::string, int> deliveries;
-  Consumer consumer{Queue{world.queue}};
+  Consumer consumer{handle(world.queue)};
   auto held = consumer.try_take();
   REQUIRE(held);
 
@@ -46,7 +47,7 @@ TEST_CASE("whatever the clock does, each message is delivered once", "[consumer]
   put(world.queue, "after the jump");
   put(world.queue, "soon after the jump", delayed_by(minutes{10}));
   // The claim of the living is not touched, neither by us nor by somebody who comes now.
-  Consumer other{Queue{world.queue}};
+  Consumer other{handle(world.queue)};
   world.disk.advance(seconds{5});
   take_all(consumer, deliveries);
   take_all(other, deliveries);
@@ -71,7 +72,7 @@ TEST_CASE("a clock that goes to and fro moves a due message once", "[consumer][c
   World world;
   put(world.queue, "x", delayed_by(hours{1}));
   std::map<std::string, int> deliveries;
-  Consumer consumer{Queue{world.queue}};
+  Consumer consumer{handle(world.queue)};
   const auto begin = wall_clock(world);
   for (const auto jump : {hours{0}, hours{2}, hours{-2}, hours{3}, hours{0}}) {
     world.disk.set_realtime(begin + jump);
@@ -85,13 +86,13 @@ TEST_CASE("an attempt that waits out its backoff outlives a clock that is set ba
           "[consumer][clock][retry_later]") {
   World world{{{"backoff", "1h"}}};
   put(world.queue, "x");
-  Consumer consumer{Queue{world.queue}};
+  Consumer consumer{handle(world.queue)};
   REQUIRE(consumer.try_take()->retry_later({.text = "no"}) != State::failed);
   world.disk.set_realtime(wall_clock(world) - hours{100});
   world.disk.advance(seconds{5});
   CHECK_FALSE(consumer.try_take());
   world.disk.advance(hours{101});
-  Consumer next{Queue{world.queue}};
+  Consumer next{handle(world.queue)};
   const auto again = next.try_take();
   REQUIRE(again);
   CHECK(again->info().attempts == 2);

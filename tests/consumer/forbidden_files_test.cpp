@@ -7,6 +7,7 @@
 
 #include "queue/format/message_id.hpp"
 #include "queue/store/listing.hpp"
+#include "queue/store/queue_access.hpp"
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/child_process.hpp"
@@ -175,7 +176,7 @@ TEST_CASE("five thousand names that cannot be claimed do not hide twenty that ca
   }
   for (std::size_t i = 0; i < kGood; ++i) put(world.queue, std::to_string(i));
   ForbiddingSys sys{world.disk, "T=forbidden"};
-  Consumer consumer{Queue{world.open(sys)}};
+  Consumer consumer{handle(world.open(sys))};
   std::size_t delivered = 0;
   while (auto claim = consumer.try_take()) {
     CHECK(claim->payload() == std::to_string(delivered));
@@ -191,8 +192,8 @@ TEST_CASE("a stranger's file and its claim are synced before anybody has it",
   World world;
   world.disk.plant_file(world.path(Folder::ready, "1795403405.P1Q1.vm"), "mail",
                         SimulatedSys::Planted::unsynced);
-  Consumer consumer{Queue{world.queue}};
-  const MessageId id = Queue{world.queue}.list(State::ready).at(0).id;
+  Consumer consumer{handle(world.queue)};
+  const MessageId id = handle(world.queue).list(State::ready).at(0).id;
   world.disk.clear_calls();
   auto claim = consumer.try_take();
   REQUIRE(claim);
@@ -219,7 +220,7 @@ std::string wrong_after_a_cut(Mutant mutant, CrashModel model) {
   world.disk.plant_file(world.path(Folder::ready, "1795403405.P1Q1.vm"), "mail",
                         SimulatedSys::Planted::unsynced);
   MutantSys sys{world.disk, mutant};
-  Consumer consumer{Queue{world.open(sys)}};
+  Consumer consumer{handle(world.open(sys))};
   const MessageId listed = consumer.queue().list(State::ready).at(0).id;
   const auto claim = consumer.try_take();
   REQUIRE(claim);
@@ -227,7 +228,7 @@ std::string wrong_after_a_cut(Mutant mutant, CrashModel model) {
   std::string wrong;
   for (const CrashState& state : world.disk.crash_states()) {
     const auto crashed = world.disk.crash(state);
-    Consumer other{Queue{open_queue(*crashed, World::kPath)}};
+    Consumer other{handle(open_queue(*crashed, World::kPath))};
     auto again = other.try_take();
     const auto expect = [&](bool holds, const char* what) {
       if (!holds) wrong += state.description + ": " + what + "\n";
@@ -289,10 +290,10 @@ TEST_CASE("a foreign file that replaces another one just before its claim gets i
   const std::string path = world.path(Folder::ready, kName);
   world.disk.plant_file(path, "first");
   QuickWriter writer{world.disk, path};
-  Consumer consumer{Queue{world.open(writer)}};
+  Consumer consumer{handle(world.open(writer))};
   CHECK_FALSE(consumer.try_take());
   const MessageId listed = consumer.queue().list(State::ready).at(0).id;
-  Consumer next{Queue{world.open(world.disk)}};
+  Consumer next{handle(world.open(world.disk))};
   auto claim = next.try_take();
   REQUIRE(claim);
   CHECK(claim->payload() == "other");

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "queue/store/queue_access.hpp"
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/child_process.hpp"
@@ -251,7 +252,7 @@ TEST_CASE("a loop that goes on although the disk has failed does not spin", "[co
   Consumer consumer = queue.consumer();
   const int fd = consumer.fd();
   drain(consumer);
-  consumer.queue().internals()->durability().condemn();
+  detail::QueueAccess::open(consumer.queue())->durability().condemn();
   queue.put("one");
   for (int i = 0; i < 2; ++i) {
     REQUIRE(readable(fd, kBeforeTick));

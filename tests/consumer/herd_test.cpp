@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "consumer/wait/leader_election.hpp"
+#include "queue/store/queue_access.hpp"
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/child_process.hpp"
@@ -444,7 +445,7 @@ TEST_CASE("when the one that watches is stopped the others look for themselves",
 TEST_CASE("who is woken next is chance, also beside one that has waited longest",
           "[consumer][herd]") {
   RealQueue queue;
-  const std::shared_ptr<OpenQueue> open = queue.open().internals();
+  const std::shared_ptr<OpenQueue> open = detail::QueueAccess::open(queue.open());
   detail::LeaderElection leader{*open, "0000000000000002"};
   REQUIRE(leader.lead_or_follow());
   const int inotify = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);

@@ -127,9 +127,10 @@ TEST_CASE("a claim that is prolonged or detached is no event", "[consumer][monit
   REQUIRE(claim);
   Monitor monitor{queue.open()};
   const std::string receipt = claim->detach(std::chrono::hours{1});
-  const HeldClaim held = hand.extend(hand.held_claim(receipt), std::chrono::hours{2});
+  DetachedClaim held = hand.detached_claim(receipt);
+  held.extend(std::chrono::hours{2});
   CHECK(told(monitor).empty());
-  hand.ack(held);
+  held.ack();
   CHECK(told(monitor) == Lines{"gone -"});
 }
 

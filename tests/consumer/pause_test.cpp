@@ -1,6 +1,7 @@
 // A paused queue: nobody is given anything, everything else goes on.
 #include <filesystem>
 
+#include "queue/store/queue_access.hpp"
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/child_process.hpp"
@@ -102,7 +103,7 @@ TEST_CASE("changed settings reach a waiting consumer at once", "[consumer][pause
   }};
   static_cast<void>(consumer.take(kBeforeTick));
   CHECK(other.wait() == 0);
-  CHECK(consumer.queue().internals()->settings()->settle == Duration{0});
+  CHECK(detail::QueueAccess::open(consumer.queue())->settings()->settle == Duration{0});
 }
 
 TEST_CASE("a Maildir cannot be paused", "[consumer][pause]") {

@@ -44,7 +44,7 @@ std::string RealQueue::path(Folder folder, const std::string& file) const {
 
 std::vector<std::string> RealQueue::names(Folder folder) const { return names_in(path(folder)); }
 
-Queue RealQueue::open(Sys& sys) { return Queue{open_queue(sys, path_, &log)}; }
+Queue RealQueue::open(Sys& sys) { return handle(open_queue(sys, path_, &log)); }
 
 MessageId RealQueue::put(std::string_view payload, PutOptions options) {
   options.sync = Sync::none;

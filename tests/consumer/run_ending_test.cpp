@@ -209,7 +209,7 @@ TEST_CASE("a message that becomes due at the very end is waited for", "[consumer
   put(world.queue, "x", delayed);
   HourlyLook sys{world};
   const auto open = world.open(sys);
-  Consumer consumer{Queue{open}};
+  Consumer consumer{handle(open)};
   sys.new_folder = open->fd(Folder::ready);
   RunOptions options;
   options.until = Until::empty;

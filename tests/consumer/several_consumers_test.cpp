@@ -31,7 +31,7 @@ class Crew {
     for (int i = 0; i < size; ++i) {
       members_.push_back(std::make_unique<ChildProcess>([&, i] {
         CountingSys sys;
-        Consumer consumer{Queue{open_queue(sys, queue.path())}};
+        Consumer consumer{handle(open_queue(sys, queue.path()))};
         while (auto claim = next(consumer)) {
           lines_.send(fmt::format("{} {}\n", i, work(*claim)));
         }
@@ -319,8 +319,8 @@ TEST_CASE("with order=strict a consumer that was beaten goes on at the best mess
   constexpr int kTries = 5;
   World world{{{"order", "strict"}}};
   for (int i = 0; i < 100; ++i) put(world.queue, fmt::format("{}", i));
-  Consumer one{Queue{world.open(world.disk)}};
-  Consumer other{Queue{world.open(world.disk)}};
+  Consumer one{handle(world.open(world.disk))};
+  Consumer other{handle(world.open(world.disk))};
   // It knows all names from now on, and does not learn of those that go.
   const auto first = other.try_take();
   REQUIRE(first);

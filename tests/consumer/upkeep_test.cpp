@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "queue/lifecycle/transitions.hpp"
+#include "queue/store/queue_access.hpp"
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
@@ -47,7 +48,7 @@ TEST_CASE("the first look of a consumer sweeps tmp/, prunes done/ and makes spar
     world.disk.unlink(world.path(Folder::consumers, name));
   }
   world.disk.advance(std::chrono::hours{2});
-  Consumer consumer{Queue{world.queue}};
+  Consumer consumer{handle(world.queue)};
   CHECK_FALSE(consumer.try_take());
   CHECK(world.count(Folder::tmp) == 0);
   CHECK(world.count(Folder::done) == 0);
@@ -82,10 +83,10 @@ TEST_CASE("on a full disk the ballast is for finishing as long as a claim is hel
   World world;
   for (const char* payload : {"one", "two"}) put(world.queue, payload);
   FullSys sys{world};
-  Consumer consumer{Queue{world.open(sys)}};
+  Consumer consumer{handle(world.open(sys))};
   auto claim = consumer.try_take();
   REQUIRE(claim);
-  sys.claimed = consumer.queue().internals()->fd(Folder::claimed);
+  sys.claimed = detail::QueueAccess::open(consumer.queue())->fd(Folder::claimed);
   CHECK(error_of([&] { return consumer.try_take(); }) == errno_code(ENOSPC));
   CHECK(world.disk.exists("/q/ballast"));
   SECTION("one that was finished is held no longer") { claim->ack(); }
@@ -100,7 +101,7 @@ TEST_CASE("on a full disk the ballast is for finishing as long as a claim is hel
 
 TEST_CASE("a consumer that begins removes the files of the dead", "[consumer][upkeep][death]") {
   World world;
-  Consumer consumer{Queue{world.queue}};
+  Consumer consumer{handle(world.queue)};
   REQUIRE(world.disk
               .openat(world.queue->fd(Folder::consumers), "0123456789abcdef",
                       O_WRONLY | O_CREAT | O_EXCL, 0600)

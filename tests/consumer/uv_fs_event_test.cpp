@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "consumer/wait/watcher.hpp"
+#include "queue/store/queue_access.hpp"
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 
@@ -54,7 +55,7 @@ TEST_CASE("libuv does not tell that events were lost, our watcher does",
     if (status < 0) ++counts.errors;
   };
   REQUIRE(uv_fs_event_start(&event, callback, queue.path(Folder::ready).c_str(), 0) == 0);
-  const auto open = queue.open().internals();
+  const auto open = detail::QueueAccess::open(queue.open());
   detail::Watcher watcher{*open};
   watcher.start({});
   REQUIRE(watcher.watching());

@@ -6,6 +6,7 @@
 #include <limits>
 #include <thread>
 
+#include "queue/store/queue_access.hpp"
 #include "spoolq/queue.hpp"
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
@@ -83,7 +84,7 @@ TEST_CASE("a message that comes back wakes a consumer that waits", "[consumer][w
   SECTION("released by another consumer") {
     auto claim = take_while(second, [&] {
       // As the claim's own process does it; here a fork of it stands in for that.
-      const auto open = queue.open().internals();
+      const auto open = detail::QueueAccess::open(queue.open());
       detail::release(*open, only(*open, State::claimed), std::nullopt);
     });
     REQUIRE(claim);

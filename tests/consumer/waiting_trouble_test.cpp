@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "queue/store/queue_access.hpp"
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/child_process.hpp"
@@ -65,7 +66,7 @@ TEST_CASE("a look that failed is made again at the next call", "[consumer][waiti
   FailingLook sys{0};
   Consumer consumer = queue.consumer(sys);
   static_cast<void>(consumer.fd());  // It watches: no event tells of what was there before.
-  sys.fails = consumer.queue().internals()->fd(Folder::ready);
+  sys.fails = detail::QueueAccess::open(consumer.queue())->fd(Folder::ready);
   CHECK(error_of([&] { return consumer.try_take(); }) == errno_code(EIO));
   CHECK(sys.fails == -1);
   auto claim = consumer.try_take();
@@ -82,7 +83,7 @@ TEST_CASE("what a look saw before it failed is not served out of order", "[consu
   Consumer consumer = queue.consumer(sys);
   bool failed = false;
   for (int i = 0; i < kMessages; ++i) {
-    if (i == 100) sys.fails = consumer.queue().internals()->fd(Folder::ready);
+    if (i == 100) sys.fails = detail::QueueAccess::open(consumer.queue())->fd(Folder::ready);
     std::optional<Claim> claim;
     if (error_of([&] { claim = consumer.try_take(); })) {
       failed = true;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "queue/store/open_queue.hpp"
+#include "queue/store/queue_access.hpp"
 #include "spoolq/consumer.hpp"
 #include "spoolq/producer.hpp"
 #include "tests/crash/program.hpp"
@@ -25,7 +26,8 @@ constexpr std::size_t kHeldMax = 4;
 constexpr std::uint32_t kEmptier = 0xffffffff;
 
 Queue open_queue(const Plan& plan) {
-  return Queue{std::make_shared<detail::OpenQueue>(*plan.sys, plan.queue, LogHandler{})};
+  return detail::QueueAccess::handle(
+      std::make_shared<detail::OpenQueue>(*plan.sys, plan.queue, LogHandler{}));
 }
 
 /// One worker process. Threads may share it, each with its own random numbers.
@@ -266,7 +268,7 @@ class ConsumerWorker : Worker {
     if (pick(random, 0, 1) == 0) return;
     record(What::ack_started, id);
     try {
-      queue.ack(queue.held_claim(receipt));
+      queue.detached_claim(receipt).ack();
     } catch (const Error& error) {
       // Its lease may have ended, but not before its time.
       if (error.code() != errc::claim_lost || now_ms() < end) throw;

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "queue/lifecycle/transitions.hpp"
+#include "queue/store/queue_access.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
@@ -77,7 +78,7 @@ TEST_CASE("a payload of unknown size is refused as soon as it is too much", "[pr
   const auto [setting, code] =
       GENERATE(std::pair{"max_bytes", errc::queue_full}, std::pair{"max_size", errc::too_large});
   World world{{{setting, "1K"}}};
-  Producer producer{Queue{world.queue}};
+  Producer producer{handle(world.queue)};
   std::istringstream stream{std::string(1025, 'x')};
   CHECK(error_of([&] { return producer.put(stream); }) == code);
   CHECK(world.count(Folder::tmp) == 0);
@@ -92,7 +93,7 @@ TEST_CASE("a payload of unknown size is refused as soon as it is too much", "[pr
 TEST_CASE("drafts count from their beginning, and no longer when they are dropped",
           "[producer][limits]") {
   World world{{{"max_messages", "2"}, {"max_bytes", "100"}}};
-  Producer producer{Queue{world.queue}};
+  Producer producer{handle(world.queue)};
   {
     const Draft first = producer.draft({}, 60);
     CHECK(error_of([&] { return producer.draft({}, 41); }) == errc::queue_full);
@@ -107,7 +108,7 @@ TEST_CASE("drafts count from their beginning, and no longer when they are droppe
 
 TEST_CASE("a draft of unknown size counts with what was written", "[producer][limits]") {
   World world{{{"max_bytes", "100"}}};
-  Producer producer{Queue{world.queue}};
+  Producer producer{handle(world.queue)};
   Draft draft = producer.draft();
   draft.write(std::string(60, 'x'));
   CHECK(error_of([&] { return producer.draft({}, 41); }) == errc::queue_full);
@@ -161,7 +162,7 @@ TEST_CASE("files of strangers count with the size they have", "[producer][limits
   world.disk.plant_file(world.path(Folder::ready, "report.txt"), std::string(90, 'x'));
   CHECK(refusal(world, 11) == errc::queue_full);
   CHECK_FALSE(refusal(world, 10));
-  CHECK(Queue{world.queue}.stats().bytes == 100);
+  CHECK(handle(world.queue).stats().bytes == 100);
 }
 
 TEST_CASE("a size beyond max_size is refused before anything is written", "[producer][limits]") {
@@ -180,7 +181,7 @@ TEST_CASE("a put keeps min_free free, also of itself", "[producer][limits]") {
 TEST_CASE("a long payload of unknown size ends when min_free is reached", "[producer][limits]") {
   World world{{{"min_free", "5M"}}};
   world.disk.set_free_bytes(20U << 20U);
-  Producer producer{Queue{world.queue}};
+  Producer producer{handle(world.queue)};
   Draft draft = producer.draft();
   const std::string part(1 << 20, 'x');
   const auto error = error_of([&] {

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "queue/os/checksum.hpp"
+#include "queue/store/queue_access.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
@@ -87,7 +88,7 @@ PutOptions with(const std::function<void(PutOptions&)>& change) {
 
 TEST_CASE("every way to put gives the same message", "[producer][put]") {
   World world;
-  Producer producer{Queue{world.queue}};
+  Producer producer{handle(world.queue)};
   std::string payload = "some bytes, ";
   payload += '\0';
   payload += "\xff\n";
@@ -118,13 +119,13 @@ TEST_CASE("every way to put gives the same message", "[producer][put]") {
 TEST_CASE("an empty payload is a message", "[producer][put]") {
   World world;
   std::istringstream nothing;
-  Producer{Queue{world.queue}}.put(nothing);
+  Producer{handle(world.queue)}.put(nothing);
   CHECK(only(*world.queue, State::ready).name.size == 0);
 }
 
 TEST_CASE("a draft that is not committed leaves nothing", "[producer][draft]") {
   World world;
-  Producer producer{Queue{world.queue}};
+  Producer producer{handle(world.queue)};
   {
     Draft draft = producer.draft();
     draft.write("half of a message");
@@ -139,7 +140,7 @@ TEST_CASE("a draft that is not committed leaves nothing", "[producer][draft]") {
 
 TEST_CASE("a draft is committed once", "[producer][draft]") {
   World world;
-  Draft draft = Producer{Queue{world.queue}}.draft();
+  Draft draft = Producer{handle(world.queue)}.draft();
   draft.commit();
   CHECK_THROWS_AS(draft.commit(), Error);
   CHECK_THROWS_AS(draft.write("more"), Error);
@@ -152,10 +153,10 @@ TEST_CASE("a draft counts its delay from its beginning", "[producer][draft]") {
   options.delay = minutes{10};
   options.time_to_live = minutes{20};
   const Time begun = world.queue->now();
-  Draft draft = Producer{Queue{world.queue}}.draft(options);
+  Draft draft = Producer{handle(world.queue)}.draft(options);
   world.disk.advance(minutes{5});
   draft.commit();
-  const MessageInfo info = Queue{world.queue}.list(State::delayed).at(0);
+  const MessageInfo info = handle(world.queue).list(State::delayed).at(0);
   CHECK(*info.due - begun < minutes{11});
   CHECK(*info.expires - begun < minutes{21});
 }
@@ -168,7 +169,7 @@ TEST_CASE("64 MiB pass through in small parts", "[producer][stream]") {
   Generated generated{kSize};
   std::istream stream{&generated};
   put(world.open(sys), "");
-  Producer{Queue{world.open(sys)}}.put(stream);
+  Producer{handle(world.open(sys))}.put(stream);
   CHECK(sys.bytes == kSize);
   CHECK(sys.largest <= 65'536);
   const auto ready = messages(*world.queue, State::ready);
@@ -178,7 +179,7 @@ TEST_CASE("64 MiB pass through in small parts", "[producer][stream]") {
 
 TEST_CASE("a stream that fails puts nothing", "[producer][stream]") {
   World world;
-  Producer producer{Queue{world.queue}};
+  Producer producer{handle(world.queue)};
   Breaking breaking;
   std::istream bad{&breaking};
   CHECK(error_of([&] { return producer.put(bad); }) == errno_code(EIO));
@@ -246,7 +247,7 @@ TEST_CASE("options stand in the name", "[producer][options]") {
   options.name = "r\xc3\xa4port.txt";
   const Time now = world.queue->now();
   put(world.queue, "x", options);
-  const MessageInfo info = Queue{world.queue}.list(State::ready).at(0);
+  const MessageInfo info = handle(world.queue).list(State::ready).at(0);
   CHECK(info.priority == 2);
   CHECK(info.key == options.key);
   CHECK(info.type == options.type);
@@ -274,7 +275,7 @@ TEST_CASE("a message that is due now or earlier is ready", "[producer][options]"
   CHECK(world.count(Folder::ready) == 7);
   put(world.queue, "x", with([&](PutOptions& options) { options.due = now + hours{1}; }));
   put(world.queue, "x", with([&](PutOptions& options) { options.delay = hours{1}; }));
-  CHECK(Queue{world.queue}.list(State::delayed).size() == 2);
+  CHECK(handle(world.queue).list(State::delayed).size() == 2);
 }
 
 TEST_CASE("a producer opens its queue by path", "[producer]") {

@@ -1,6 +1,7 @@
 // Puts that are refused or fail: nothing is left of them, and the error says what it is.
 #include <functional>
 
+#include "queue/store/queue_access.hpp"
 #include "spoolq/producer.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
@@ -79,19 +80,19 @@ TEST_CASE("the longest key fits, and the latest due time", "[producer][options]"
   PutOptions options;
   options.due = Time{Duration{9'999'999'999'999}};
   put(world.queue, "x", options);
-  CHECK(Queue{world.queue}.list(State::delayed).at(0).due == options.due);
+  CHECK(handle(world.queue).list(State::delayed).at(0).due == options.due);
   options.due.reset();
   options.key = std::string(95, 'k');
   options.time_to_live = hours{1};
   put(world.queue, "x", options);
-  CHECK(Queue{world.queue}.list(State::ready).at(0).key == options.key);
+  CHECK(handle(world.queue).list(State::ready).at(0).key == options.key);
   options.key += 'k';
   CHECK(error_of([&] { return put(world.queue, "x", options); }) == errc::bad_value);
 }
 
 TEST_CASE("a payload of max_size is taken, one byte more is not", "[producer][limits]") {
   World world{{{"max_size", "10"}}};
-  Producer producer{Queue{world.queue}};
+  Producer producer{handle(world.queue)};
   producer.put("0123456789");
   CHECK(error_of([&] { return producer.put("0123456789a"); }) == errc::too_large);
   Draft draft = producer.draft();
@@ -137,7 +138,7 @@ TEST_CASE("a full disk refuses the put and keeps the ballast", "[producer][limit
   world.disk.set_capacity(200'000);
   // Of a size that is not told: otherwise it would not be begun.
   const std::string large(200'000, 'x');
-  Producer producer{Queue{world.queue}};
+  Producer producer{handle(world.queue)};
   CHECK(error_of([&] { producer.draft().write(large); }) == errno_code(ENOSPC));
   CHECK(world.count(Folder::tmp) + world.count(Folder::ready) == 0);
   CHECK(world.disk.exists("/q/ballast"));

@@ -9,6 +9,7 @@
 #include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "queue/store/draft.hpp"
+#include "queue/store/queue_access.hpp"
 #include "spoolq/consumer.hpp"
 #include "spoolq/producer.hpp"
 #include "tests/queue/foreign_folder.hpp"
@@ -50,7 +51,7 @@ std::optional<MessageInfo> find(Queue& queue, const std::vector<State>& states) 
 }
 
 Act puts(const Stage& stage) {
-  auto producer = std::make_shared<Producer>(Queue{open_queue(stage.sys, stage.path)});
+  auto producer = std::make_shared<Producer>(handle(open_queue(stage.sys, stage.path)));
   const std::string payload = std::string{"put by "} + (stage.number == 0 ? "A" : "B");
   return [producer, payload](Told& told) {
     told.words[payload] = Word::in_doubt;
@@ -82,7 +83,7 @@ std::function<Act(const Stage&)> takes_and(
     std::function<void(const Stage&, Claim&, Told&, const std::string&)> what) {
   return [what](const Stage& stage) -> Act {
     auto mounts = std::make_shared<TwoMounts>(stage.sys);
-    auto consumer = std::make_shared<Consumer>(Queue{open_queue(*mounts, stage.path)});
+    auto consumer = std::make_shared<Consumer>(handle(open_queue(*mounts, stage.path)));
     static_cast<void>(consumer->try_take());
     auto claim = std::make_shared<std::optional<Claim>>();
     return [stage, what, mounts, consumer, claim](Told& told) {
@@ -98,17 +99,16 @@ std::function<Act(const Stage&)> takes_and(
 }
 
 /// Finds a detached claim and does something with it.
-std::function<Act(const Stage&)> finds_claim_and(
-    std::function<void(Queue&, const HeldClaim&, Told&)> what) {
+std::function<Act(const Stage&)> finds_claim_and(std::function<void(DetachedClaim&, Told&)> what) {
   return [what](const Stage& stage) -> Act {
-    auto queue = std::make_shared<Queue>(open_queue(stage.sys, stage.path));
+    auto queue = std::make_shared<Queue>(handle(open_queue(stage.sys, stage.path)));
     return [queue, what](Told& told) {
-      std::optional<HeldClaim> claim;
+      std::optional<DetachedClaim> claim;
       tell(told, kShared, Word::nothing, Word::nothing, [&] {
         const auto claimed = find(*queue, {State::claimed});
-        if (claimed) claim = queue->held_claim(claimed->id.to_string());
+        if (claimed) claim = queue->detached_claim(claimed->id.to_string());
       });
-      if (claim) what(*queue, *claim, told);
+      if (claim) what(*claim, told);
     };
   };
 }
@@ -129,9 +129,9 @@ struct Pair {
   std::optional<Queue> target;
 
   Pair(const Stage& stage, Mounts number) : mounts{stage.sys} {
-    source.emplace(open_queue(mounts, stage.path));
-    target.emplace(open_queue(mounts, second_queue(stage.path)));
-    if (number == Mounts::two) mounts.put_away(*target->internals());
+    source.emplace(handle(open_queue(mounts, stage.path)));
+    target.emplace(handle(open_queue(mounts, second_queue(stage.path))));
+    if (number == Mounts::two) mounts.put_away(*detail::QueueAccess::open(*target));
   }
 };
 
@@ -154,7 +154,7 @@ std::function<Act(const Stage&)> moves(Mounts number) {
 
 /// As `export --move` does: the caller has the copy, and then the message is removed.
 Act moves_out(const Stage& stage) {
-  auto queue = std::make_shared<Queue>(open_queue(stage.sys, stage.path));
+  auto queue = std::make_shared<Queue>(handle(open_queue(stage.sys, stage.path)));
   return [stage, queue](Told& told) {
     const auto message = find(*queue, {State::ready, State::failed, State::delayed});
     if (!message || !stage.disk.exists(message->path)) return;
@@ -175,8 +175,8 @@ std::function<Act(const Stage&)> hands_over(Mounts number) {
   return takes_and(
       [number](const Stage& stage, Claim& claim, Told& told, const std::string& payload) {
         auto& mounts = dynamic_cast<TwoMounts&>(stage.sys);
-        Queue target{open_queue(mounts, second_queue(stage.path))};
-        if (number == Mounts::two) mounts.put_away(*target.internals());
+        Queue target = handle(open_queue(mounts, second_queue(stage.path)));
+        if (number == Mounts::two) mounts.put_away(*detail::QueueAccess::open(target));
         tell(told, payload, number == Mounts::two ? Word::moving : Word::nothing, Word::moved,
              [&] { claim.move(target); });
       });
@@ -295,26 +295,24 @@ void detaches(const Stage&, Claim& claim, Told& told, const std::string& payload
 
 std::vector<Actor> detached_claim_actors() {
   const auto without_word = [](auto call) {
-    return finds_claim_and([call](Queue& queue, const HeldClaim& claim, Told& told) {
-      tell(told, kShared, Word::nothing, Word::nothing, [&] { call(queue, claim); });
+    return finds_claim_and([call](DetachedClaim& claim, Told& told) {
+      tell(told, kShared, Word::nothing, Word::nothing, [&] { call(claim); });
     });
   };
-  using Held = const HeldClaim&;
+  using Held = DetachedClaim&;
   return {
       {"ack of a detached claim",
        {Place::held},
-       finds_claim_and([](Queue& queue, const HeldClaim& claim, Told& told) {
-         tell(told, kShared, Word::in_doubt, Word::ended, [&] { queue.ack(claim); });
+       finds_claim_and([](DetachedClaim& claim, Told& told) {
+         tell(told, kShared, Word::in_doubt, Word::ended, [&] { claim.ack(); });
        })},
-      {"release of a detached claim", {Place::held}, without_word([](Queue& queue, Held claim) {
-         queue.release(claim);
+      {"release of a detached claim", {Place::held}, without_word([](Held claim) {
+         claim.release();
        })},
-      {"fail of a detached claim", {Place::held}, without_word([](Queue& queue, Held claim) {
-         queue.fail(claim, reason("no"));
+      {"fail of a detached claim", {Place::held}, without_word([](Held claim) {
+         claim.fail(reason("no"));
        })},
-      {"extend", {Place::held}, without_word([](Queue& queue, Held claim) {
-         queue.extend(claim, hours{2});
-       })},
+      {"extend", {Place::held}, without_word([](Held claim) { claim.extend(hours{2}); })},
   };
 }
 

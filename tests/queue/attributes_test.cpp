@@ -11,6 +11,7 @@
 
 #include "queue/maintenance/due.hpp"
 #include "queue/os/unique_fd.hpp"
+#include "queue/store/queue_access.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
@@ -53,7 +54,7 @@ std::map<std::string, std::string> attributes(const World& world, const StoredMe
 }
 
 MessageDetails details_of(const std::shared_ptr<OpenQueue>& queue, State state) {
-  const Queue open{queue};
+  const Queue open = handle(queue);
   return open.details(open.list(state).at(0));
 }
 
@@ -221,7 +222,7 @@ TEST_CASE("the whole name is kept as a header where N had to cut it", "[queue][a
   PutOptions options;
   options.name = std::string(300, 'x') + ".txt";
   put(world.queue, "x", options);
-  const Queue queue{world.queue};
+  const Queue queue = handle(world.queue);
   const MessageInfo info = queue.list(State::ready).at(0);
   CHECK(info.name.size() < 115);
   CHECK(options.name.starts_with(info.name));
@@ -275,8 +276,8 @@ TEST_CASE("getfattr sees the headers on a real file system", "[queue][attributes
       ::getxattr(info.path.c_str(), "user.spoolq.traceparent", value.data(), value.size());
   REQUIRE(size == 7);
   CHECK(std::string_view{value.data(), 7} == "00-0af7");
-  const StoredMessage claimed = claim_only(*queue.internals());
-  detail::fail(*queue.internals(), claimed, reason("no"));
+  const StoredMessage claimed = claim_only(*detail::QueueAccess::open(queue));
+  detail::fail(*detail::QueueAccess::open(queue), claimed, reason("no"));
   const MessageDetails failed = queue.details(queue.list(State::failed).at(0));
   CHECK(failed.headers == Headers{{"traceparent", "00-0af7"}});
   CHECK(failed.reason->text == "no");

@@ -8,6 +8,7 @@
 #include "spoolq/consumer.hpp"
 #include "spoolq/producer.hpp"
 #include "tests/queue/promises.hpp"
+#include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/forwarding_sys.hpp"
 #include "tests/support/mutant_sys.hpp"
@@ -125,7 +126,7 @@ std::string wrong_counts(Mutant mutant, CrashModel model) {
   SimulatedSys disk{model};
   make_story_queue(disk, kPath);
   const auto open = [](detail::Sys& sys) {
-    return Queue{std::make_shared<detail::OpenQueue>(sys, kPath, LogHandler{})};
+    return handle(std::make_shared<detail::OpenQueue>(sys, kPath, LogHandler{}));
   };
   open(disk).configure({{"crash_count", "durable"}});
   Producer{open(disk)}.put("it takes the machine down");

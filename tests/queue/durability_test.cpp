@@ -404,8 +404,8 @@ TEST_CASE("a move by rename syncs the target's folder, then the source's",
           "[queue][durability][move]") {
   TypedWorld world{EXT4_SUPER_MAGIC};
   detail::init_queue(world.disk, "/r", {{"min_free", "0"}});
-  Queue source{world.queue};
-  Queue target{open_queue(world.disk, "/r")};
+  Queue source = handle(world.queue);
+  Queue target = handle(open_queue(world.disk, "/r"));
   const Calls both{"fsync /r/new", "fstat /r/new", "fsync /q/new", "fstat /q/new"};
   const auto moved = [&](Sync sync) {
     world.disk.clear_calls();
@@ -428,8 +428,8 @@ TEST_CASE("a move whose sync failed is indeterminate", "[queue][durability][move
   detail::init_queue(world.disk, "/r", {{"min_free", "0"}});
   put(world.queue, "x");
   ShutDownSys sys{world.disk};
-  Queue source{world.open(sys)};
-  Queue target{open_queue(sys, "/r")};
+  Queue source = handle(world.open(sys));
+  Queue target = handle(open_queue(sys, "/r"));
   CHECK(error_of([&] { source.move(source.list(State::ready).at(0), target); }) ==
         errc::indeterminate);
   CHECK(target.list(State::ready).size() == 1);
@@ -440,8 +440,8 @@ TEST_CASE("a stranger's file that does not sync is not moved", "[queue][durabili
   detail::init_queue(world.disk, "/r", {{"min_free", "0"}});
   world.disk.plant_file("/q/new/1795403405.P10625Q1.vm", "x");
   FailingFsync sys{world.disk};
-  Queue source{world.open(sys)};
-  Queue target{open_queue(sys, "/r")};
+  Queue source = handle(world.open(sys));
+  Queue target = handle(open_queue(sys, "/r"));
   const MessageInfo stranger = source.list(State::ready).at(0);
   sys.fails = true;
   CHECK(error_of([&] { source.move(stranger, target); }) == errno_code(EIO));
@@ -451,10 +451,10 @@ TEST_CASE("a stranger's file that does not sync is not moved", "[queue][durabili
 
 TEST_CASE("a queue stays paused, or goes on, after a power cut", "[queue][durability][pause]") {
   World world{{}, GENERATE(CrashModel::journal, CrashModel::per_directory)};
-  Queue queue{world.queue};
+  Queue queue = handle(world.queue);
   const auto paused_after_cut = [&] {
     const auto after = world.disk.crash(world.disk.keep_nothing());
-    return Queue{open_queue(*after, World::kPath)}.paused();
+    return handle(open_queue(*after, World::kPath)).paused();
   };
   queue.pause();
   CHECK(paused_after_cut());
@@ -465,7 +465,7 @@ TEST_CASE("a queue stays paused, or goes on, after a power cut", "[queue][durabi
 TEST_CASE("a pause that the disk refused says so", "[queue][durability][pause]") {
   World world;
   FailingFsync sys{world.disk};
-  Queue queue{world.open(sys)};
+  Queue queue = handle(world.open(sys));
   sys.fails = true;
   CHECK(error_of([&] { queue.pause(); }) == errno_code(EIO));
   sys.fails = true;
@@ -475,7 +475,7 @@ TEST_CASE("a pause that the disk refused says so", "[queue][durability][pause]")
 TEST_CASE("sync() syncs the file system, payloads and folders, and asks whether it still lives",
           "[queue][durability]") {
   TypedWorld world{GENERATE(EXT4_SUPER_MAGIC, BTRFS_SUPER_MAGIC)};
-  Queue queue{world.queue};
+  Queue queue = handle(world.queue);
   queue.sync();
   CHECK(world.syncs() == Calls{"syncfs /q", "fstat /q"});
   world.queue->durability().condemn();

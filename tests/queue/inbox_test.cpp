@@ -70,7 +70,7 @@ std::string complete(SimulatedSys& disk) {
     if (disk.exists("/q/spoolq.json") && disk.read_file("/q/new") != kInbox) return "no link";
     if (disk.read_file("/inbox/1795403405.P10625Q1.vm") != "dropped") return "the file is gone";
     init(disk);
-    Queue queue{open_queue(disk, kPath)};
+    Queue queue = handle(open_queue(disk, kPath));
     if (queue.is_maildir()) return "it is a Maildir";
     auto claim = Consumer{queue}.try_take();
     if (!claim || claim->payload() != "dropped") return "nothing can be taken";
@@ -115,10 +115,10 @@ TEST_CASE("a queue with an inbox has the files of that folder, and gives back in
   CHECK(disk.read_file("/q/new") == kInbox);
   const auto open = open_queue(disk, kPath);
   CHECK(open->folders().has_inbox());
-  CHECK(Queue{open}.stats().ready == 1);
-  const MessageInfo first = Queue{open}.list(State::ready).at(0);
+  CHECK(handle(open).stats().ready == 1);
+  const MessageInfo first = handle(open).list(State::ready).at(0);
   CHECK(first.path == "/q/new/1795403405.P10625Q1.vm");
-  Consumer{Queue{open}}.try_take()->release();
+  Consumer{handle(open)}.try_take()->release();
   CHECK(disk.list(kInbox).size() == 1);
   CHECK(has(disk.list(kInbox).at(0), first.id.to_string()));
   put(open, "x");
@@ -156,7 +156,7 @@ TEST_CASE("an empty new/ is replaced by the link, one with messages or another l
           }) == errno_code(ENOTEMPTY));
     CHECK(has(text_of([&] { init(disk); }), "mv /q/new/* /inbox"));
     CHECK(disk.dump() == before);
-    CHECK(Queue{open_queue(disk, kPath)}.stats().ready == 1);
+    CHECK(handle(open_queue(disk, kPath)).stats().ready == 1);
   }
   SECTION("another inbox") {
     init(disk, kPath, "/other");
@@ -197,7 +197,7 @@ TEST_CASE("a message that is put while new/ becomes a link is not lost", "[queue
           return 0;
         }) == errno_code(ENOTEMPTY));
   CHECK(disk.list("/q").size() == 10);
-  CHECK(Consumer{Queue{open_queue(disk, kPath)}}.try_take()->payload() == "in the last moment");
+  CHECK(Consumer{handle(open_queue(disk, kPath))}.try_take()->payload() == "in the last moment");
 }
 
 TEST_CASE("a queue, a folder of one, and another mount are no inbox, and nothing is made",
@@ -268,7 +268,7 @@ TEST_CASE("a queue may be inside of its inbox, and is no message there", "[queue
   SimulatedSys disk;
   drop(disk);
   init(disk, path);
-  Queue queue{open_queue(disk, path)};
+  Queue queue = handle(open_queue(disk, path));
   CHECK(queue.stats().ready == 1);
   Consumer consumer{queue};
   consumer.try_take()->ack();

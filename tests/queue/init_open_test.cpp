@@ -9,6 +9,7 @@
 
 #include "queue/format/settings.hpp"
 #include "queue/maintenance/reap.hpp"
+#include "queue/store/queue_access.hpp"
 #include "spoolq/consumer.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
@@ -212,7 +213,7 @@ TEST_CASE("a Maildir takes messages and is looked at, and no more", "[queue][ope
   SimulatedSys disk;
   make_maildir(disk);
   const auto open = open_queue(disk, kPath);
-  Queue queue{open};
+  Queue queue = handle(open);
   CHECK(queue.is_maildir());
   CHECK(queue.settings() == detail::list_settings({}));
   put(open, "x");
@@ -362,7 +363,7 @@ TEST_CASE("an open queue sees settings that another handle changed", "[queue][op
   world.queue->refresh_settings();
   CHECK(world.queue->settings()->max_attempts == 7);
   CHECK(before->max_attempts == 5);
-  CHECK(Queue{world.queue}.settings().at(0) == SettingChange{"max_attempts", "7"});
+  CHECK(handle(world.queue).settings().at(0) == SettingChange{"max_attempts", "7"});
   // A put looks by itself.
   other->configure({{"max_size", "2"}});
   CHECK(error_of([&] { return put(world.queue, "xyz"); }) == errc::too_large);

@@ -12,6 +12,7 @@
 #include "spoolq/consumer.hpp"
 #include "tests/queue/foreign_folder.hpp"
 #include "tests/queue/promises.hpp"
+#include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/forwarding_sys.hpp"
 #include "tests/support/mutant_sys.hpp"
@@ -55,7 +56,7 @@ class Place {
   }
   /// Payloads by original name, as a consumer gets them.
   std::map<std::string, std::string> drain() {
-    Consumer consumer{Queue{queue()}};
+    Consumer consumer{handle(queue())};
     std::map<std::string, std::string> messages;
     while (auto claim = consumer.try_take()) {
       CHECK(messages.emplace(claim->info().name, claim->payload()).second);
@@ -160,7 +161,7 @@ TEST_CASE("an adopted file has the id that it would have in new/", "[intake]") {
   const auto results = place.take();
   REQUIRE(results.size() == 1);
   CHECK(results[0].id == wanted);
-  const auto listed = Queue{queue}.list(State::ready);
+  const auto listed = handle(queue).list(State::ready);
   REQUIRE(listed.size() == 1);
   CHECK(listed[0].id == wanted);
   CHECK(listed[0].size == 5U);
@@ -553,7 +554,7 @@ TEST_CASE("a marker that cannot go back is no message", "[intake][seize]") {
     CHECK(disk.list("/q-marked") == std::vector<std::string>{"a.txt", "a.txt.done"});
     intake.take(arrivals_in(intake, FolderKind::marked));
   }
-  Consumer consumer{Queue{std::make_shared<detail::OpenQueue>(disk, "/q", LogHandler{})}};
+  Consumer consumer{handle(std::make_shared<detail::OpenQueue>(disk, "/q", LogHandler{}))};
   auto claim = consumer.try_take();
   REQUIRE(claim);
   CHECK(claim->payload() == "second");
@@ -687,7 +688,7 @@ TEST_CASE("a long name of an adopted file comes back whole", "[intake]") {
   const std::string name(255, 'n');
   place.drop(name, "first");
   place.take();
-  const Queue queue{place.queue()};
+  const Queue queue = handle(place.queue());
   const auto listed = queue.list(State::ready);
   REQUIRE(listed.size() == 1);
   CHECK(queue.details(listed[0]).info.name == name);

@@ -6,6 +6,7 @@
 
 #include "queue/maintenance/reap.hpp"
 #include "queue/store/consumer_locks.hpp"
+#include "queue/store/queue_access.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
@@ -123,7 +124,7 @@ TEST_CASE("at the maximum of attempts the end of a lease is a failure, with its 
   leased.reap();
   CHECK(leased.watch(seconds{10}).failed == 1);
   const auto details =
-      Queue{leased.world.queue}.details(Queue{leased.world.queue}.list(State::failed).at(0));
+      handle(leased.world.queue).details(handle(leased.world.queue).list(State::failed).at(0));
   REQUIRE(details.reason);
   CHECK(details.reason->text ==
         "given up after 2 of 2 attempts; not finished or extended within the lease of 10s");

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "queue/store/consumer_locks.hpp"
+#include "queue/store/queue_access.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
@@ -64,16 +65,16 @@ TEST_CASE("ready messages are listed in the order of delivery, strangers' among 
   plant(world, Folder::ready, fmt::format("5.{},S=1", kFirst));
   plant(world, Folder::ready, fmt::format("9.{}", kFirst));
   plant(world, Folder::ready, fmt::format("0.{}", kThird));
-  const auto list = Queue{world.queue}.list(State::ready);
+  const auto list = handle(world.queue).list(State::ready);
   REQUIRE(list.size() == 5);
   CHECK(list[0].priority == 0);
   CHECK(list[1].id.to_string() == kFirst);
   CHECK(list[2].name == "report.txt");
   CHECK(list[3].id.to_string() == kThird);
   CHECK(list[4].priority == 9);
-  const auto best = Queue{world.queue}.list(State::ready, 2);
+  const auto best = handle(world.queue).list(State::ready, 2);
   CHECK(ids(best) == std::vector{list[0].id.to_string(), list[1].id.to_string()});
-  CHECK(Queue{world.queue}.list(State::ready, 100).size() == 5);
+  CHECK(handle(world.queue).list(State::ready, 100).size() == 5);
 }
 
 TEST_CASE("delayed messages are listed in the order of their due times", "[queue][listing]") {
@@ -81,7 +82,7 @@ TEST_CASE("delayed messages are listed in the order of their due times", "[queue
   plant(world, Folder::later, fmt::format("1763870400125.0.{}", kFirst));
   plant(world, Folder::later, fmt::format("1763870400123.9.{}", kSecond));
   plant(world, Folder::later, fmt::format("1763870400124.5.{}", kThird));
-  const auto list = Queue{world.queue}.list(State::delayed);
+  const auto list = handle(world.queue).list(State::delayed);
   CHECK(ids(list) == std::vector<std::string>{kSecond, kThird, kFirst});
   CHECK(list[0].due == Time{Duration{1'763'870'400'123}});
   CHECK(list[0].state == State::delayed);
@@ -93,7 +94,7 @@ TEST_CASE("in each state only messages are listed", "[queue][listing]") {
   for (const State state :
        {State::ready, State::claimed, State::delayed, State::failed, State::done}) {
     INFO(to_string(state));
-    const auto list = Queue{world.queue}.list(state);
+    const auto list = handle(world.queue).list(state);
     REQUIRE(list.size() == 1);
     CHECK(list[0].id.to_string() == kFirst);
     CHECK(list[0].state == state);
@@ -102,7 +103,7 @@ TEST_CASE("in each state only messages are listed", "[queue][listing]") {
     CHECK(world.disk.exists(list[0].path));
     CHECK(parse_state(to_string(state)) == state);
   }
-  CHECK(Queue{world.queue}.list(State::claimed)[0].consumer == "0123456789abcdef");
+  CHECK(handle(world.queue).list(State::claimed)[0].consumer == "0123456789abcdef");
   CHECK_FALSE(parse_state("new"));
 }
 
@@ -111,7 +112,7 @@ TEST_CASE("with a limit the first are listed, as without one", "[queue][listing]
   for (int i = 0; i < 50; ++i) {
     plant(world, Folder::ready, fmt::format("{}.01935a7b-8c3d-7e21-9f4a-{:012x}", i * 7 % 10, i));
   }
-  const Queue queue{world.queue};
+  const Queue queue = handle(world.queue);
   const auto all = ids(queue.list(State::ready));
   REQUIRE(all.size() == 50);
   for (std::size_t limit = 1; limit <= 51; ++limit) {
@@ -126,7 +127,7 @@ TEST_CASE("the details of a dropped file have its size and its whole name", "[qu
   World world;
   const std::string name(255, 'n');
   plant(world, Folder::ready, name, "hello");
-  const Queue queue{world.queue};
+  const Queue queue = handle(world.queue);
   const MessageInfo info = queue.list(State::ready).at(0);
   CHECK_FALSE(info.size);
   CHECK(info.name == name);
@@ -141,7 +142,7 @@ TEST_CASE("what is unfinished or no message is not ready", "[queue][listing]") {
   plant(world, Folder::ready, ".hidden");
   world.disk.plant_directory(world.path(Folder::ready, "folder"));
   world.disk.plant_symlink(world.path(Folder::ready, "link"), "/q/spoolq.json");
-  CHECK(Queue{world.queue}.list(State::ready).empty());
+  CHECK(handle(world.queue).list(State::ready).empty());
 }
 
 TEST_CASE("a message is found by the begin or the end of its id", "[queue][listing][find]") {
@@ -149,7 +150,7 @@ TEST_CASE("a message is found by the begin or the end of its id", "[queue][listi
   plant(world, Folder::ready, fmt::format("5.{}", kFirst));
   plant(world, Folder::failed, fmt::format("5.{}", kSecond));
   plant(world, Folder::later, fmt::format("1763870400123.5.{}", kThird));
-  const Queue queue{world.queue};
+  const Queue queue = handle(world.queue);
   const std::vector<State> all{State::ready, State::claimed, State::delayed, State::failed};
   const auto find = [&](std::string_view text, const std::vector<State>& states) {
     return queue.find(text, states).id.to_string();
@@ -186,13 +187,13 @@ TEST_CASE("copies of one id are not ambiguous", "[queue][listing][find]") {
   World world;
   plant(world, Folder::ready, fmt::format("5.{}", kFirst));
   plant(world, Folder::ready, fmt::format("5.{},U=0001", kFirst));
-  CHECK(Queue{world.queue}.find("0193", {State::ready}).id.to_string() == kFirst);
+  CHECK(handle(world.queue).find("0193", {State::ready}).id.to_string() == kFirst);
 }
 
 TEST_CASE("a wrong id is shown without what could forge a line", "[queue][listing][find]") {
   World world;
   try {
-    static_cast<void>(Queue{world.queue}.find("abc\ndef", {State::ready}));
+    static_cast<void>(handle(world.queue).find("abc\ndef", {State::ready}));
     FAIL("it was found");
   } catch (const Error& error) {
     CHECK(std::string_view{error.what()}.find('\n') == std::string_view::npos);
@@ -207,7 +208,7 @@ TEST_CASE("stats count every state", "[queue][listing][stats]") {
   plant(world, Folder::bad, "else");
   const detail::Registration living{*world.queue};
   plant(world, Folder::consumers, "0123456789abcdef");
-  const Stats stats = Queue{world.queue}.stats();
+  const Stats stats = handle(world.queue).stats();
   CHECK(stats.path == "/q");
   CHECK(stats.ready == 2);
   CHECK(stats.claimed == 1);
@@ -222,7 +223,7 @@ TEST_CASE("stats count every state", "[queue][listing][stats]") {
 
 TEST_CASE("the age of the oldest ready message counts from its put", "[queue][listing][stats]") {
   World world;
-  const Queue queue{world.queue};
+  const Queue queue = handle(world.queue);
   CHECK_FALSE(queue.stats().oldest_ready);
   plant(world, Folder::ready, fmt::format("9.{}", kFirst));
   plant(world, Folder::ready, fmt::format("0.{}", kSecond));
@@ -237,12 +238,12 @@ TEST_CASE("the age of the oldest ready message counts from its put", "[queue][li
 TEST_CASE("a queue is paused while the file says so", "[queue][listing][stats]") {
   World world;
   world.disk.plant_file("/q/paused", "");
-  CHECK(Queue{world.queue}.stats().paused);
+  CHECK(handle(world.queue).stats().paused);
 }
 
 TEST_CASE("list and stats make no system call for a message of ours", "[queue][listing][cost]") {
   World world;
-  const Queue queue{world.queue};
+  const Queue queue = handle(world.queue);
   const auto look = [&] {
     world.disk.clear_calls();
     static_cast<void>(queue.list(State::ready));
@@ -276,7 +277,7 @@ TEST_CASE("list and stats make no system call for a message of ours", "[queue][l
 
 TEST_CASE("a message that has moved on is no such message", "[queue][listing][move]") {
   World world;
-  Queue queue{world.queue};
+  Queue queue = handle(world.queue);
   put(world.queue, "x");
   const MessageInfo ready = queue.list(State::ready).at(0);
   const StoredMessage claimed = claim_only(*world.queue);
@@ -311,9 +312,9 @@ TEST_CASE("a message that has moved on is no such message", "[queue][listing][mo
 
 TEST_CASE("a claimed message is removed only when asked for", "[queue][listing][move]") {
   World world;
-  Queue queue{world.queue};
+  Queue queue = handle(world.queue);
   const StoredMessage claimed = put_and_claim(*world.queue, "x");
-  queue.remove(queue.list(State::claimed).at(0), true);
+  queue.remove_claimed(queue.list(State::claimed).at(0));
   CHECK(world.count(Folder::claimed) == 0);
   CHECK(error_of([&] {
           acknowledge(*world.queue, claimed, Sync::durable);
@@ -323,14 +324,13 @@ TEST_CASE("a claimed message is removed only when asked for", "[queue][listing][
 
 TEST_CASE("the payload of a message is read through its description", "[queue][listing][move]") {
   World world;
-  const Queue queue{world.queue};
+  const Queue queue = handle(world.queue);
   plant(world, Folder::ready, "report.txt", "of a stranger");
   const MessageInfo info = queue.list(State::ready).at(0);
-  const int fd = queue.open_payload(info);
+  const Payload payload = queue.open_payload(info);
   std::array<char, 100> buffer{};
-  const auto got = world.disk.read(fd, buffer.data(), buffer.size());
+  const auto got = world.disk.read(payload.get(), buffer.data(), buffer.size());
   CHECK(std::string_view{buffer.data(), static_cast<std::size_t>(got.value())} == "of a stranger");
-  CHECK(world.disk.close(fd).ok());
 }
 
 }  // namespace spoolq::test

@@ -94,10 +94,10 @@ TEST_CASE("a consumer is alive from its registration to its end", "[queue][liven
     CHECK(detail::is_consumer_name(name));
     CHECK(is_alive(*world.queue, name));
     CHECK(is_alive(*other, name));
-    CHECK(Queue{other}.stats().consumers == 1);
+    CHECK(handle(other).stats().consumers == 1);
   }
   CHECK_FALSE(is_alive(*other, name));
-  CHECK(Queue{other}.stats().consumers == 0);
+  CHECK(handle(other).stats().consumers == 0);
 }
 
 TEST_CASE("without a file, or with one that nobody locks, a consumer is dead",
@@ -562,13 +562,16 @@ TEST_CASE("a child that outlives its parent does not keep the parent's claims",
 TEST_CASE("a child may use nothing that its parent made, and harms nothing of it",
           "[queue][liveness][fork]") {
   RealWorld world;
-  Queue queue{world.queue};
+  Queue queue = handle(world.queue);
   Producer producer{queue};
   producer.put("one");
+  producer.put("detached");
   producer.put("two");
   std::optional<Consumer> consumer{std::in_place, queue};
   std::optional<Claim> claim = consumer->try_take();
   REQUIRE(claim);
+  std::optional<DetachedClaim> detached;
+  detached = queue.detached_claim(consumer->try_take().value().detach(std::chrono::hours{1}));
   std::optional<Draft> draft{producer.draft()};
   draft->write("half of ");
   const MessageInfo ready = queue.list(State::ready).at(0);
@@ -594,11 +597,11 @@ TEST_CASE("a child may use nothing that its parent made, and harms nothing of it
         [&] { static_cast<void>(queue.stats()); },
         [&] { queue.retry(ready); },
         [&] { queue.remove(ready); },
-        [&] { static_cast<void>(queue.held_claim("@oldest")); },
-        [&] { queue.ack(HeldClaim{}); },
-        [&] { queue.release(HeldClaim{}); },
-        [&] { queue.fail(HeldClaim{}, {}); },
-        [&] { static_cast<void>(queue.extend(HeldClaim{}, Duration{1})); },
+        [&] { static_cast<void>(queue.detached_claim("@oldest")); },
+        [&] { detached->ack(); },
+        [&] { detached->release(); },
+        [&] { detached->fail({}); },
+        [&] { detached->extend(Duration{1}); },
         [&] { static_cast<void>(queue.reap()); },
         [&] { Consumer{queue}; },
     };

@@ -335,14 +335,15 @@ TEST_CASE("a message that is moved out is read and removed, or goes back", "[que
   const State state = GENERATE(from_range(kMovable));
   World world;
   put_in(world, state);
-  Queue queue{world.queue};
+  Queue queue = handle(world.queue);
   const MessageInfo message = queue.list(state).at(0);
   {
     const MoveOut out = queue.move_out(message);
     CHECK(out.info().state == State::claimed);
     CHECK(out.info().id == message.id);
     CHECK(error_of([&] { return queue.move_out(message); }) == errc::no_such_message);
-    CHECK(error_of([&] { return queue.held_claim(message.id.to_string()); }) == errc::claim_owned);
+    CHECK(error_of([&] { return queue.detached_claim(message.id.to_string()); }) ==
+          errc::claim_owned);
   }
   MoveOut out = queue.move_out(message);
   std::string payload;
@@ -356,7 +357,7 @@ TEST_CASE("a message that is moved out is read and removed, or goes back", "[que
 TEST_CASE("a claim for a move that was lost is not removed", "[queue][move]") {
   World world;
   put(world.queue, "x");
-  Queue queue{world.queue};
+  Queue queue = handle(world.queue);
   MoveOut out = queue.move_out(queue.list(State::ready).at(0));
   CHECK(detail::release_move(*world.queue, only(*world.queue, State::claimed)) == State::ready);
   CHECK(error_of([&] { out.remove(); }) == errc::claim_lost);

@@ -13,6 +13,7 @@
 #include "queue/maintenance/reap.hpp"
 #include "queue/store/consumer_locks.hpp"
 #include "queue/store/listing.hpp"
+#include "queue/store/queue_access.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
@@ -62,9 +63,9 @@ class Pair {
     std::vector<SettingChange> settings{{"min_free", "0"}};
     settings.insert(settings.end(), target_settings.begin(), target_settings.end());
     detail::init_queue(world.disk, kTargetPath, settings);
-    source.emplace(world.open(sys_));
-    target.emplace(open_queue(sys_, kTargetPath, &world.log));
-    if (way == Way::copy) sys_.put_away(*target->internals());
+    source.emplace(handle(world.open(sys_)));
+    target.emplace(handle(open_queue(sys_, kTargetPath, &world.log)));
+    if (way == Way::copy) sys_.put_away(*detail::QueueAccess::open(*target));
   }
 
   /// The source again.
@@ -172,7 +173,7 @@ TEST_CASE("a claimed message is not moved, and none into the same queue", "[queu
   put_and_claim(*pair.world.queue, "x");
   CHECK(error_of([&] { pair.move(State::claimed); }) == errc::claim_owned);
   put(pair.world.queue, "y");
-  Queue again{pair.world.open(pair.world.disk)};
+  Queue again = handle(pair.world.open(pair.world.disk));
   CHECK(error_of([&] { pair.source->move(pair.source->list(State::ready).at(0), again); }) ==
         errc::bad_value);
 }
@@ -194,7 +195,7 @@ TEST_CASE("a ready message is not taken while it is copied", "[queue][move]") {
 TEST_CASE("a claim is not handed over while another consumer has it under a second name",
           "[queue][move]") {
   Pair pair{Way::rename};
-  OpenQueue& source = *pair.source->internals();
+  OpenQueue& source = *detail::QueueAccess::open(*pair.source);
   const detail::Registration one{*pair.world.queue};
   const detail::Registration other{*pair.world.queue};
   put(pair.world.queue, "payload");
@@ -204,8 +205,9 @@ TEST_CASE("a claim is not handed over while another consumer has it under a seco
   pair.world.disk.plant_hard_link(pair.world.path(Folder::claimed, held->at.file()),
                                   pair.world.path(Folder::ready, ready.at.file()));
   REQUIRE(detail::claim(source, ready, other.consumer() + ".1"));
-  CHECK(error_of([&] { detail::hand_over(source, *held, *pair.target->internals()); }) ==
-        std::errc::resource_unavailable_try_again);
+  CHECK(error_of([&] {
+          detail::hand_over(source, *held, *detail::QueueAccess::open(*pair.target));
+        }) == std::errc::resource_unavailable_try_again);
   CHECK(pair.target_names("new").empty());
   CHECK(pair.world.count(Folder::claimed) == 2);
 }
@@ -231,7 +233,7 @@ TEST_CASE("a failed message is not retried while it is copied", "[queue][move]")
   pair.meanwhile.at(Call::fsync, [&] {
     looked = true;
     CHECK_FALSE(detail::retry(*pair.world.queue, failed));
-    Queue other{pair.world.open(pair.world.disk)};
+    Queue other = handle(pair.world.open(pair.world.disk));
     CHECK(error_of([&] {
             other.move(detail::describe(*pair.world.queue, State::failed, failed), *pair.target);
           }) == errc::no_such_message);
@@ -273,8 +275,8 @@ TEST_CASE("of two movers of the same messages one moves each message", "[queue][
       if (code == errc::no_such_message) ++late;
     }
   };
-  std::thread one{move_all, Queue{pair.open_source()}};
-  std::thread two{move_all, Queue{pair.open_source()}};
+  std::thread one{move_all, handle(pair.open_source())};
+  std::thread two{move_all, handle(pair.open_source())};
   one.join();
   two.join();
   CHECK(moved == kMessages);
@@ -305,7 +307,7 @@ TEST_CASE("a file that its writer opens just before it is claimed stays", "[queu
 TEST_CASE("no lease ends a claim while its message is handed over by copy", "[queue][move]") {
   Pair pair{Way::copy};
   pair.source->configure({{"lease", "10m"}});
-  pair.source->internals()->refresh_settings();
+  detail::QueueAccess::open(*pair.source)->refresh_settings();
   const detail::Registration consumer{*pair.world.queue};
   const StoredMessage claimed =
       put_and_claim(*pair.world.queue, "payload", consumer.consumer() + ".1");
@@ -320,7 +322,8 @@ TEST_CASE("no lease ends a claim while its message is handed over by copy", "[qu
     }
     CHECK(detail::reap(*pair.world.queue, {}, &seen).returned == 0);
   });
-  detail::hand_over(*pair.source->internals(), claimed, *pair.target->internals());
+  detail::hand_over(*detail::QueueAccess::open(*pair.source), claimed,
+                    *detail::QueueAccess::open(*pair.target));
   CHECK(looked);
   CHECK(pair.target->list(State::ready).at(0).attempts == 0);
   CHECK(pair.world.count(Folder::claimed) + pair.world.count(Folder::ready) == 0);
@@ -330,7 +333,8 @@ TEST_CASE("a hand-over that fails leaves the claim that there was", "[queue][mov
   Pair pair{Way::copy, {{"max_size", "3"}}};
   const StoredMessage claimed = put_and_claim(*pair.world.queue, "payload");
   CHECK(error_of([&] {
-          detail::hand_over(*pair.source->internals(), claimed, *pair.target->internals());
+          detail::hand_over(*detail::QueueAccess::open(*pair.source), claimed,
+                            *detail::QueueAccess::open(*pair.target));
         }) == errc::too_large);
   CHECK(pair.world.names(Folder::claimed) == std::vector{claimed.at.file()});
 }
@@ -373,7 +377,8 @@ TEST_CASE("two who copy one message do not disturb each other", "[queue][move]")
   detail::MessageName name;
   name.id = id;
   {
-    const detail::PendingMessage other{*pair.target->internals(), {State::ready, name, {}}, 7};
+    const detail::PendingMessage other{
+        *detail::QueueAccess::open(*pair.target), {State::ready, name, {}}, 7};
     pair.move(State::ready);
     CHECK(pair.target_names("tmp").size() == 1);
   }
@@ -412,7 +417,7 @@ TEST_CASE("the limits of the target hold, and the message stays where it is", "[
                std::pair{SettingChange{"max_bytes", "3"}, errc::queue_full},
                std::pair{SettingChange{"max_messages", "1"}, errc::queue_full});
   Pair pair{way, {settings}};
-  put(pair.target->internals(), "1");
+  put(detail::QueueAccess::open(*pair.target), "1");
   put(pair.world.queue, "four");
   const auto names = pair.world.names(Folder::ready);
   CHECK(error_of([&] { pair.move(State::ready); }) == code);
@@ -425,10 +430,9 @@ TEST_CASE("a moved message gets the mode of the target's files", "[queue][move]"
   Pair pair{GENERATE(Way::rename, Way::copy), {{"mode", "0770"}}};
   put(pair.world.queue, "x");
   pair.move(State::ready);
-  const int fd = pair.target->open_payload(pair.target->list(State::ready).at(0));
+  const Payload payload = pair.target->open_payload(pair.target->list(State::ready).at(0));
   struct stat status = {};
-  REQUIRE(pair.world.disk.fstat(fd, status).ok());
-  static_cast<void>(pair.world.disk.close(fd));
+  REQUIRE(pair.world.disk.fstat(payload.get(), status).ok());
   CHECK((status.st_mode & 07777) == 0660);
 }
 
@@ -437,7 +441,7 @@ TEST_CASE("into a Maildir goes what it has a folder for", "[queue][move]") {
   for (const char* folder : {"tmp", "new", "cur"}) {
     pair.world.disk.plant_directory(fmt::format("/mail/{}", folder));
   }
-  Queue mail{open_queue(pair.world.disk, "/mail")};
+  Queue mail = handle(open_queue(pair.world.disk, "/mail"));
   put(pair.world.queue, "x");
   detail::fail(*pair.world.queue, put_and_claim(*pair.world.queue, "y"), reason("no"));
   pair.source->move(pair.source->list(State::ready).at(0), mail);
@@ -460,7 +464,7 @@ TEST_CASE("a message that has moved on is not there to be moved", "[queue][move]
 TEST_CASE("the limits of the target are those of now", "[queue][move]") {
   Pair pair{GENERATE(Way::rename, Way::copy)};
   put(pair.world.queue, "four");
-  Queue{open_queue(pair.world.disk, kTargetPath)}.configure({{"max_size", "3"}});
+  handle(open_queue(pair.world.disk, kTargetPath)).configure({{"max_size", "3"}});
   CHECK(error_of([&] { pair.move(State::ready); }) == errc::too_large);
   CHECK(pair.world.count(Folder::ready) == 1);
 }
@@ -472,18 +476,19 @@ TEST_CASE("what was moved counts in the target at once, what was not does not", 
   pair.source->remove(ready.at(0));
   CHECK(error_of([&] { pair.source->move(ready.at(0), *pair.target); }) == errc::no_such_message);
   pair.source->move(ready.at(1), *pair.target);
-  put(pair.target->internals(), "y");
+  put(detail::QueueAccess::open(*pair.target), "y");
   CHECK(error_of([&] { pair.source->move(ready.at(2), *pair.target); }) == errc::queue_full);
   // One more than the target knows of since its count, which it believes for a second.
   pair.target->remove(pair.target->list(State::ready).at(0));
   pair.source->move(ready.at(2), *pair.target);
-  CHECK(error_of([&] { return put(pair.target->internals(), "z"); }) == errc::queue_full);
+  CHECK(error_of([&] { return put(detail::QueueAccess::open(*pair.target), "z"); }) ==
+        errc::queue_full);
 }
 
 TEST_CASE("into a queue whose disk has failed nothing is moved", "[queue][move]") {
   Pair pair{GENERATE(Way::rename, Way::copy)};
   put(pair.world.queue, "x");
-  pair.target->internals()->durability().condemn();
+  detail::QueueAccess::open(*pair.target)->durability().condemn();
   CHECK(error_of([&] { pair.move(State::ready); }) == errc::condemned);
   CHECK(pair.world.count(Folder::ready) == 1);
   CHECK(pair.target_names("new").empty());

@@ -17,6 +17,7 @@
 #include "queue/store/payload.hpp"
 #include "spoolq/consumer.hpp"
 #include "tests/queue/foreign_folder.hpp"
+#include "tests/queue/world.hpp"
 
 namespace spoolq::test {
 namespace {
@@ -110,7 +111,7 @@ void make_deliverable(OpenQueue& queue, const std::vector<Seen>& all) {
 
 void drain(const std::shared_ptr<OpenQueue>& queue, std::map<std::string, int>& delivered,
            std::string& wrong) {
-  Consumer consumer{Queue{queue}};
+  Consumer consumer{handle(queue)};
   for (int i = 0; i < kDeliveriesMax; ++i) {
     auto claim = consumer.try_take();
     if (!claim) return;

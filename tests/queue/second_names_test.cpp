@@ -8,6 +8,7 @@
 #include "queue/lifecycle/other_names.hpp"
 #include "queue/maintenance/reap.hpp"
 #include "queue/store/consumer_locks.hpp"
+#include "queue/store/queue_access.hpp"
 #include "spoolq/consumer.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
@@ -41,7 +42,7 @@ std::size_t count_names(World& world) {
 
 /// How often everything is delivered and acknowledged from now on.
 int take_all(const std::shared_ptr<OpenQueue>& queue) {
-  Consumer consumer{Queue{queue}};
+  Consumer consumer{handle(queue)};
   int taken = 0;
   while (auto claim = consumer.try_take()) {
     claim->ack();
@@ -155,7 +156,7 @@ TEST_CASE("a message with two names is delivered once", "[queue][names]") {
 TEST_CASE("what a living consumer has is not delivered under its second name", "[queue][names]") {
   World world;
   put(world.queue, "x");
-  Consumer first{Queue{world.queue}};
+  Consumer first{handle(world.queue)};
   auto claim = first.try_take();
   REQUIRE(claim);
   link_into_new(world, State::claimed);
@@ -181,11 +182,11 @@ TEST_CASE("a detached claim that is finished has no second name left", "[queue][
   World world;
   const StoredMessage claimed = put_and_claim(*world.queue, "x", kDetached);
   link_into_new(world, State::claimed);
-  Queue queue{world.queue};
-  const HeldClaim receipt = queue.held_claim(world.path(Folder::claimed, claimed.at.file()));
+  Queue queue = handle(world.queue);
+  DetachedClaim receipt = queue.detached_claim(world.path(Folder::claimed, claimed.at.file()));
   SECTION("taken meanwhile") { CHECK(take_all(world.open(world.disk)) == 0); }
   SECTION("not taken meanwhile") {}
-  queue.ack(receipt);
+  receipt.ack();
   CHECK(count_names(world) == 0);
 }
 

@@ -18,6 +18,7 @@
 #include "spoolq/consumer.hpp"
 #include "tests/queue/foreign_folder.hpp"
 #include "tests/queue/promises.hpp"
+#include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/forwarding_sys.hpp"
 #include "tests/support/process_sys.hpp"
@@ -143,7 +144,7 @@ enum class Way { rename, copy_here, copy_elsewhere };
 using Counts = std::map<std::string, int>;
 
 Counts drain(SimulatedSys& disk) {
-  Consumer consumer{Queue{std::make_shared<detail::OpenQueue>(disk, kQueue, LogHandler{})}};
+  Consumer consumer{handle(std::make_shared<detail::OpenQueue>(disk, kQueue, LogHandler{}))};
   Counts counts;
   while (auto claim = consumer.try_take()) {
     ++counts[claim->payload()];

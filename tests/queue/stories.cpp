@@ -14,11 +14,13 @@
 #include "queue/os/throw_error.hpp"
 #include "queue/store/listing.hpp"
 #include "queue/store/open_queue.hpp"
+#include "queue/store/queue_access.hpp"
 #include "queue/store/rename.hpp"
 #include "spoolq/consumer.hpp"
 #include "spoolq/producer.hpp"
 #include "tests/queue/foreign_folder.hpp"
 #include "tests/queue/promises.hpp"
+#include "tests/queue/world.hpp"
 #include "tests/support/two_mounts.hpp"
 
 namespace spoolq::test {
@@ -41,7 +43,7 @@ std::shared_ptr<OpenQueue> open(Sys& sys, const std::string& path) {
 
 void put(Sys& sys, const std::string& path, Fates& fates, const std::string& payload,
          const PutOptions& options = {}) {
-  Producer producer{Queue{open(sys, path)}};
+  Producer producer{handle(open(sys, path))};
   fates[payload] = Fate::either;
   try {
     producer.put(payload, options);
@@ -83,7 +85,7 @@ void claim_as_the_dead(OpenQueue& queue) {
 
 /// Takes the only message and does something with it.
 void take_and(Sys& sys, const std::string& path, const std::function<void(Claim&)>& what) {
-  Consumer consumer{Queue{open(sys, path)}};
+  Consumer consumer{handle(open(sys, path))};
   auto claim = consumer.try_take();
   if (!claim) detail::throw_errno(ENOENT, "take from", path);
   what(*claim);
@@ -216,12 +218,12 @@ enum class Mounts { one, two };
 std::function<void(Sys&, const std::string&, Fates&)> move_one(State state, Mounts mounts) {
   return [state, mounts](Sys& sys, const std::string& path, Fates& fates) {
     TwoMounts two{sys};
-    Queue source{open(two, path)};
-    Queue target{open(two, second_queue(path))};
-    if (mounts == Mounts::two) two.put_away(*target.internals());
-    const StoredMessage message = only(*source.internals(), state);
+    Queue source = handle(open(two, path));
+    Queue target = handle(open(two, second_queue(path)));
+    if (mounts == Mounts::two) two.put_away(*detail::QueueAccess::open(target));
+    const StoredMessage message = only(*detail::QueueAccess::open(source), state);
     fates[kOne] = Fate::moving;
-    source.move(detail::describe(*source.internals(), state, message), target);
+    source.move(detail::describe(*detail::QueueAccess::open(source), state, message), target);
     fates[kOne] = Fate::there;
     if (!target.list(state).empty()) return;
     detail::throw_errno(ENOENT, "find the message in", target.path());
@@ -232,9 +234,9 @@ std::function<void(Sys&, const std::string&, Fates&)> move_one(State state, Moun
 std::function<void(Sys&, const std::string&, Fates&)> move_finished_one() {
   return [](Sys& sys, const std::string& path, Fates&) {
     TwoMounts two{sys};
-    Queue source{open(two, path)};
-    Queue target{open(two, second_queue(path))};
-    two.put_away(*target.internals());
+    Queue source = handle(open(two, path));
+    Queue target = handle(open(two, second_queue(path)));
+    two.put_away(*detail::QueueAccess::open(target));
     source.move(source.list(State::done).at(0), target);
     if (target.list(State::done).size() == 1) return;
     detail::throw_errno(ENOENT, "find the message in", target.path());
@@ -244,7 +246,7 @@ std::function<void(Sys&, const std::string&, Fates&)> move_finished_one() {
 /// Reads the only message of a state, which another program keeps from then on, and removes it.
 std::function<void(Sys&, const std::string&, Fates&)> move_out_one(State state) {
   return [state](Sys& sys, const std::string& path, Fates& fates) {
-    Queue queue{open(sys, path)};
+    Queue queue = handle(open(sys, path));
     MoveOut out = queue.move_out(queue.list(state).at(0));
     std::string payload;
     queue.read_payload(out.info(), [&](std::string_view bytes) { payload += bytes; });
@@ -284,8 +286,8 @@ void one_copied(Sys& sys, const std::string& path, Fates& fates) {
 std::function<void(Sys&, const std::string&, Fates&)> hand_over_one(Mounts mounts) {
   return [mounts](Sys& sys, const std::string& path, Fates& fates) {
     TwoMounts two{sys};
-    Queue target{open(two, second_queue(path))};
-    if (mounts == Mounts::two) two.put_away(*target.internals());
+    Queue target = handle(open(two, second_queue(path)));
+    if (mounts == Mounts::two) two.put_away(*detail::QueueAccess::open(target));
     take_and(two, path, [&](Claim& claim) {
       fates[kOne] = Fate::moving;
       claim.move(target);
@@ -299,7 +301,7 @@ std::function<void(Sys&, const std::string&, Fates&)> hand_over_one(Mounts mount
 /// A claim that has been looked at for a lease, taken back from a consumer that lives.
 void end_a_lease(Sys& sys, const std::string& path, Fates& fates) {
   const auto queue = open(sys, path);
-  Consumer hanging{Queue{queue}};
+  Consumer hanging{handle(queue)};
   auto claim = hanging.try_take();
   if (!claim) detail::throw_errno(ENOENT, "take from", path);
   claim->extend();
@@ -433,11 +435,11 @@ std::vector<Story> make_stories() {
        [](Sys& sys, const std::string& path, Fates& fates) {
          std::string receipt;
          take_and(sys, path, [&](Claim& claim) { receipt = claim.detach(hours{1}); });
-         Queue queue{open(sys, path)};
-         queue.extend(queue.held_claim(receipt), hours{2});
-         const HeldClaim claim = queue.held_claim(receipt);
+         Queue queue = handle(open(sys, path));
+         queue.detached_claim(receipt).extend(hours{2});
+         DetachedClaim claim = queue.detached_claim(receipt);
          fates[kOne] = Fate::either;
-         queue.ack(claim);
+         claim.ack();
          fates[kOne] = Fate::gone;
        }},
       {"take a stranger's file",
@@ -484,7 +486,7 @@ std::vector<Story> make_stories() {
       with_foreign_folder("adopt beside a marker", FolderKind::marked, Mounts::one),
       {"pause and resume", one_ready,
        [](Sys& sys, const std::string& path, Fates&) {
-         Queue queue{open(sys, path)};
+         Queue queue = handle(open(sys, path));
          queue.pause();
          queue.resume();
        }},

@@ -202,45 +202,46 @@ TEST_CASE("a claim made detached is the same claim with an end", "[queue][transi
 TEST_CASE("a receipt finds its claim, also after the lease was prolonged",
           "[queue][transitions][held]") {
   World world;
-  Queue queue{world.queue};
+  Queue queue = handle(world.queue);
   const std::string receipt = world.path(Folder::claimed, hold(world).at.file());
-  const HeldClaim claim = queue.held_claim(receipt);
-  const HeldClaim extended = queue.extend(claim, hours{5});
-  CHECK(extended.file != claim.file);
-  CHECK(extended.info.id == claim.info.id);
-  CHECK(queue.held_claim(receipt).file == extended.file);
-  CHECK(queue.held_claim(claim.info.id.to_string()).file == extended.file);
+  DetachedClaim claim = queue.detached_claim(receipt);
+  DetachedClaim extended = claim;
+  extended.extend(hours{5});
+  CHECK(extended.info().path != claim.info().path);
+  CHECK(extended.info().id == claim.info().id);
+  CHECK(queue.detached_claim(receipt).info().path == extended.info().path);
+  CHECK(queue.detached_claim(claim.info().id.to_string()).info().path == extended.info().path);
   // Any copy of the receipt is good.
-  queue.ack(claim);
+  claim.ack();
   CHECK(world.count(Folder::claimed) == 0);
-  CHECK(error_of([&] { return queue.held_claim(receipt); }) == errc::claim_lost);
-  CHECK(error_in([&] { queue.ack(extended); }) == errc::claim_lost);
-  CHECK(error_in([&] { queue.release(extended); }) == errc::claim_lost);
-  CHECK(error_in([&] { queue.fail(extended, {}); }) == errc::claim_lost);
-  CHECK(error_of([&] { return queue.extend(extended, hours{1}); }) == errc::claim_lost);
+  CHECK(error_of([&] { return queue.detached_claim(receipt); }) == errc::claim_lost);
+  CHECK(error_in([&] { extended.ack(); }) == errc::claim_lost);
+  CHECK(error_in([&] { extended.release(); }) == errc::claim_lost);
+  CHECK(error_in([&] { extended.fail({}); }) == errc::claim_lost);
+  CHECK(error_in([&] { extended.extend(hours{1}); }) == errc::claim_lost);
 }
 
 TEST_CASE("a receipt of an earlier claim does not end a later one", "[queue][transitions][held]") {
   World world;
-  Queue queue{world.queue};
+  Queue queue = handle(world.queue);
   const std::string receipt = world.path(Folder::claimed, hold(world).at.file());
-  const HeldClaim claim = queue.held_claim(receipt);
-  queue.release(claim);
+  DetachedClaim claim = queue.detached_claim(receipt);
+  claim.release();
   const StoredMessage again = claim_only(*world.queue);
   detail::change_claim(*world.queue, again, "detached.fedcba9876543210",
                        world.queue->now() + hours{1});
-  CHECK(error_in([&] { queue.ack(claim); }) == errc::claim_lost);
-  CHECK(error_of([&] { return queue.held_claim(receipt); }) == errc::claim_lost);
+  CHECK(error_in([&] { claim.ack(); }) == errc::claim_lost);
+  CHECK(error_of([&] { return queue.detached_claim(receipt); }) == errc::claim_lost);
   CHECK(world.count(Folder::claimed) == 1);
 }
 
 TEST_CASE("the claim of a consumer is not to be finished by a receipt",
           "[queue][transitions][held]") {
   World world;
-  const Queue queue{world.queue};
+  const Queue queue = handle(world.queue);
   const StoredMessage claimed = put_and_claim(*world.queue, "x");
   const auto error = [&](const std::string& reference) {
-    return error_of([&] { return queue.held_claim(reference); });
+    return error_of([&] { return queue.detached_claim(reference); });
   };
   CHECK(error(world.path(Folder::claimed, claimed.at.file())) == errc::claim_owned);
   CHECK(error(claimed.name.id.to_string()) == errc::claim_owned);
@@ -252,30 +253,30 @@ TEST_CASE("the claim of a consumer is not to be finished by a receipt",
 TEST_CASE("a held claim is released, delayed and failed as any other",
           "[queue][transitions][held]") {
   World world;
-  Queue queue{world.queue};
+  Queue queue = handle(world.queue);
   const auto held = [&] {
-    return queue.held_claim(world.path(Folder::claimed, hold(world).at.file()));
+    return queue.detached_claim(world.path(Folder::claimed, hold(world).at.file()));
   };
-  queue.release(held());
+  held().release();
   CHECK(queue.stats().ready == 1);
   queue.remove(queue.list(State::ready).at(0));
-  queue.release(held(), hours{1});
+  held().release(hours{1});
   CHECK(queue.stats().delayed == 1);
-  queue.fail(held(), reason("no"));
+  held().fail(reason("no"));
   CHECK(queue.details(queue.list(State::failed).at(0)).reason->text == "no");
 }
 
 TEST_CASE("times that a name cannot hold are refused, and the claim stays",
           "[queue][transitions][held]") {
   World world;
-  Queue queue{world.queue};
-  const HeldClaim claim = queue.held_claim(world.path(Folder::claimed, hold(world).at.file()));
+  Queue queue = handle(world.queue);
+  DetachedClaim claim = queue.detached_claim(world.path(Folder::claimed, hold(world).at.file()));
   for (const Duration span : {Duration::max(), Duration{10'000'000'000'000}}) {
-    CHECK(error_in([&] { queue.release(claim, span); }) == errc::bad_value);
-    CHECK(error_of([&] { return queue.extend(claim, span); }) == errc::bad_value);
+    CHECK(error_in([&] { claim.release(span); }) == errc::bad_value);
+    CHECK(error_in([&] { claim.extend(span); }) == errc::bad_value);
   }
   CHECK(queue.stats().claimed == 1);
-  queue.release(claim, Duration::min());
+  claim.release(Duration::min());
   CHECK(queue.stats().ready == 1);
 }
 
@@ -283,8 +284,8 @@ TEST_CASE("what was done without sync is durable after sync(), and not before",
           "[queue][transitions]") {
   World world{{}, GENERATE(CrashModel::journal, CrashModel::per_directory)};
   detail::init_queue(world.disk, "/r", {{"min_free", "0"}});
-  Queue queue{world.queue};
-  Queue target{open_queue(world.disk, "/r")};
+  Queue queue = handle(world.queue);
+  Queue target = handle(open_queue(world.disk, "/r"));
   detail::fail(*world.queue, put_and_claim(*world.queue, "retried"), reason("no"));
   put(world.queue, "removed");
   PutOptions later;
@@ -294,14 +295,14 @@ TEST_CASE("what was done without sync is durable after sync(), and not before",
   PutOptions unsynced;
   unsynced.sync = Sync::none;
 
-  queue.remove(queue.list(State::ready).at(0), false, Sync::none);
+  queue.remove(queue.list(State::ready).at(0), Sync::none);
   queue.retry(queue.list(State::failed).at(0), Sync::none);
   queue.move(queue.list(State::delayed).at(0), target, Sync::none);
   put(world.queue, "put", unsynced);
   const auto counts_after_cut = [&] {
     const auto after = world.disk.crash(world.disk.keep_nothing());
-    const auto stats = Queue{open_queue(*after, World::kPath)}.stats();
-    const auto moved = Queue{open_queue(*after, "/r")}.stats();
+    const auto stats = handle(open_queue(*after, World::kPath)).stats();
+    const auto moved = handle(open_queue(*after, "/r")).stats();
     return std::array{stats.ready, stats.failed, stats.delayed, moved.delayed};
   };
   CHECK(counts_after_cut() == std::array<std::uint64_t, 4>{1, 1, 1, 0});
@@ -309,7 +310,7 @@ TEST_CASE("what was done without sync is durable after sync(), and not before",
   queue.sync();
   CHECK(counts_after_cut() == std::array<std::uint64_t, 4>{2, 0, 0, 1});
   const auto after = world.disk.crash(world.disk.keep_nothing());
-  const Queue survivor{open_queue(*after, World::kPath)};
+  const Queue survivor = handle(open_queue(*after, World::kPath));
   std::string payloads;
   for (const MessageInfo& message : survivor.list(State::ready)) {
     survivor.read_payload(message, [&](std::string_view bytes) { payloads += bytes; });

@@ -9,6 +9,7 @@
 
 #include "queue/maintenance/due.hpp"
 #include "queue/maintenance/reap.hpp"
+#include "queue/store/queue_access.hpp"
 #include "spoolq/queue.hpp"
 #include "tests/queue/foreign_folder.hpp"
 #include "tests/queue/world.hpp"
@@ -83,8 +84,9 @@ void check_ids(SimulatedSys& disk, const ToldBoth& told, std::string& wrong) {
     static_cast<void>(
         take_foreign_folder(*open_queue(disk, second_queue(kPath)), kPath, FolderKind::plain));
   }
-  Queue queue{open_queue(disk, kPath)};
-  static_cast<void>(take_foreign_folder(*queue.internals(), kPath, FolderKind::plain));
+  Queue queue = handle(open_queue(disk, kPath));
+  static_cast<void>(
+      take_foreign_folder(*detail::QueueAccess::open(queue), kPath, FolderKind::plain));
   for (const State state : {State::ready, State::claimed, State::failed, State::delayed}) {
     for (const MessageInfo& message : queue.list(state)) {
       std::string payload;
@@ -98,7 +100,7 @@ void check_ids(SimulatedSys& disk, const ToldBoth& told, std::string& wrong) {
 
 void check_settings(SimulatedSys& disk, const ToldBoth& told, std::string& wrong) {
   if (told[0].settings.empty() && told[1].settings.empty()) return;
-  const auto settings = Queue{open_queue(disk, kPath)}.settings();
+  const auto settings = handle(open_queue(disk, kPath)).settings();
   for (const Told& each : told) {
     for (const SettingChange change : each.settings) {
       if (std::find(settings.begin(), settings.end(), change) != settings.end()) continue;

@@ -9,6 +9,7 @@
 #include "queue/os/unique_fd.hpp"
 #include "queue/store/consumer_locks.hpp"
 #include "queue/store/draft.hpp"
+#include "queue/store/queue_access.hpp"
 #include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/forwarding_sys.hpp"
@@ -238,7 +239,7 @@ TEST_CASE("the sweep removes what dead writers left, and nothing young or locked
 
 TEST_CASE("a message being written is not swept", "[queue][upkeep][sweep]") {
   World world;
-  Draft draft = Producer{Queue{world.queue}}.draft();
+  Draft draft = Producer{handle(world.queue)}.draft();
   draft.write("slow");
   world.disk.advance(hours{48});
   CHECK(detail::sweep_drafts(*world.queue) == 0);
@@ -366,7 +367,7 @@ TEST_CASE("Queue::reap does it all and counts it", "[queue][upkeep]") {
   put(world.queue, "later", delayed(minutes{1}));
   world.disk.plant_file(world.path(Folder::tmp, kPending), "x");
   world.disk.advance(hours{2});
-  const ReapCounts counts = Queue{world.queue}.reap();
+  const ReapCounts counts = handle(world.queue).reap();
   CHECK(counts.returned == 0);
   CHECK(counts.failed == 1);
   CHECK(counts.due == 1);

@@ -37,7 +37,7 @@ std::vector<std::string> World::names(Folder folder) const { return disk.list(pa
 
 MessageId put(const std::shared_ptr<OpenQueue>& queue, std::string_view payload,
               const PutOptions& options) {
-  return Producer{Queue{queue}}.put(payload, options);
+  return Producer{handle(queue)}.put(payload, options);
 }
 
 std::vector<StoredMessage> messages(OpenQueue& queue, State state) {

@@ -4,10 +4,11 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "queue/lifecycle/transitions.hpp"
-#include "queue/store/open_queue.hpp"
+#include "queue/store/queue_access.hpp"
 #include "spoolq/producer.hpp"
 #include "tests/support/simulated_sys.hpp"
 
@@ -41,6 +42,11 @@ class Log {
   mutable std::mutex mutex_;
   std::vector<std::string> lines_;
 };
+
+/// The public handle of an open queue.
+inline Queue handle(std::shared_ptr<OpenQueue> queue) {
+  return detail::QueueAccess::handle(std::move(queue));
+}
 
 std::shared_ptr<OpenQueue> open_queue(detail::Sys& sys, const std::string& path,
                                       Log* log = nullptr);

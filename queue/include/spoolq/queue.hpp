@@ -19,7 +19,8 @@ namespace spoolq {
 
 namespace detail {
 class OpenQueue;
-}
+struct QueueAccess;
+}  // namespace detail
 
 enum class LogLevel { notice, warning };
 /// Receives what the library has to say; it never prints. Called from the thread that found the
@@ -29,10 +30,55 @@ using LogHandler = std::function<void(LogLevel, std::string_view)>;
 /// A setting and its value as text, such as {"max_attempts", "3"}.
 using SettingChange = std::pair<std::string, std::string>;
 
-/// A claim without a living owner (`spoolq take --hold`), named by its receipt.
-struct HeldClaim {
-  MessageInfo info;
-  std::string file;  ///< The exact name in cur/, which is what fences it.
+/// A claim without a living owner (`spoolq take --hold`), made by Queue::detached_claim(). Whoever
+/// has its receipt may finish it. Once one of ack(), release() and fail() has returned, it is over.
+/// All throw errc::claim_lost when the claim is no longer there, and the errno. One thread at a
+/// time.
+class SPOOLQ_EXPORT DetachedClaim {
+ public:
+  /// The message; its path is the receipt.
+  [[nodiscard]] const MessageInfo& info() const { return info_; }
+  /// Finishes it: the message is never delivered again. Durable when it returns.
+  void ack();
+  /// Gives it back, at once or after `delay`; at the maximum of attempts it goes to failed/.
+  void release(Duration delay = Duration{0});
+  /// Puts it into failed/.
+  void fail(const Reason& reason);
+  /// Prolongs the claim to `lease` from now, or to the setting detached_lease. Earlier receipts
+  /// stay valid.
+  void extend(std::optional<Duration> lease = std::nullopt);
+
+ private:
+  friend struct detail::QueueAccess;
+  DetachedClaim(std::shared_ptr<detail::OpenQueue> queue, MessageInfo info)
+      : queue_{std::move(queue)}, info_{std::move(info)} {}
+
+  std::shared_ptr<detail::OpenQueue> queue_;
+  MessageInfo info_;
+};
+
+/// A payload that was opened for reading. Closes itself. Move-only. One thread at a time.
+class SPOOLQ_EXPORT Payload {
+ public:
+  Payload(Payload&& other) noexcept
+      : queue_{std::move(other.queue_)}, descriptor_{std::exchange(other.descriptor_, -1)} {}
+  Payload& operator=(Payload&& other) noexcept {
+    queue_.swap(other.queue_);
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
+  ~Payload();
+
+  /// The descriptor, close-on-exec; valid as long as this lives.
+  [[nodiscard]] int get() const { return descriptor_; }
+
+ private:
+  friend class Queue;
+  Payload(std::shared_ptr<detail::OpenQueue> queue, int descriptor)
+      : queue_{std::move(queue)}, descriptor_{descriptor} {}
+
+  std::shared_ptr<detail::OpenQueue> queue_;
+  int descriptor_;
 };
 
 struct Stats {
@@ -125,9 +171,8 @@ class SPOOLQ_EXPORT Queue {
   /// The message's headers and failure reason, and its size where the name does not tell it.
   [[nodiscard]] MessageDetails details(const MessageInfo& message) const;
 
-  /// Opens the payload for reading; the caller closes the descriptor. Throws
-  /// errc::no_such_message when the message has moved on.
-  [[nodiscard]] int open_payload(const MessageInfo& message) const;
+  /// Opens the payload for reading. Throws errc::no_such_message when the message has moved on.
+  [[nodiscard]] Payload open_payload(const MessageInfo& message) const;
   /// Whether the payload is all there, as far as can be known: false for a file that another
   /// program has dropped into new/ in place and may still be writing, and for one that is gone.
   [[nodiscard]] bool is_complete(const MessageInfo& message) const;
@@ -158,8 +203,10 @@ class SPOOLQ_EXPORT Queue {
   /// That is not an attempt. Throws errc::claim_owned for a claimed message, EAGAIN for a file that
   /// is still being written.
   [[nodiscard]] MoveOut move_out(const MessageInfo& message);
-  /// Removes a message for good. A claimed message only with `claimed`.
-  void remove(const MessageInfo& message, bool claimed = false, Sync sync = Sync::durable);
+  /// Removes a message for good. Throws errc::claim_owned for a claimed message.
+  void remove(const MessageInfo& message, Sync sync = Sync::durable);
+  /// The same of a message in any state: a consumer that has claimed it gets errc::claim_lost.
+  void remove_claimed(const MessageInfo& message, Sync sync = Sync::durable);
   /// Makes durable what was done with Sync::none before, puts and acks too, by one sync of the
   /// whole file system (syncfs(2)): for those who do many at once. After moves between file
   /// systems: the target first, then the source.
@@ -168,16 +215,7 @@ class SPOOLQ_EXPORT Queue {
   /// The detached claim that `reference` names: the path that was printed when it was held (then
   /// exactly that claim or errc::claim_lost), or an id (whatever detached claim there is of it).
   /// Throws errc::claim_owned for a claim of a living consumer, errc::no_such_message.
-  [[nodiscard]] HeldClaim held_claim(std::string_view reference) const;
-  /// Finishes a detached claim. Once it has returned, the message is never delivered again.
-  /// This and the next three throw errc::claim_lost when the claim is no longer there.
-  void ack(const HeldClaim& claim);
-  /// Gives it back, at once or after `delay`; at the maximum of attempts it goes to failed/.
-  void release(const HeldClaim& claim, Duration delay = Duration{0});
-  /// Puts it into failed/.
-  void fail(const HeldClaim& claim, const Reason& reason);
-  /// Prolongs the claim to `lease` from now. The receipt stays valid.
-  HeldClaim extend(const HeldClaim& claim, Duration lease);
+  [[nodiscard]] DetachedClaim detached_claim(std::string_view reference) const;
 
   /// Stops the taking, by every consumer and across restarts, until resume(): claims that are held
   /// are finished as ever, and puts go on. Durable when it returns; again is no error. Whoever
@@ -191,11 +229,9 @@ class SPOOLQ_EXPORT Queue {
   /// Consumers do all this by themselves.
   ReapCounts reap();
 
-  /// For the project's own libraries and tests.
-  explicit Queue(std::shared_ptr<detail::OpenQueue> open) : open_{std::move(open)} {}
-  [[nodiscard]] const std::shared_ptr<detail::OpenQueue>& internals() const { return open_; }
-
  private:
+  friend struct detail::QueueAccess;
+  explicit Queue(std::shared_ptr<detail::OpenQueue> open) : open_{std::move(open)} {}
   std::shared_ptr<detail::OpenQueue> open_;
 };
 
