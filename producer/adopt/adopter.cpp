@@ -23,9 +23,9 @@ namespace spoolq {
 namespace {
 
 using detail::Arrival;
-using detail::Intaken;
 using detail::Judgement;
 using detail::Sighting;
+using detail::Transferred;
 using Clock = Sighting::Clock;
 
 /// So many files share the syncs of folders.
@@ -81,17 +81,17 @@ class [[gnu::visibility("hidden")]] Adopter::Impl {
   /// The end of a run: the next one is not stopped.
   void finish();
   void scan() { files_.scan(open().sys(), directory_.get(), path_); }
-  bool look(Files::iterator file, const detail::Intake& intake);
+  bool look(Files::iterator file, const detail::Transfer& transfer);
   [[nodiscard]] std::vector<std::string> markers_of(const std::string& file) const;
   [[nodiscard]] Arrival arrival_of(const std::string& file, const Known& known) const;
-  void look_at_due(detail::Intake& intake, const Report& report);
-  void take(detail::Intake& intake, std::vector<Files::iterator>& batch, const Report& report);
-  void settle_outcome(detail::Intake& intake, Files::iterator file, const Intaken& outcome,
+  void look_at_due(detail::Transfer& transfer, const Report& report);
+  void take(detail::Transfer& transfer, std::vector<Files::iterator>& batch, const Report& report);
+  void settle_outcome(detail::Transfer& transfer, Files::iterator file, const Transferred& outcome,
                       const Report& report);
-  void reject(detail::Intake& intake, Files::iterator file, const std::string& reason,
+  void reject(detail::Transfer& transfer, Files::iterator file, const std::string& reason,
               const Report& report);
   void put_off(Files::iterator file, const Appraisal& why, Duration retry, const Report& report);
-  [[nodiscard]] detail::IntakeOptions intake_options(bool look_only) const {
+  [[nodiscard]] detail::TransferOptions transfer_options(bool look_only) const {
     // These two rules do not ask who writes.
     const bool despite_writers =
         options_.done == Completion::stable || options_.done == Completion::marker;
@@ -138,7 +138,7 @@ Arrival Adopter::Impl::arrival_of(const std::string& file, const Known& known) c
 }
 
 /// Judges a file as it is now. False when it is gone.
-bool Adopter::Impl::look(Files::iterator file, const detail::Intake& intake) {
+bool Adopter::Impl::look(Files::iterator file, const detail::Transfer& transfer) {
   const auto& name = file->first;
   Known& known = file->second;
   struct stat status = {};
@@ -155,13 +155,13 @@ bool Adopter::Impl::look(Files::iterator file, const detail::Intake& intake) {
     known.judgement = {Verdict::reject, "not a regular file: " + kind_of(status.st_mode)};
   } else {
     const Arrival arrival = arrival_of(name, known);
-    if (intake.has_taken(arrival)) {
+    if (transfer.has_taken(arrival)) {
       known.judgement = options_.keep
                             ? Judgement{Verdict::ignore, "taken before"}
                             : Judgement{Verdict::take, "taken before: it is only removed"};
     } else {
       known.judgement = completeness_.judge(name, known.sighting, now, open().now());
-      if (known.judgement.verdict == Verdict::wait && intake.has_begun(arrival)) {
+      if (known.judgement.verdict == Verdict::wait && transfer.has_begun(arrival)) {
         known.judgement = {Verdict::take, "its marker was there"};
       }
     }
@@ -175,13 +175,13 @@ bool Adopter::Impl::look(Files::iterator file, const detail::Intake& intake) {
 }
 
 std::vector<Appraisal> Adopter::Impl::appraise() {
-  const detail::Intake intake{open(), path_, intake_options(true)};
+  const detail::Transfer transfer{open(), path_, transfer_options(true)};
   std::vector<Appraisal> appraisals;
   const auto max_size = open().settings()->max_size;
   scan();
   for (auto file = files_.begin(); file != files_.end();) {
     const auto current = file++;
-    if (!look(current, intake)) continue;
+    if (!look(current, transfer)) continue;
     Appraisal& appraisal =
         appraisals.emplace_back(appraisal_of(current->first, current->second.judgement));
     const auto size = static_cast<std::uint64_t>(current->second.sighting.status.st_size);
@@ -195,16 +195,16 @@ std::vector<Appraisal> Adopter::Impl::appraise() {
 }
 
 void Adopter::Impl::adopt(const Report& report) {
-  detail::Intake intake{open(), path_, intake_options(false)};
+  detail::Transfer transfer{open(), path_, transfer_options(false)};
   scan();
-  look_at_due(intake, report);
+  look_at_due(transfer, report);
   const Duration patience =
       options_.done == Completion::stable ? completeness_.settle() + kPatience : kPatience;
   // From now on, because taking what is there already may have taken longer.
   const Clock::time_point end = Clock::now() + patience;
   while (!stopped_ && !full_ && files_.settles_before(end)) {
     detail::wait_for(wake_, files_.time_to_next_look(kRescan));
-    look_at_due(intake, report);
+    look_at_due(transfer, report);
   }
   if (full_ && !stopped_) throw Error{*refusal_};
   for (const auto& [name, known] : files_) {
@@ -215,7 +215,7 @@ void Adopter::Impl::adopt(const Report& report) {
 }
 
 void Adopter::Impl::follow(const Report& report) {
-  detail::Intake intake{open(), path_, intake_options(false)};
+  detail::Transfer transfer{open(), path_, transfer_options(false)};
   const detail::InboxWatch watch{open(), directory_.get(), path_, wake_};
   const Duration interval = watch.watching() ? kRescan : kPollInterval;
   Clock::time_point next_scan{};
@@ -228,7 +228,7 @@ void Adopter::Impl::follow(const Report& report) {
     }
     // Also of what happened before the scan: only events tell how a file came.
     if (events) files_.note(*events, completeness_);
-    look_at_due(intake, report);
+    look_at_due(transfer, report);
     const auto to_scan = std::chrono::ceil<Duration>(next_scan - Clock::now());
     watch.wait(full_ ? kFullRetry : std::min(to_scan, files_.time_to_next_look(kRescan)));
   }
@@ -242,59 +242,59 @@ void Adopter::Impl::finish() {
 }
 
 /// Looks at every file whose time has come, and takes what is complete.
-void Adopter::Impl::look_at_due(detail::Intake& intake, const Report& report) {
+void Adopter::Impl::look_at_due(detail::Transfer& transfer, const Report& report) {
   full_ = false;
   std::vector<Files::iterator> batch;
   const Clock::time_point now = Clock::now();
   for (auto file = files_.begin(); file != files_.end() && !full_ && !stopped_;) {
     const auto current = file++;
     if (current->second.next_look > now) continue;
-    if (!look(current, intake)) {
+    if (!look(current, transfer)) {
       files_.erase(current);
     } else if (current->second.judgement.verdict == Verdict::reject) {
-      reject(intake, current, current->second.judgement.reason, report);
+      reject(transfer, current, current->second.judgement.reason, report);
     } else if (current->second.judgement.verdict == Verdict::take) {
       batch.push_back(current);
-      if (batch.size() == kBatchMax) take(intake, batch, report);
+      if (batch.size() == kBatchMax) take(transfer, batch, report);
     }
   }
-  if (!full_) take(intake, batch, report);
+  if (!full_) take(transfer, batch, report);
 }
 
-void Adopter::Impl::take(detail::Intake& intake, std::vector<Files::iterator>& batch,
+void Adopter::Impl::take(detail::Transfer& transfer, std::vector<Files::iterator>& batch,
                          const Report& report) {
-  if (batch.empty() && !intake.has_kept()) return;
+  if (batch.empty() && !transfer.has_kept()) return;
   std::vector<Arrival> arrivals;
   arrivals.reserve(batch.size());
   for (const auto& file : batch) arrivals.push_back(arrival_of(file->first, file->second));
-  const std::vector<Intaken> outcomes = intake.take(arrivals);
+  const std::vector<Transferred> outcomes = transfer.take(arrivals);
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    settle_outcome(intake, batch[i], outcomes[i], report);
+    settle_outcome(transfer, batch[i], outcomes[i], report);
   }
   batch.clear();
 }
 
-void Adopter::Impl::settle_outcome(detail::Intake& intake, Files::iterator file,
-                                   const Intaken& outcome, const Report& report) {
+void Adopter::Impl::settle_outcome(detail::Transfer& transfer, Files::iterator file,
+                                   const Transferred& outcome, const Report& report) {
   Known& known = file->second;
   switch (outcome.outcome) {
-    case Intaken::Outcome::taken:
+    case Transferred::Outcome::taken:
       report({.file = file->first,
               .verdict = Verdict::take,
               .reason = known.judgement.reason,
               .id = outcome.id});
       break;
-    case Intaken::Outcome::forgotten:
+    case Transferred::Outcome::forgotten:
       break;
-    case Intaken::Outcome::changed:
+    case Transferred::Outcome::changed:
       known.put_back = outcome.was_put_back;
       known.judgement = {Verdict::wait, "it changed while it was looked at"};
       known.judgement.settles_in = kMargin;
       known.next_look = Clock::now() + kMargin;
       return;
-    case Intaken::Outcome::refused: {
+    case Transferred::Outcome::refused: {
       if (outcome.error == errc::too_large) {
-        reject(intake, file, outcome.reason, report);
+        reject(transfer, file, outcome.reason, report);
         return;
       }
       const Appraisal why{.file = file->first, .reason = outcome.reason, .error = outcome.error};
@@ -317,8 +317,8 @@ void Adopter::Impl::settle_outcome(detail::Intake& intake, Files::iterator file,
   }
 }
 
-void Adopter::Impl::reject(detail::Intake& intake, Files::iterator file, const std::string& reason,
-                           const Report& report) {
+void Adopter::Impl::reject(detail::Transfer& transfer, Files::iterator file,
+                           const std::string& reason, const Report& report) {
   const Appraisal appraisal{.file = file->first, .verdict = Verdict::reject, .reason = reason};
   if (options_.keep) {
     if (std::exchange(file->second.reported, reason) != reason) report(appraisal);
@@ -326,7 +326,7 @@ void Adopter::Impl::reject(detail::Intake& intake, Files::iterator file, const s
   }
   const Arrival arrival = arrival_of(file->first, file->second);
   try {
-    if (!intake.remove_markers(arrival) ||
+    if (!transfer.remove_markers(arrival) ||
         !detail::reject_file(open().sys(), directory_.get(), path_, file->first,
                              file->second.sighting.status, reason)) {
       // Another file has its name.
@@ -342,7 +342,7 @@ void Adopter::Impl::reject(detail::Intake& intake, Files::iterator file, const s
             kForbiddenRetry, report);
     return;
   }
-  intake.forget(arrival);
+  transfer.forget(arrival);
   files_.erase(file);
   report(appraisal);
 }

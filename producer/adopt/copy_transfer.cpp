@@ -14,14 +14,14 @@
 namespace spoolq::detail {
 namespace {
 
-using Outcome = Intaken::Outcome;
+using Outcome = Transferred::Outcome;
 
 constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
 
 }  // namespace
 
 void CopyTransfer::copy(std::vector<TransferItem>& items) {
-  std::vector<IntakeJournal::Record> records;
+  std::vector<TransferJournal::Record> records;
   if (!items.empty()) folder_.journal();
   for (TransferItem& item : items) {
     if (!item.is_wanted()) continue;
@@ -115,7 +115,7 @@ void CopyTransfer::remove_sources(std::vector<TransferItem>& items) {
   const auto goes = [](const TransferItem& item) { return item.goes(); };
   if (std::none_of(items.begin(), items.end(), goes)) return;
   remove_parts(items);
-  std::vector<IntakeKeys> keys;
+  std::vector<JournalKeys> keys;
   std::vector<const SeizedSource*> removed;
   std::set<int> directories;
   for (TransferItem& item : items) {

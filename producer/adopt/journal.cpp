@@ -37,12 +37,12 @@ bool is_key(std::string_view text) {
 }
 
 /// nullopt for a line that no journal has.
-std::optional<IntakeJournal::Record> parse_record(std::string_view line) {
+std::optional<TransferJournal::Record> parse_record(std::string_view line) {
   if (line.size() < kKeySize + 2 || line[kKeySize] != ' ') return std::nullopt;
   const std::string_view key = line.substr(0, kKeySize);
   const std::string_view file = line.substr(kKeySize + 1);
   if (!is_key(key) || (file != kMarked && !parse_name(file))) return std::nullopt;
-  return IntakeJournal::Record{std::string{key}, std::string{file}};
+  return TransferJournal::Record{std::string{key}, std::string{file}};
 }
 
 std::uint64_t nanoseconds_of(const struct timespec& time) {
@@ -62,8 +62,8 @@ std::string key_of(std::string_view name, std::initializer_list<std::uint64_t> n
 
 }  // namespace
 
-IntakeKeys intake_keys(std::string_view name, const struct stat& status,
-                       const struct timespec& born) {
+JournalKeys journal_keys(std::string_view name, const struct stat& status,
+                         const struct timespec& born) {
   const auto size = static_cast<std::uint64_t>(status.st_size);
   const std::uint64_t modified = nanoseconds_of(status.st_mtim);
   std::string before = key_of(name, {status.st_ino, size, modified});
@@ -71,13 +71,13 @@ IntakeKeys intake_keys(std::string_view name, const struct stat& status,
   return {key_of(name, {status.st_ino, size, modified, nanoseconds_of(born)}), std::move(before)};
 }
 
-bool IntakeJournal::exists(OpenQueue& queue, const std::string& source) {
+bool TransferJournal::exists(OpenQueue& queue, const std::string& source) {
   const UniqueFd intake = open_intake_folder(queue);
   return intake &&
          try_open_below(queue.sys(), intake.get(), intake_folder_name(source), intake_path(queue));
 }
 
-IntakeJournal::IntakeJournal(OpenQueue& queue, const std::string& source, Access access)
+TransferJournal::TransferJournal(OpenQueue& queue, const std::string& source, Access access)
     : queue_{queue}, path_{fmt::format("{}/{}", intake_path(queue), intake_folder_name(source))} {
   if (access == Access::look) {
     folder_ = open_directory(queue_.sys(), path_);
@@ -100,12 +100,12 @@ IntakeJournal::IntakeJournal(OpenQueue& queue, const std::string& source, Access
   finish_earlier();
 }
 
-void IntakeJournal::make_folder(const std::string& name) {
+void TransferJournal::make_folder(const std::string& name) {
   parent_ = make_intake_folder(queue_);
   folder_ = make_below(queue_, parent_.get(), name, path_);
 }
 
-void IntakeJournal::open_journal(const std::string& source) {
+void TransferJournal::open_journal(const std::string& source) {
   Sys& sys = queue_.sys();
   const std::string path = fmt::format("{}/{}", path_, kJournalFile);
   journal_ = LockFd{sys, [&] {
@@ -124,7 +124,7 @@ void IntakeJournal::open_journal(const std::string& source) {
 }
 
 /// Reads all whole records, and returns the size of the file.
-off_t IntakeJournal::read_journal() {
+off_t TransferJournal::read_journal() {
   Sys& sys = queue_.sys();
   const std::string path = fmt::format("{}/{}", path_, kJournalFile);
   std::string text;
@@ -152,7 +152,7 @@ off_t IntakeJournal::read_journal() {
   return static_cast<off_t>(text.size());
 }
 
-void IntakeJournal::finish_earlier() {
+void TransferJournal::finish_earlier() {
   std::set<std::string, std::less<>> copies;
   scan_directory(queue_.sys(), folder_.get(), path_, [&](const DirectoryEntry& entry) {
     if (entry.name != kJournalFile) copies.emplace(entry.name);
@@ -169,26 +169,26 @@ void IntakeJournal::finish_earlier() {
   publish(unpublished);
 }
 
-const std::string* IntakeJournal::find(const IntakeKeys& keys) const {
+const std::string* TransferJournal::find(const JournalKeys& keys) const {
   auto record = records_.find(keys.key);
   // Also behind the mark: a program of before may have gone on with this journal since.
   if (record == records_.end()) record = records_.find(keys.before);
   return record == records_.end() ? nullptr : &record->second;
 }
 
-bool IntakeJournal::has_copied(const IntakeKeys& keys) const {
+bool TransferJournal::has_copied(const JournalKeys& keys) const {
   const std::string* const file = find(keys);
   return file != nullptr && *file != kMarked;
 }
 
-std::optional<MessageName> IntakeJournal::copy_of(const IntakeKeys& keys) const {
+std::optional<MessageName> TransferJournal::copy_of(const JournalKeys& keys) const {
   const std::string* const file = find(keys);
   return file == nullptr ? std::nullopt : parse_name(*file);
 }
 
-bool IntakeJournal::has_marked(const IntakeKeys& keys) const { return find(keys) != nullptr; }
+bool TransferJournal::has_marked(const JournalKeys& keys) const { return find(keys) != nullptr; }
 
-void IntakeJournal::add(const std::vector<Record>& records) {
+void TransferJournal::add(const std::vector<Record>& records) {
   if (records.empty()) return;
   Sys& sys = queue_.sys();
   const std::string path = fmt::format("{}/{}", path_, kJournalFile);
@@ -214,7 +214,7 @@ void IntakeJournal::add(const std::vector<Record>& records) {
   }
 }
 
-void IntakeJournal::publish(const std::vector<Record>& records) {
+void TransferJournal::publish(const std::vector<Record>& records) {
   for (const Record& record : records) {
     auto name = parse_name(record.file);
     if (!name) throw_errc(errc::bad_value, "publish", path_, record.file);
@@ -228,8 +228,8 @@ void IntakeJournal::publish(const std::vector<Record>& records) {
   for (const Record& record : records) records_.insert_or_assign(record.key, record.file);
 }
 
-void IntakeJournal::forget(const std::vector<IntakeKeys>& keys) {
-  for (const IntakeKeys& each : keys) {
+void TransferJournal::forget(const std::vector<JournalKeys>& keys) {
+  for (const JournalKeys& each : keys) {
     records_.erase(each.key);
     records_.erase(each.before);
   }

@@ -19,18 +19,18 @@
 namespace spoolq::detail {
 
 /// What a file is known by in a journal, 32 hex digits.
-struct IntakeKeys {
+struct JournalKeys {
   std::string key;     ///< Of its inode, size, mtime, time of birth and name.
   std::string before;  ///< As programs of before made it, without the time of birth.
 };
 /// `born` zero: not kept; both keys are the same then.
-IntakeKeys intake_keys(std::string_view name, const struct stat& status,
-                       const struct timespec& born);
+JournalKeys journal_keys(std::string_view name, const struct stat& status,
+                         const struct timespec& born);
 
 /// The folder intake/HASH/ of a queue: its journal and its unpublished copies. Locked as long as
 /// this lives. When a call has thrown, make another one, which finishes what this one has begun.
 /// One thread.
-class IntakeJournal {
+class TransferJournal {
  public:
   /// Whether the queue has a journal for the folder at this absolute path.
   static bool exists(OpenQueue& queue, const std::string& source);
@@ -40,14 +40,14 @@ class IntakeJournal {
     look   ///< Reads an existing one; nothing is locked or changed, and add() is not to be called.
   };
   /// Throws EAGAIN when another process takes from the folder, or the errno.
-  IntakeJournal(OpenQueue& queue, const std::string& source, Access access = Access::take);
+  TransferJournal(OpenQueue& queue, const std::string& source, Access access = Access::take);
 
   /// Whether a copy of this file was published.
-  [[nodiscard]] bool has_copied(const IntakeKeys& keys) const;
+  [[nodiscard]] bool has_copied(const JournalKeys& keys) const;
   /// The name of that copy.
-  [[nodiscard]] std::optional<MessageName> copy_of(const IntakeKeys& keys) const;
+  [[nodiscard]] std::optional<MessageName> copy_of(const JournalKeys& keys) const;
   /// Whether this file was found complete by its marker.
-  [[nodiscard]] bool has_marked(const IntakeKeys& keys) const;
+  [[nodiscard]] bool has_marked(const JournalKeys& keys) const;
 
   /// Where copies wait.
   [[nodiscard]] int folder() const { return folder_.get(); }
@@ -63,12 +63,12 @@ class IntakeJournal {
   /// Publishes copies; durable when it returns.
   void publish(const std::vector<Record>& records);
   /// The files with these keys are gone for good.
-  void forget(const std::vector<IntakeKeys>& keys);
+  void forget(const std::vector<JournalKeys>& keys);
 
  private:
   void make_folder(const std::string& name);
   /// What is recorded of a file; nullptr: nothing.
-  [[nodiscard]] const std::string* find(const IntakeKeys& keys) const;
+  [[nodiscard]] const std::string* find(const JournalKeys& keys) const;
   void open_journal(const std::string& source);
   [[nodiscard]] off_t read_journal();
   void finish_earlier();

@@ -8,10 +8,10 @@
 
 namespace spoolq::detail {
 
-using Outcome = Intaken::Outcome;
+using Outcome = Transferred::Outcome;
 
 void MarkerRemoval::run(std::vector<TransferItem>& items) {
-  std::vector<IntakeJournal::Record> records;
+  std::vector<TransferJournal::Record> records;
   for (const TransferItem& item : items) {
     if (item.is_wanted() && !item.markers.empty()) {
       records.push_back({folder_.keys_of(item.arrival).key, "-"});

@@ -11,7 +11,7 @@
 
 namespace spoolq::detail {
 
-using Outcome = Intaken::Outcome;
+using Outcome = Transferred::Outcome;
 
 void RenameTransfer::run(std::vector<TransferItem>& items) {
   bool any = false;
@@ -30,7 +30,7 @@ void RenameTransfer::run(std::vector<TransferItem>& items) {
     folder_.queue().durability().condemn();
     throw_errc(errc::indeterminate, "take from", folder_.path());
   }
-  std::vector<IntakeKeys> keys;
+  std::vector<JournalKeys> keys;
   for (const TransferItem& item : items) {
     if (item.result.outcome != Outcome::taken) continue;
     folder_.sources().end(item.source);

@@ -18,7 +18,7 @@
 namespace spoolq::detail {
 namespace {
 
-using Outcome = Intaken::Outcome;
+using Outcome = Transferred::Outcome;
 
 /// How much longer than `settle` a file waits whose writers the kernel does not tell of.
 constexpr int kBlindFactor = 10;
@@ -26,13 +26,13 @@ constexpr int kBlindFactor = 10;
 }  // namespace
 
 /// Files that wait under private names, and all that items about them refer to.
-struct Intake::KeptItems {
+struct Transfer::KeptItems {
   std::vector<SeizedSources::Kept> kept;
   std::vector<Arrival> arrivals;
-  std::vector<Intaken> results;
+  std::vector<Transferred> results;
 };
 
-Intake::Intake(OpenQueue& queue, const std::string& directory, IntakeOptions options)
+Transfer::Transfer(OpenQueue& queue, const std::string& directory, TransferOptions options)
     : folder_{queue, directory, options} {
   queue.require_own_process("take into");
   if (!options.look_only) require_one_way();
@@ -41,12 +41,12 @@ Intake::Intake(OpenQueue& queue, const std::string& directory, IntakeOptions opt
 }
 
 /// What a dead process has published is removed; anything else that it has seized goes back.
-void Intake::recover() {
-  std::vector<IntakeKeys> removed;
+void Transfer::recover() {
+  std::vector<JournalKeys> removed;
   folder_.sources().recover([&](const SeizedSource& source) {
     const auto arrival = folder_.arrival_of(source);
     if (!arrival || !folder_.has_taken(*arrival)) return false;
-    Intaken result;
+    Transferred result;
     const TransferItem item{.arrival = *arrival, .result = result, .source = source};
     if (!folder_.is_what_was_taken(item).value_or(false)) return false;
     removed.push_back(folder_.keys_of(*arrival));
@@ -58,7 +58,7 @@ void Intake::recover() {
 /// Files that one process copies and another one moves would be messages twice. So each of them has
 /// a lock on one byte of tmp/, whose place is a hash of the folder's path, and asks whether anybody
 /// has one on the byte of the other way.
-void Intake::require_one_way() {
+void Transfer::require_one_way() {
   way_ = open_to_lock(folder_.queue(), FolderLock::transfers);
   // Where this does not work, nobody asks.
   if (way_.get() < 0) return;
@@ -74,10 +74,10 @@ void Intake::require_one_way() {
                                   : "another process moves files from there");
 }
 
-std::vector<Intaken> Intake::take(const std::vector<Arrival>& arrivals) {
+std::vector<Transferred> Transfer::take(const std::vector<Arrival>& arrivals) {
   folder_.queue().durability().require_sound(folder_.queue().path());
   folder_.queue().refresh_settings();
-  std::vector<Intaken> results(arrivals.size());
+  std::vector<Transferred> results(arrivals.size());
   std::vector<TransferItem> items;
   KeptItems kept;
   begin_kept(items, kept);
@@ -94,7 +94,8 @@ std::vector<Intaken> Intake::take(const std::vector<Arrival>& arrivals) {
   return results;
 }
 
-void Intake::begin(std::vector<TransferItem>& items, const Arrival& arrival, Intaken& result) {
+void Transfer::begin(std::vector<TransferItem>& items, const Arrival& arrival,
+                     Transferred& result) {
   TransferItem item{.arrival = arrival, .result = result};
   item.name = folder_.name_of(arrival);
   result.id = item.name.id;
@@ -109,7 +110,7 @@ void Intake::begin(std::vector<TransferItem>& items, const Arrival& arrival, Int
 
 /// Files that could not be put back: they are put back now, or taken from where they are, when
 /// their writers have gone.
-void Intake::begin_kept(std::vector<TransferItem>& items, KeptItems& kept) {
+void Transfer::begin_kept(std::vector<TransferItem>& items, KeptItems& kept) {
   if (!folder_.sources().has_kept()) return;
   Sys& sys = folder_.queue().sys();
   folder_.sources().put_back_kept();
@@ -143,10 +144,10 @@ void Intake::begin_kept(std::vector<TransferItem>& items, KeptItems& kept) {
   }
 }
 
-bool Intake::remove_markers(const Arrival& arrival) {
+bool Transfer::remove_markers(const Arrival& arrival) {
   if (arrival.markers.empty()) return folder_.is_as_judged(arrival);
   std::vector<TransferItem> items;
-  Intaken result;
+  Transferred result;
   items.push_back({.arrival = arrival, .result = result});
   folder_.announce(items);
   MarkerRemoval{folder_}.run(items);

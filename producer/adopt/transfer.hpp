@@ -12,15 +12,15 @@ namespace spoolq::detail {
 
 /// Takes files from one folder into one queue. When a call has thrown, nothing is lost and some
 /// files may have been taken: make another one, which goes on. One thread.
-class Intake {
+class Transfer {
  public:
   /// `directory` is the folder's absolute path without symbolic links. Finishes what an earlier
   /// one has begun. Throws EAGAIN while another process copies files from there into this queue, or
   /// moves them where this one is to copy.
-  Intake(OpenQueue& queue, const std::string& directory, IntakeOptions options);
-  Intake(const Intake&) = delete;
-  Intake& operator=(const Intake&) = delete;
-  ~Intake() = default;
+  Transfer(OpenQueue& queue, const std::string& directory, TransferOptions options);
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+  ~Transfer() = default;
 
   [[nodiscard]] OpenQueue& queue() const { return folder_.queue(); }
   /// The folder.
@@ -38,7 +38,7 @@ class Intake {
 
   /// Takes these files; what became of each, in the same order. Durable when it returns. Throws
   /// errc::condemned, errc::indeterminate (they are visible), or the errno.
-  std::vector<Intaken> take(const std::vector<Arrival>& arrivals);
+  std::vector<Transferred> take(const std::vector<Arrival>& arrivals);
   /// Removes the markers of a file that is not to be taken. False when the file is gone or not as
   /// it was found: it may have new ones. Throws the errno.
   bool remove_markers(const Arrival& arrival);
@@ -53,7 +53,7 @@ class Intake {
 
   void require_one_way();
   void recover();
-  void begin(std::vector<TransferItem>& items, const Arrival& arrival, Intaken& result);
+  void begin(std::vector<TransferItem>& items, const Arrival& arrival, Transferred& result);
   void begin_kept(std::vector<TransferItem>& items, KeptItems& kept);
 
   TransferFolder folder_;

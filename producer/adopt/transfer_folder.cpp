@@ -23,7 +23,7 @@ bool keeps_birth_times_in(Sys& sys, int directory, const std::string& path) {
 
 }  // namespace
 
-TransferFolder::TransferFolder(OpenQueue& queue, const std::string& path, IntakeOptions options)
+TransferFolder::TransferFolder(OpenQueue& queue, const std::string& path, TransferOptions options)
     : queue_{queue},
       path_{path},
       options_{options},
@@ -34,15 +34,15 @@ TransferFolder::TransferFolder(OpenQueue& queue, const std::string& path, Intake
       sources_{queue, path, directory_.get(), is_same_mount_} {}
 
 void TransferFolder::open_journal() {
-  const bool exists = IntakeJournal::exists(queue_, path_);
+  const bool exists = TransferJournal::exists(queue_, path_);
   if (options_.look_only) {
-    if (exists) journal_.emplace(queue_, path_, IntakeJournal::Access::look);
+    if (exists) journal_.emplace(queue_, path_, TransferJournal::Access::look);
   } else if (!by_rename_ || exists) {
     journal_.emplace(queue_, path_);
   }
 }
 
-IntakeJournal& TransferFolder::journal() {
+TransferJournal& TransferFolder::journal() {
   if (!journal_) journal_.emplace(queue_, path_);
   return *journal_;
 }
@@ -59,9 +59,9 @@ bool TransferFolder::has_begun(const Arrival& arrival) const {
   return journal_ && journal_->has_marked(keys_of(arrival));
 }
 
-IntakeKeys TransferFolder::keys_of(const Arrival& arrival) const {
-  return intake_keys(arrival.below + arrival.file, arrival.status,
-                     keeps_birth_times_ ? arrival.born : timespec{});
+JournalKeys TransferFolder::keys_of(const Arrival& arrival) const {
+  return journal_keys(arrival.below + arrival.file, arrival.status,
+                      keeps_birth_times_ ? arrival.born : timespec{});
 }
 
 /// Whether no process has written to it in between. The time of change does not count: a link,

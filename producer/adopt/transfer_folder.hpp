@@ -18,12 +18,12 @@ namespace spoolq::detail {
 class TransferFolder {
  public:
   /// `path` is absolute and without symbolic links. Throws the errno.
-  TransferFolder(OpenQueue& queue, const std::string& path, IntakeOptions options);
+  TransferFolder(OpenQueue& queue, const std::string& path, TransferOptions options);
 
   [[nodiscard]] OpenQueue& queue() const { return queue_; }
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] int descriptor() const { return directory_.get(); }
-  [[nodiscard]] const IntakeOptions& options() const { return options_; }
+  [[nodiscard]] const TransferOptions& options() const { return options_; }
   [[nodiscard]] SeizedSources& sources() { return sources_; }
   [[nodiscard]] const SeizedSources& sources() const { return sources_; }
   /// Whether its files become messages by rename; not any more once one could not.
@@ -31,7 +31,7 @@ class TransferFolder {
   void copy_from_now_on() { by_rename_ = false; }
 
   /// Opens the journal; makes it where it is missing.
-  IntakeJournal& journal();
+  TransferJournal& journal();
   /// Opens it only if it is there.
   void open_journal();
   [[nodiscard]] bool has_journal() const { return journal_.has_value(); }
@@ -40,7 +40,7 @@ class TransferFolder {
 
   /// What an id is derived from.
   [[nodiscard]] FileIdentity identity_of(const Arrival& arrival) const;
-  [[nodiscard]] IntakeKeys keys_of(const Arrival& arrival) const;
+  [[nodiscard]] JournalKeys keys_of(const Arrival& arrival) const;
   [[nodiscard]] MessageName name_of(const Arrival& arrival) const;
   [[nodiscard]] int directory_of(const Arrival& arrival) const;
   [[nodiscard]] std::string path_of(const Arrival& arrival) const;
@@ -76,12 +76,12 @@ class TransferFolder {
 
   OpenQueue& queue_;
   std::string path_;
-  IntakeOptions options_;
+  TransferOptions options_;
   UniqueFd directory_;
   bool keeps_birth_times_;
   bool is_same_mount_;
   bool by_rename_;
-  std::optional<IntakeJournal> journal_;
+  std::optional<TransferJournal> journal_;
   SeizedSources sources_;
 };
 

@@ -10,8 +10,8 @@ bool is_about_one_file(const std::error_code& code) {
          code == errc::bad_value || code == condition::temporary;
 }
 
-void refuse(Intaken& result, const Error& error) {
-  result.outcome = Intaken::Outcome::refused;
+void refuse(Transferred& result, const Error& error) {
+  result.outcome = Transferred::Outcome::refused;
   result.error = error.code();
   result.reason = error.what();
 }

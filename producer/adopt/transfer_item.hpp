@@ -34,7 +34,7 @@ struct Arrival {
 };
 
 /// What became of one.
-struct Intaken {
+struct Transferred {
   enum class Outcome {
     taken,      ///< It is a message; durable.
     forgotten,  ///< It was a message before; only its source was removed, if that is wanted.
@@ -48,7 +48,7 @@ struct Intaken {
   bool was_put_back = false;  ///< It had a private name meanwhile, and was renamed back.
 };
 
-struct IntakeOptions {
+struct TransferOptions {
   bool keep = false;             ///< Leave the files where they are.
   bool always_copy = false;      ///< Also where a rename would do.
   bool despite_writers = false;  ///< Also what somebody has open for writing.
@@ -58,7 +58,7 @@ struct IntakeOptions {
 /// A file on its way.
 struct TransferItem {
   const Arrival& arrival;
-  Intaken& result;
+  Transferred& result;
   MessageName name{};
   UniqueFd fd{};
   std::unique_ptr<PendingMessage> copy{};
@@ -70,11 +70,11 @@ struct TransferItem {
   [[nodiscard]] bool is_seized() const { return !source.file.empty(); }
   [[nodiscard]] bool was_seized_before() const { return arrival.directory == kSeized; }
   [[nodiscard]] bool is_wanted() const {
-    return !stays && result.outcome == Intaken::Outcome::changed;
+    return !stays && result.outcome == Transferred::Outcome::changed;
   }
   /// It is a message, and its source is there.
   [[nodiscard]] bool goes() const {
-    return !stays && (copy || result.outcome == Intaken::Outcome::forgotten);
+    return !stays && (copy || result.outcome == Transferred::Outcome::forgotten);
   }
   static constexpr int kSeized = -2;  ///< Arrival::directory of a file with a private name.
 };
@@ -82,6 +82,6 @@ struct TransferItem {
 /// Whether an error leaves the others what they are: it is about one file, or nothing was written.
 bool is_about_one_file(const std::error_code& code);
 /// Notes that the file is not taken.
-void refuse(Intaken& result, const Error& error);
+void refuse(Transferred& result, const Error& error);
 
 }  // namespace spoolq::detail

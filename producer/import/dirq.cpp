@@ -47,11 +47,11 @@ bool is_field(std::string_view name) {
   });
 }
 
-MessageName name_of(const Intake& intake, const Arrival& arrival, const std::string& path) {
+MessageName name_of(const Transfer& transfer, const Arrival& arrival, const std::string& path) {
   const std::string_view name = std::string_view{path}.substr(kDirectorySize + 1);
   const std::int64_t seconds = hex_value(name.substr(0, kSecondsSize));
   const std::int64_t microseconds = hex_value(name.substr(kSecondsSize, kMicrosecondsSize));
-  return name_at(intake, arrival, Time{Duration{seconds * 1000 + microseconds / 1000}},
+  return name_at(transfer, arrival, Time{Duration{seconds * 1000 + microseconds / 1000}},
                  static_cast<unsigned>(microseconds % 1000), path);
 }
 
@@ -118,8 +118,9 @@ void add_headers(Sys& sys, int directory, Element& element) {
 }
 
 /// Reads an element of a normal queue, whose directory is open.
-void read_normal(const Intake& intake, int directory, const std::string& path, Element& element) {
-  Sys& sys = intake.queue().sys();
+void read_normal(const Transfer& transfer, int directory, const std::string& path,
+                 Element& element) {
+  Sys& sys = transfer.queue().sys();
   std::vector<std::string> fields =
       sorted_entries(sys, directory, path, [](std::string_view name) { return is_field(name); });
   if (std::erase(fields, kLock) > 0) {
@@ -158,17 +159,18 @@ void read_normal(const Intake& intake, int directory, const std::string& path, E
     return;
   }
   element.reason = "not locked";
-  element.arrival.name = name_of(intake, element.arrival, path);
+  element.arrival.name = name_of(transfer, element.arrival, path);
 }
 
 /// The elements of one directory of the queue.
-bool visit_directory(const Intake& intake, const std::string& name, const VisitElements& visit) {
-  Sys& sys = intake.queue().sys();
-  const UniqueFd directory{sys, sys.openat(intake.folder(), name.c_str(), kDirectoryFlags)};
+bool visit_directory(const Transfer& transfer, const std::string& name,
+                     const VisitElements& visit) {
+  Sys& sys = transfer.queue().sys();
+  const UniqueFd directory{sys, sys.openat(transfer.folder(), name.c_str(), kDirectoryFlags)};
   if (!directory) return true;  // Somebody removed it.
   std::map<std::string, bool> locked;
   for (const std::string& entry :
-       sorted_entries(sys, directory.get(), intake.path(), [](std::string_view each) {
+       sorted_entries(sys, directory.get(), transfer.path(), [](std::string_view each) {
          return is_hex(each.substr(0, std::min(each.size(), kNameSize)), kNameSize);
        })) {
     if (entry.size() == kNameSize) locked.try_emplace(entry, false);
@@ -187,14 +189,14 @@ bool visit_directory(const Intake& intake, const std::string& name, const VisitE
       if (!fields) continue;
       arrival.below = path + "/";
       element.emptied = entry;
-      read_normal(intake, fields.get(), path, element);
+      read_normal(transfer, fields.get(), path, element);
       opened.push_back(std::move(fields));
     } else if (is_locked || !S_ISREG(arrival.status.st_mode)) {
       element.verdict = is_locked ? Verdict::wait : Verdict::ignore;
       element.reason = is_locked ? "locked: one of its consumers has it" : "not a regular file";
     } else {
       element.reason = "not locked";
-      arrival.name = name_of(intake, arrival, path);
+      arrival.name = name_of(transfer, arrival, path);
     }
     elements.push_back(std::move(element));
     // As many directories are open at a time as need few descriptors.
@@ -209,26 +211,27 @@ bool visit_directory(const Intake& intake, const std::string& name, const VisitE
 
 }  // namespace
 
-void visit_dirq(const Intake& intake, const VisitElements& visit) {
-  Sys& sys = intake.queue().sys();
+void visit_dirq(const Transfer& transfer, const VisitElements& visit) {
+  Sys& sys = transfer.queue().sys();
   bool is_dirq = false;
   const auto directories =
-      sorted_entries(sys, intake.folder(), intake.path(), [&](std::string_view name) {
+      sorted_entries(sys, transfer.folder(), transfer.path(), [&](std::string_view name) {
         const bool is_directory = is_hex(name, kDirectorySize);
         is_dirq = is_dirq || is_directory || name == "temporary" || name == "obsolete";
         return is_directory;
       });
   if (!is_dirq) {
     // A simple queue that is empty and purged looks like any empty folder.
-    const bool is_empty = sorted_entries(sys, intake.folder(), intake.path(), [](std::string_view) {
-                            return true;
-                          }).empty();
+    const bool is_empty =
+        sorted_entries(sys, transfer.folder(), transfer.path(), [](std::string_view) {
+          return true;
+        }).empty();
     if (is_empty) return;
-    throw_errc(errc::bad_value, "import", intake.path(),
+    throw_errc(errc::bad_value, "import", transfer.path(),
                "no directory queue: no folders of eight hex digits");
   }
   for (const std::string& name : directories) {
-    if (!visit_directory(intake, name, visit)) return;
+    if (!visit_directory(transfer, name, visit)) return;
   }
 }
 

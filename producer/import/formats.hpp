@@ -1,4 +1,4 @@
-// What there is in the queues of other programs, told in the terms of an intake.
+// What there is in the queues of other programs, told in the terms of an transfer.
 #pragma once
 
 #include <functional>
@@ -34,14 +34,14 @@ using VisitElements = std::function<bool(std::vector<Element>& elements, int dir
 // Each visits all elements in the order in which their own consumers would take them, the oldest
 // first. They change nothing. Throw errc::bad_value for a folder that is not of the format.
 
-void visit_dirq(const Intake& intake, const VisitElements& visit);
-void visit_maildir(const Intake& intake, const VisitElements& visit);
-void visit_nq(const Intake& intake, const VisitElements& visit);
+void visit_dirq(const Transfer& transfer, const VisitElements& visit);
+void visit_maildir(const Transfer& transfer, const VisitElements& visit);
+void visit_nq(const Transfer& transfer, const VisitElements& visit);
 
 /// A message's name for something put at `time`, of which `microseconds` are the part below the
 /// millisecond: names of such ids sort by both.
-MessageName name_at(const Intake& intake, const Arrival& arrival, Time time, unsigned microseconds,
-                    std::string original);
+MessageName name_at(const Transfer& transfer, const Arrival& arrival, Time time,
+                    unsigned microseconds, std::string original);
 
 /// The entries of a directory that `wanted` wants, sorted.
 std::vector<std::string> sorted_entries(Sys& sys, int directory, const std::string& path,

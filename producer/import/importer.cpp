@@ -18,8 +18,8 @@
 namespace spoolq {
 
 using detail::Element;
-using detail::Intake;
-using detail::Intaken;
+using detail::Transfer;
+using detail::Transferred;
 
 std::string_view to_string(ImportFormat format) {
   switch (format) {
@@ -35,10 +35,10 @@ std::string_view to_string(ImportFormat format) {
 
 namespace detail {
 
-MessageName name_at(const Intake& intake, const Arrival& arrival, Time time, unsigned microseconds,
-                    std::string original) {
+MessageName name_at(const Transfer& transfer, const Arrival& arrival, Time time,
+                    unsigned microseconds, std::string original) {
   MessageName name;
-  name.id = derive_message_id(intake.queue().queue_id(), intake.identity_of(arrival),
+  name.id = derive_message_id(transfer.queue().queue_id(), transfer.identity_of(arrival),
                               arrival.below + arrival.file, time, microseconds);
   name.original = std::move(original);
   return name;
@@ -68,9 +68,10 @@ class [[gnu::visibility("hidden")]] Importer::Impl {
 
  private:
   [[nodiscard]] detail::OpenQueue& open() const { return *detail::QueueAccess::open(queue_); }
-  void visit(const Intake& intake, const detail::VisitElements& visitor) const;
-  void judge_again(const Intake& intake, Element& element) const;
-  void take(Intake& intake, std::vector<Element>& elements, int directory, const Report& report);
+  void visit(const Transfer& transfer, const detail::VisitElements& visitor) const;
+  void judge_again(const Transfer& transfer, Element& element) const;
+  void take(Transfer& transfer, std::vector<Element>& elements, int directory,
+            const Report& report);
 
   Queue queue_;
   std::string path_;
@@ -93,31 +94,31 @@ Importer::Impl::Impl(Queue queue, const std::filesystem::path& directory, Import
                      "it is a queue of spoolq's; 'spoolq mv' moves messages from queue to queue");
 }
 
-void Importer::Impl::visit(const Intake& intake, const detail::VisitElements& visitor) const {
+void Importer::Impl::visit(const Transfer& transfer, const detail::VisitElements& visitor) const {
   switch (format_) {
     case ImportFormat::dirq:
-      return detail::visit_dirq(intake, visitor);
+      return detail::visit_dirq(transfer, visitor);
     case ImportFormat::maildir:
-      return detail::visit_maildir(intake, visitor);
+      return detail::visit_maildir(transfer, visitor);
     case ImportFormat::nq:
-      return detail::visit_nq(intake, visitor);
+      return detail::visit_nq(transfer, visitor);
   }
 }
 
 /// What was taken before is not judged by what its format says of it.
-void Importer::Impl::judge_again(const Intake& intake, Element& element) const {
-  if (element.verdict != Verdict::take || !intake.has_taken(element.arrival)) return;
+void Importer::Impl::judge_again(const Transfer& transfer, Element& element) const {
+  if (element.verdict != Verdict::take || !transfer.has_taken(element.arrival)) return;
   element.reason = "taken before";
   if (options_.keep) element.verdict = Verdict::ignore;
 }
 
 std::vector<Appraisal> Importer::Impl::appraise() {
   std::vector<Appraisal> appraisals;
-  const Intake intake{
+  const Transfer transfer{
       open(), path_, {.keep = options_.keep, .always_copy = true, .look_only = true}};
-  visit(intake, [&](std::vector<Element>& elements, int) {
+  visit(transfer, [&](std::vector<Element>& elements, int) {
     for (Element& element : elements) {
-      judge_again(intake, element);
+      judge_again(transfer, element);
       appraisals.push_back(
           {.file = element.title(), .verdict = element.verdict, .reason = element.reason});
     }
@@ -127,16 +128,16 @@ std::vector<Appraisal> Importer::Impl::appraise() {
 }
 
 void Importer::Impl::import(const Report& report) {
-  Intake intake{open(), path_, {.keep = options_.keep, .always_copy = true}};
-  visit(intake, [&](std::vector<Element>& elements, int directory) {
-    take(intake, elements, directory, report);
+  Transfer transfer{open(), path_, {.keep = options_.keep, .always_copy = true}};
+  visit(transfer, [&](std::vector<Element>& elements, int directory) {
+    take(transfer, elements, directory, report);
     return !stopped_.exchange(false);
   });
-  if (intake.has_kept()) static_cast<void>(intake.take({}));
+  if (transfer.has_kept()) static_cast<void>(transfer.take({}));
 }
 
 /// So many at a time as share the syncs of folders.
-void Importer::Impl::take(Intake& intake, std::vector<Element>& elements, int directory,
+void Importer::Impl::take(Transfer& transfer, std::vector<Element>& elements, int directory,
                           const Report& report) {
   constexpr std::size_t kBatchMax = 64;
   std::optional<Error> refusal;
@@ -147,7 +148,7 @@ void Importer::Impl::take(Intake& intake, std::vector<Element>& elements, int di
     std::vector<const Element*> taken;
     for (std::size_t i = begin; i < end; ++i) {
       Element& element = elements[i];
-      judge_again(intake, element);
+      judge_again(transfer, element);
       if (element.verdict == Verdict::take) {
         arrivals.push_back(element.arrival);
         taken.push_back(&element);
@@ -155,29 +156,29 @@ void Importer::Impl::take(Intake& intake, std::vector<Element>& elements, int di
         report({.file = element.title(), .verdict = element.verdict, .reason = element.reason});
       }
     }
-    const std::vector<Intaken> outcomes = intake.take(arrivals);
+    const std::vector<Transferred> outcomes = transfer.take(arrivals);
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
-      const Intaken& outcome = outcomes[i];
+      const Transferred& outcome = outcomes[i];
       Appraisal appraisal{.file = taken[i]->title(), .reason = outcome.reason};
       switch (outcome.outcome) {
-        case Intaken::Outcome::taken:
+        case Transferred::Outcome::taken:
           appraisal.verdict = Verdict::take;
           appraisal.reason = taken[i]->reason;
           appraisal.id = outcome.id;
           break;
-        case Intaken::Outcome::forgotten:
+        case Transferred::Outcome::forgotten:
           break;
-        case Intaken::Outcome::changed:
+        case Transferred::Outcome::changed:
           appraisal.reason = "it changed while it was looked at";
           break;
-        case Intaken::Outcome::refused:
+        case Transferred::Outcome::refused:
           appraisal.error = outcome.error;
           if (outcome.error == condition::temporary) {
             refusal.emplace(outcome.error, "import", path_ + "/" + taken[i]->title());
           }
           break;
       }
-      if (outcome.outcome != Intaken::Outcome::forgotten) report(appraisal);
+      if (outcome.outcome != Transferred::Outcome::forgotten) report(appraisal);
       if (options_.keep || taken[i]->emptied.empty()) continue;
       // The directory of an element whose fields went.
       static_cast<void>(open().sys().unlinkat(directory, taken[i]->emptied.c_str(), AT_REMOVEDIR));

@@ -86,8 +86,8 @@ std::optional<std::string> reason_to_leave(Sys& sys, int directory, Element& ele
 
 }  // namespace
 
-void visit_nq(const Intake& intake, const VisitElements& visit) {
-  Sys& sys = intake.queue().sys();
+void visit_nq(const Transfer& transfer, const VisitElements& visit) {
+  Sys& sys = transfer.queue().sys();
   bool is_nq = false;
   bool has_others = false;
   const auto is_job = [&](std::string_view entry) {
@@ -97,24 +97,24 @@ void visit_nq(const Intake& intake, const VisitElements& visit) {
     has_others = has_others || !is_meant;
     return is_meant;
   };
-  const auto jobs = sorted_entries(sys, intake.folder(), intake.path(), is_job);
+  const auto jobs = sorted_entries(sys, transfer.folder(), transfer.path(), is_job);
   if (!is_nq && has_others) {
-    throw_errc(errc::bad_value, "import", intake.path(), "no folder of nq: no files ,TIME.PID");
+    throw_errc(errc::bad_value, "import", transfer.path(), "no folder of nq: no files ,TIME.PID");
   }
   std::vector<Element> elements;
   for (const std::string& name : jobs) {
     Element element;
     element.arrival.file = name;
-    if (auto why = reason_to_leave(sys, intake.folder(), element)) {
+    if (auto why = reason_to_leave(sys, transfer.folder(), element)) {
       element.verdict = *why == "it has been run" ? Verdict::ignore : Verdict::wait;
       element.reason = std::move(*why);
     } else {
       element.reason = "it was not run";
-      element.arrival.name = name_at(intake, element.arrival, *time_in(name), 0, name);
+      element.arrival.name = name_at(transfer, element.arrival, *time_in(name), 0, name);
     }
     elements.push_back(std::move(element));
   }
-  visit(elements, intake.folder());
+  visit(elements, transfer.folder());
 }
 
 }  // namespace spoolq::detail

@@ -43,10 +43,10 @@ std::string foreign_folder(const std::string& path, FolderKind kind) {
   return path + "-marked";
 }
 
-std::vector<detail::Arrival> arrivals_in(const detail::Intake& intake, FolderKind kind) {
-  Sys& sys = intake.queue().sys();
+std::vector<detail::Arrival> arrivals_in(const detail::Transfer& transfer, FolderKind kind) {
+  Sys& sys = transfer.queue().sys();
   std::set<std::string> names;
-  detail::scan_directory(sys, intake.folder(), intake.path(), [&](const auto& entry) {
+  detail::scan_directory(sys, transfer.folder(), transfer.path(), [&](const auto& entry) {
     names.emplace(entry.name);
     return true;
   });
@@ -54,9 +54,9 @@ std::vector<detail::Arrival> arrivals_in(const detail::Intake& intake, FolderKin
   for (const std::string& name : names) {
     if (name.starts_with('.') || name.ends_with(kMarkerEnd)) continue;
     detail::Arrival arrival{.file = name};
-    require(sys.statx(intake.folder(), name.c_str(), arrival.status, arrival.born), "stat", name);
+    require(sys.statx(transfer.folder(), name.c_str(), arrival.status, arrival.born), "stat", name);
     if (kind == FolderKind::marked) {
-      if (!names.contains(name + kMarkerEnd) && !intake.has_begun(arrival)) continue;
+      if (!names.contains(name + kMarkerEnd) && !transfer.has_begun(arrival)) continue;
       arrival.markers = {name + kMarkerEnd};
     }
     arrivals.push_back(std::move(arrival));
@@ -72,9 +72,9 @@ bool take_foreign_folder(detail::OpenQueue& queue, const std::string& path, Fold
     if (error.code() == std::errc::no_such_file_or_directory) return false;
     throw;
   }
-  detail::Intake intake{queue, place, {.keep = kind == FolderKind::kept}};
-  for (const detail::Intaken& result : intake.take(arrivals_in(intake, kind))) {
-    if (result.outcome == detail::Intaken::Outcome::refused) {
+  detail::Transfer transfer{queue, place, {.keep = kind == FolderKind::kept}};
+  for (const detail::Transferred& result : transfer.take(arrivals_in(transfer, kind))) {
+    if (result.outcome == detail::Transferred::Outcome::refused) {
       throw Error{result.error, "take from", place, result.reason};
     }
   }

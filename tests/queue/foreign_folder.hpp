@@ -18,8 +18,8 @@ enum class FolderKind {
 /// Where a story has such a folder, if it has one.
 std::string foreign_folder(const std::string& path, FolderKind kind);
 
-/// The complete files in the folder of `intake`.
-std::vector<detail::Arrival> arrivals_in(const detail::Intake& intake, FolderKind kind);
+/// The complete files in the folder of `transfer`.
+std::vector<detail::Arrival> arrivals_in(const detail::Transfer& transfer, FolderKind kind);
 
 /// Takes everything that is complete there. False when there is no such folder. Throws what one
 /// file is refused for.

@@ -28,7 +28,7 @@
 namespace spoolq::test {
 namespace {
 
-using detail::Intake;
+using detail::Transfer;
 
 constexpr const char* kQueue = "/q";
 constexpr const char* kFolder = "/q-folder";
@@ -157,8 +157,8 @@ void take_all(SimulatedSys& disk, Way way) {
   TwoMounts two{disk};
   if (way == Way::copy_elsewhere) two.put_away(kFolder);
   detail::OpenQueue queue{two, kQueue, {}};
-  Intake intake{queue, kFolder, {.always_copy = way != Way::rename}};
-  for (int i = 0; i < 3; ++i) intake.take(arrivals_in(intake, FolderKind::plain));
+  Transfer transfer{queue, kFolder, {.always_copy = way != Way::rename}};
+  for (int i = 0; i < 3; ++i) transfer.take(arrivals_in(transfer, FolderKind::plain));
 }
 
 struct Outcome {
@@ -190,10 +190,10 @@ Outcome take_beside(OtherProgram::Act act, Way way, std::uint64_t nth, bool muta
   if (way == Way::copy_elsewhere) two.put_away(kFolder);
   try {
     detail::OpenQueue queue{two, kQueue, {}};
-    Intake intake{queue, kFolder, {.always_copy = way != Way::rename}};
-    const auto arrivals = arrivals_in(intake, FolderKind::plain);
+    Transfer transfer{queue, kFolder, {.always_copy = way != Way::rename}};
+    const auto arrivals = arrivals_in(transfer, FolderKind::plain);
     other.arm();
-    intake.take(arrivals);
+    transfer.take(arrivals);
   } catch (const Error& error) {
     if (dies_at == 0) return {true, fmt::format("{}\n", error.what())};
   }
@@ -221,7 +221,7 @@ constexpr std::uint64_t kCallsMax = 500;
 }  // namespace
 
 TEST_CASE("a source is not lost, whatever another program does to it between any two calls",
-          "[intake][seize]") {
+          "[transfer][seize]") {
   using Act = OtherProgram::Act;
   const auto act = GENERATE(Act::replace, Act::replace_both, Act::drop, Act::append, Act::remove);
   const auto way = GENERATE(Way::rename, Way::copy_here, Way::copy_elsewhere);
@@ -237,7 +237,7 @@ TEST_CASE("a source is not lost, whatever another program does to it between any
 }
 
 TEST_CASE("a replaced source is not lost when the adopter dies at any call after that",
-          "[intake][seize][kill]") {
+          "[transfer][seize][kill]") {
   using Act = OtherProgram::Act;
   const auto act = GENERATE(Act::replace, Act::replace_both, Act::drop);
   const auto way = GENERATE(Way::rename, Way::copy_here, Way::copy_elsewhere);
@@ -257,7 +257,7 @@ TEST_CASE("a replaced source is not lost when the adopter dies at any call after
 
 // A copy is made of what was opened before, and its source is looked at once more before it goes.
 TEST_CASE("a source that is published without a second look at what was seized is caught",
-          "[intake][seize][mutant]") {
+          "[transfer][seize][mutant]") {
   using Act = OtherProgram::Act;
   bool caught = false;
   for (std::uint64_t nth = 1; nth < kCallsMax && !caught; ++nth) {
@@ -268,7 +268,8 @@ TEST_CASE("a source that is published without a second look at what was seized i
   CHECK(caught);
 }
 
-TEST_CASE("a source that is written to while its copy is published goes back", "[intake][seize]") {
+TEST_CASE("a source that is written to while its copy is published goes back",
+          "[transfer][seize]") {
   /// A program that adds to the file through another name of it.
   class LateWriter final : public ForwardingSys {
    public:
@@ -297,8 +298,8 @@ TEST_CASE("a source that is written to while its copy is published goes back", "
   {
     LateWriter sys{disk};
     detail::OpenQueue queue{sys, kQueue, {}};
-    Intake intake{queue, kFolder, {.always_copy = true}};
-    intake.take(arrivals_in(intake, FolderKind::plain));
+    Transfer transfer{queue, kFolder, {.always_copy = true}};
+    transfer.take(arrivals_in(transfer, FolderKind::plain));
   }
   CHECK(disk.read_file(kSource) == "first more");
   take_all(disk, Way::copy_here);
@@ -321,7 +322,7 @@ void overwrite(SimulatedSys& disk, const std::string& folder, const std::string&
 
 // Under its old name a program of another queue could take it once more.
 TEST_CASE("a published source that a dead process has seized is removed and not put back",
-          "[intake][seize][kill]") {
+          "[transfer][seize][kill]") {
   const bool is_other = GENERATE(false, true);
   int seized_and_published = 0;
   bool died = true;
@@ -333,8 +334,8 @@ TEST_CASE("a published source that a dead process has seized is removed and not 
     ProcessSys process{disk, dies_at};
     try {
       detail::OpenQueue queue{process, kQueue, {}};
-      Intake intake{queue, kFolder, {.always_copy = true}};
-      intake.take(arrivals_in(intake, FolderKind::plain));
+      Transfer transfer{queue, kFolder, {.always_copy = true}};
+      transfer.take(arrivals_in(transfer, FolderKind::plain));
     } catch (const Error&) {
     }
     died = process.dead();
@@ -351,7 +352,7 @@ TEST_CASE("a published source that a dead process has seized is removed and not 
     if (is_seized && was_published) ++seized_and_published;
     {
       detail::OpenQueue queue{disk, kQueue, {}};
-      const Intake next{queue, kFolder, {.always_copy = true}};
+      const Transfer next{queue, kFolder, {.always_copy = true}};
     }
     INFO("dies at " << dies_at);
     const bool is_published = disk.list("/q/new").size() == 1;
@@ -368,15 +369,15 @@ TEST_CASE("a published source that a dead process has seized is removed and not 
 }
 
 TEST_CASE("a marker that a dead process has seized gives way to a newer one",
-          "[intake][seize][kill]") {
+          "[transfer][seize][kill]") {
   const auto way = GENERATE(Way::rename, Way::copy_elsewhere);
   const std::string folder = foreign_folder(kQueue, FolderKind::marked);
   const auto take = [&](detail::Sys& sys) {
     TwoMounts two{sys};
     if (way == Way::copy_elsewhere) two.put_away(folder);
     detail::OpenQueue queue{two, kQueue, {}};
-    Intake intake{queue, folder, {}};
-    for (int i = 0; i < 2; ++i) intake.take(arrivals_in(intake, FolderKind::marked));
+    Transfer transfer{queue, folder, {}};
+    for (int i = 0; i < 2; ++i) transfer.take(arrivals_in(transfer, FolderKind::marked));
   };
   int without_marker = 0;
   bool died = true;
@@ -407,7 +408,7 @@ TEST_CASE("a marker that a dead process has seized gives way to a newer one",
 }
 
 TEST_CASE("a source goes back when an error ends its copy, or it cannot be unlinked",
-          "[intake][seize]") {
+          "[transfer][seize]") {
   enum class Fails { copy, part, source };
   /// A system in which one call fails.
   class Failing final : public ForwardingSys {
@@ -439,13 +440,13 @@ TEST_CASE("a source goes back when an error ends its copy, or it cannot be unlin
   Failing sys{disk, fails};
   {
     detail::OpenQueue queue{sys, kQueue, {}};
-    Intake intake{queue, kFolder, {.always_copy = true}};
-    auto arrivals = arrivals_in(intake, FolderKind::plain);
+    Transfer transfer{queue, kFolder, {.always_copy = true}};
+    auto arrivals = arrivals_in(transfer, FolderKind::plain);
     if (fails == Fails::part) arrivals.at(0).parts = {"field"};
     if (fails == Fails::copy) {
-      CHECK_THROWS_AS(intake.take(arrivals), Error);
+      CHECK_THROWS_AS(transfer.take(arrivals), Error);
     } else {
-      CHECK(intake.take(arrivals).at(0).outcome == detail::Intaken::Outcome::taken);
+      CHECK(transfer.take(arrivals).at(0).outcome == detail::Transferred::Outcome::taken);
     }
   }
   CHECK(disk.exists(kSource));
@@ -454,7 +455,7 @@ TEST_CASE("a source goes back when an error ends its copy, or it cannot be unlin
   CHECK(drain(disk) == Counts{{"first", 1}});
 }
 
-TEST_CASE("a seized source whose folder was removed is kept on record", "[intake][seize]") {
+TEST_CASE("a seized source whose folder was removed is kept on record", "[transfer][seize]") {
   SimulatedSys disk;
   make_story_queue(disk, kQueue);
   disk.plant_file(kSource, "first");
@@ -476,7 +477,7 @@ TEST_CASE("a seized source whose folder was removed is kept on record", "[intake
   CHECK(drain(disk) == Counts{{"first", 1}});
 }
 
-TEST_CASE("a source with a second name goes, and the second name stays", "[intake][seize]") {
+TEST_CASE("a source with a second name goes, and the second name stays", "[transfer][seize]") {
   const auto way = GENERATE(Way::rename, Way::copy_here, Way::copy_elsewhere);
   SimulatedSys disk;
   make_story_queue(disk, kQueue);

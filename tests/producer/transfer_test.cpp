@@ -1,4 +1,6 @@
 // Files taken from another folder: what they are called, what is refused, what is taken once.
+#include "producer/adopt/transfer.hpp"
+
 #include <fcntl.h>
 
 #include <map>
@@ -6,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "producer/adopt/transfer.hpp"
 #include "queue/store/foreign_files.hpp"
 #include "queue/store/open_queue.hpp"
 #include "spoolq/consumer.hpp"
@@ -23,9 +24,9 @@ namespace spoolq::test {
 namespace {
 
 using detail::Arrival;
-using detail::Intake;
-using detail::Intaken;
-using Outcome = Intaken::Outcome;
+using detail::Transfer;
+using detail::Transferred;
+using Outcome = Transferred::Outcome;
 
 /// A queue at /q, a folder at /q-inbox, and the seam between them and the test.
 class Place {
@@ -48,11 +49,11 @@ class Place {
         two_, "/q", [this](LogLevel, std::string_view text) { said += std::string{text} + "\n"; });
   }
   /// Takes all that is there.
-  std::vector<Intaken> take(detail::IntakeOptions options = {},
-                            FolderKind kind = FolderKind::plain) {
+  std::vector<Transferred> take(detail::TransferOptions options = {},
+                                FolderKind kind = FolderKind::plain) {
     const auto open = queue();
-    Intake intake{*open, kFolder, options};
-    return intake.take(arrivals_in(intake, kind));
+    Transfer transfer{*open, kFolder, options};
+    return transfer.take(arrivals_in(transfer, kind));
   }
   /// Payloads by original name, as a consumer gets them.
   std::map<std::string, std::string> drain() {
@@ -134,18 +135,18 @@ class LateWriter final : public ForwardingSys {
 
 }  // namespace
 
-TEST_CASE("files of another folder become messages, once, under their names", "[intake]") {
+TEST_CASE("files of another folder become messages, once, under their names", "[transfer]") {
   const bool two_mounts = GENERATE(false, true);
   Place place{two_mounts};
   place.drop("a.txt", "first");
   place.drop("b c.txt", "second");
-  for (const Intaken& each : place.take()) CHECK(each.outcome == Outcome::taken);
+  for (const Transferred& each : place.take()) CHECK(each.outcome == Outcome::taken);
   CHECK(place.left().empty());
   CHECK(place.take().empty());
   CHECK(place.drain() == Messages{{"a.txt", "first"}, {"b c.txt", "second"}});
 }
 
-TEST_CASE("an adopted file has the id that it would have in new/", "[intake]") {
+TEST_CASE("an adopted file has the id that it would have in new/", "[transfer]") {
   const bool two_mounts = GENERATE(false, true);
   Place place{two_mounts};
   place.drop("a.txt", "first");
@@ -168,7 +169,7 @@ TEST_CASE("an adopted file has the id that it would have in new/", "[intake]") {
 }
 
 TEST_CASE("a kept file is taken once, over restarts, and again when it is another one",
-          "[intake]") {
+          "[transfer]") {
   Place place;
   place.drop("a.txt", "first");
   CHECK(place.take({.keep = true})[0].outcome == Outcome::taken);
@@ -185,7 +186,7 @@ TEST_CASE("a kept file is taken once, over restarts, and again when it is anothe
   CHECK(place.drain() == Messages{{"a.txt", "other"}});
 }
 
-TEST_CASE("what was kept before is only removed by a run that does not keep", "[intake]") {
+TEST_CASE("what was kept before is only removed by a run that does not keep", "[transfer]") {
   Place place;
   place.drop("a.txt", "first");
   place.take({.keep = true});
@@ -194,21 +195,21 @@ TEST_CASE("what was kept before is only removed by a run that does not keep", "[
   CHECK(place.drain() == Messages{{"a.txt", "first"}});
 }
 
-TEST_CASE("a file that has changed since it was found complete is left", "[intake]") {
+TEST_CASE("a file that has changed since it was found complete is left", "[transfer]") {
   const bool two_mounts = GENERATE(false, true);
   Place place{two_mounts};
   place.drop("a.txt", "first");
   const auto queue = place.queue();
-  Intake intake{*queue, Place::kFolder, {}};
-  const auto arrivals = arrivals_in(intake, FolderKind::plain);
+  Transfer transfer{*queue, Place::kFolder, {}};
+  const auto arrivals = arrivals_in(transfer, FolderKind::plain);
   place.disk.unlink("/q-folder/a.txt");
   SECTION("it is gone") {}
   SECTION("another one has its name") { place.drop("a.txt", "longer than before"); }
-  CHECK(intake.take(arrivals)[0].outcome == Outcome::changed);
+  CHECK(transfer.take(arrivals)[0].outcome == Outcome::changed);
   CHECK(place.drain().empty());
 }
 
-TEST_CASE("one file that is too large does not keep the others back", "[intake]") {
+TEST_CASE("one file that is too large does not keep the others back", "[transfer]") {
   const bool two_mounts = GENERATE(false, true);
   Place place{two_mounts};
   place.queue()->configure({{"max_size", "10"}});
@@ -221,7 +222,7 @@ TEST_CASE("one file that is too large does not keep the others back", "[intake]"
   CHECK(place.left() == std::vector<std::string>{"a.txt"});
 }
 
-TEST_CASE("a full queue takes what it has room for, and says so of the others", "[intake]") {
+TEST_CASE("a full queue takes what it has room for, and says so of the others", "[transfer]") {
   const bool two_mounts = GENERATE(false, true);
   Place place{two_mounts};
   place.queue()->configure({{"max_messages", "1"}});
@@ -235,19 +236,19 @@ TEST_CASE("a full queue takes what it has room for, and says so of the others", 
   CHECK(place.drain() == Messages{{"a.txt", "first"}});
 }
 
-TEST_CASE("one process at a time copies from a folder into a queue", "[intake]") {
+TEST_CASE("one process at a time copies from a folder into a queue", "[transfer]") {
   Place place{true};
   const auto queue = place.queue();
-  const Intake first{*queue, Place::kFolder, {.keep = true}};
+  const Transfer first{*queue, Place::kFolder, {.keep = true}};
   try {
-    const Intake second{*queue, Place::kFolder, {.keep = true}};
+    const Transfer second{*queue, Place::kFolder, {.keep = true}};
     FAIL("a second one");
   } catch (const Error& error) {
     CHECK(error.code() == std::errc::resource_unavailable_try_again);
   }
 }
 
-TEST_CASE("a file that cannot be removed from its folder is not copied", "[intake][seize]") {
+TEST_CASE("a file that cannot be removed from its folder is not copied", "[transfer][seize]") {
   /// A folder whose names cannot be changed.
   class ReadOnlyFolder final : public ForwardingSys {
    public:
@@ -268,8 +269,8 @@ TEST_CASE("a file that cannot be removed from its folder is not copied", "[intak
   {
     ReadOnlyFolder sys{place.disk, EACCES};
     detail::OpenQueue queue{sys, "/q", {}};
-    Intake intake{queue, Place::kFolder, {.always_copy = true}};
-    const auto results = intake.take(arrivals_in(intake, FolderKind::plain));
+    Transfer transfer{queue, Place::kFolder, {.always_copy = true}};
+    const auto results = transfer.take(arrivals_in(transfer, FolderKind::plain));
     CHECK(results[0].outcome == Outcome::refused);
     CHECK(results[0].error == std::errc::permission_denied);
     CHECK(results[0].reason.find("--keep") != std::string::npos);
@@ -277,11 +278,11 @@ TEST_CASE("a file that cannot be removed from its folder is not copied", "[intak
   {
     ReadOnlyFolder sys{place.disk, EROFS};
     detail::OpenQueue queue{sys, "/q", {}};
-    Intake intake{queue, Place::kFolder, {.always_copy = true}};
-    const auto arrivals = arrivals_in(intake, FolderKind::plain);
+    Transfer transfer{queue, Place::kFolder, {.always_copy = true}};
+    const auto arrivals = arrivals_in(transfer, FolderKind::plain);
     std::string reason;
     try {
-      intake.take(arrivals);
+      transfer.take(arrivals);
     } catch (const Error& error) {
       reason = error.what();
     }
@@ -291,7 +292,8 @@ TEST_CASE("a file that cannot be removed from its folder is not copied", "[intak
   CHECK(place.left() == std::vector<std::string>{"a.txt"});
 }
 
-TEST_CASE("a file that got the name of one that is copied meanwhile is taken as well", "[intake]") {
+TEST_CASE("a file that got the name of one that is copied meanwhile is taken as well",
+          "[transfer]") {
   /// A producer that drops another file under that name as soon as the copy is published.
   class QuickProducer final : public ForwardingSys {
    public:
@@ -315,15 +317,15 @@ TEST_CASE("a file that got the name of one that is copied meanwhile is taken as 
   place.drop("a.txt", "first");
   QuickProducer sys{place.disk};
   detail::OpenQueue queue{sys, "/q", {}};
-  Intake intake{queue, Place::kFolder, {.always_copy = true}};
-  CHECK(intake.take(arrivals_in(intake, FolderKind::plain))[0].outcome == Outcome::taken);
+  Transfer transfer{queue, Place::kFolder, {.always_copy = true}};
+  CHECK(transfer.take(arrivals_in(transfer, FolderKind::plain))[0].outcome == Outcome::taken);
   REQUIRE(place.left() == std::vector<std::string>{"a.txt"});
   CHECK(place.drain() == Messages{{"a.txt", "first"}});
-  CHECK(intake.take(arrivals_in(intake, FolderKind::plain))[0].outcome == Outcome::taken);
+  CHECK(transfer.take(arrivals_in(transfer, FolderKind::plain))[0].outcome == Outcome::taken);
   CHECK(place.drain() == Messages{{"a.txt", "second"}});
 }
 
-TEST_CASE("a file that took the place of one just before its rename is left", "[intake]") {
+TEST_CASE("a file that took the place of one just before its rename is left", "[transfer]") {
   /// Somebody replaces the file between the look at it and the rename.
   class QuickProducer final : public ForwardingSys {
    public:
@@ -348,16 +350,16 @@ TEST_CASE("a file that took the place of one just before its rename is left", "[
   place.drop("a.txt", "first");
   QuickProducer sys{place.disk};
   detail::OpenQueue queue{sys, "/q", {}};
-  Intake intake{queue, Place::kFolder, {}};
-  CHECK(intake.take(arrivals_in(intake, FolderKind::plain))[0].outcome == Outcome::changed);
+  Transfer transfer{queue, Place::kFolder, {}};
+  CHECK(transfer.take(arrivals_in(transfer, FolderKind::plain))[0].outcome == Outcome::changed);
   CHECK(place.left() == std::vector<std::string>{"a.txt"});
   CHECK(place.drain().empty());
-  CHECK(intake.take(arrivals_in(intake, FolderKind::plain))[0].outcome == Outcome::taken);
+  CHECK(transfer.take(arrivals_in(transfer, FolderKind::plain))[0].outcome == Outcome::taken);
   CHECK(place.drain() == Messages{{"a.txt", "other"}});
 }
 
 TEST_CASE("a file that its writer opens at the last moment is left until it is closed",
-          "[intake][writers]") {
+          "[transfer][writers]") {
   const bool two_mounts = GENERATE(false, true);
   // While it is copied (by its second link), while it is synced, just before it is seized.
   const Call moment = GENERATE(Call::read, Call::fsync, Call::renameat2);
@@ -371,10 +373,10 @@ TEST_CASE("a file that its writer opens at the last moment is left until it is c
     TwoMounts two{writer};
     if (two_mounts) two.put_away(Place::kFolder);
     detail::OpenQueue queue{two, "/q", {}};
-    Intake intake{queue, Place::kFolder, {.always_copy = two_mounts}};
-    const auto arrivals = arrivals_in(intake, FolderKind::plain);
+    Transfer transfer{queue, Place::kFolder, {.always_copy = two_mounts}};
+    const auto arrivals = arrivals_in(transfer, FolderKind::plain);
     writer.arm();
-    intake.take(arrivals);
+    transfer.take(arrivals);
   }
   REQUIRE(writer.has_opened());
   // While it is synced it is seen in time; later it has to be brought back.
@@ -388,7 +390,7 @@ TEST_CASE("a file that its writer opens at the last moment is left until it is c
 }
 
 TEST_CASE("a file that grows while the one before it is synced is left, and taken whole",
-          "[intake][writers]") {
+          "[transfer][writers]") {
   const bool two_mounts = GENERATE(false, true);
   Place place{two_mounts};
   place.drop("a.txt", "first");
@@ -398,10 +400,10 @@ TEST_CASE("a file that grows while the one before it is synced is left, and take
     TwoMounts two{writer};
     if (two_mounts) two.put_away(Place::kFolder);
     detail::OpenQueue queue{two, "/q", {}};
-    Intake intake{queue, Place::kFolder, {}};
-    const auto arrivals = arrivals_in(intake, FolderKind::plain);
+    Transfer transfer{queue, Place::kFolder, {}};
+    const auto arrivals = arrivals_in(transfer, FolderKind::plain);
     writer.arm();
-    const auto results = intake.take(arrivals);
+    const auto results = transfer.take(arrivals);
     CHECK(results[0].outcome == Outcome::taken);
     CHECK(results[1].outcome == Outcome::changed);
   }
@@ -409,7 +411,7 @@ TEST_CASE("a file that grows while the one before it is synced is left, and take
   CHECK(place.drain() == Messages{{"a.txt", "first"}, {"b.txt", "second and the rest"}});
 }
 
-TEST_CASE("a kept file that is removed by the next one is told", "[intake]") {
+TEST_CASE("a kept file that is removed by the next one is told", "[transfer]") {
   Place place;
   place.drop("a.txt", "first");
   place.take({.keep = true});
@@ -418,7 +420,7 @@ TEST_CASE("a kept file that is removed by the next one is told", "[intake]") {
   CHECK(place.said.find("a.txt was taken before; removed") != std::string::npos);
 }
 
-TEST_CASE("a marker that cannot be removed keeps its own file back and no other", "[intake]") {
+TEST_CASE("a marker that cannot be removed keeps its own file back and no other", "[transfer]") {
   /// A marker of another user in a sticky folder.
   class StickyMarker final : public ForwardingSys {
    public:
@@ -438,8 +440,8 @@ TEST_CASE("a marker that cannot be removed keeps its own file back and no other"
   }
   StickyMarker sticky{place.disk};
   detail::OpenQueue queue{sticky, "/q", {}};
-  Intake intake{queue, Place::kFolder, {.always_copy = copies}};
-  const auto results = intake.take(arrivals_in(intake, FolderKind::marked));
+  Transfer transfer{queue, Place::kFolder, {.always_copy = copies}};
+  const auto results = transfer.take(arrivals_in(transfer, FolderKind::marked));
   REQUIRE(results.size() == 2);
   CHECK(results[1].outcome == Outcome::taken);
   CHECK(place.left() == std::vector<std::string>{"a.txt", "a.txt.done"});
@@ -448,7 +450,7 @@ TEST_CASE("a marker that cannot be removed keeps its own file back and no other"
   CHECK(place.drain() == Messages{{"b.txt", "first"}});
 }
 
-TEST_CASE("a marker that came with another file stays with it", "[intake][seize]") {
+TEST_CASE("a marker that came with another file stays with it", "[transfer][seize]") {
   /// A producer that replaces the file and then touches its marker, just before `moment` happens to
   /// the marker.
   class QuickProducer final : public ForwardingSys {
@@ -479,15 +481,15 @@ TEST_CASE("a marker that came with another file stays with it", "[intake][seize]
   place.drop("a.txt.done", "");
   QuickProducer sys{place.disk};
   detail::OpenQueue queue{sys, "/q", {}};
-  Intake intake{queue, Place::kFolder, {.always_copy = copies}};
-  const auto arrivals = arrivals_in(intake, FolderKind::marked);
+  Transfer transfer{queue, Place::kFolder, {.always_copy = copies}};
+  const auto arrivals = arrivals_in(transfer, FolderKind::marked);
   if (rejects) {
-    CHECK_FALSE(intake.remove_markers(arrivals.at(0)));
+    CHECK_FALSE(transfer.remove_markers(arrivals.at(0)));
   } else {
-    CHECK(intake.take(arrivals)[0].outcome == Outcome::changed);
+    CHECK(transfer.take(arrivals)[0].outcome == Outcome::changed);
   }
   CHECK(place.left() == std::vector<std::string>{"a.txt", "a.txt.done"});
-  CHECK(intake.take(arrivals_in(intake, FolderKind::marked))[0].outcome == Outcome::taken);
+  CHECK(transfer.take(arrivals_in(transfer, FolderKind::marked))[0].outcome == Outcome::taken);
   CHECK(place.left().empty());
   CHECK(place.drain() == Messages{{"a.txt", "second"}});
   // Nothing is kept of the file that is gone.
@@ -496,7 +498,7 @@ TEST_CASE("a marker that came with another file stays with it", "[intake][seize]
   CHECK(place.disk.read_file(journal).empty());
 }
 
-TEST_CASE("a marker does not vouch for the next file of its name", "[intake]") {
+TEST_CASE("a marker does not vouch for the next file of its name", "[transfer]") {
   const bool two_mounts = GENERATE(false, true);
   const auto mutant = GENERATE(Mutant::none, Mutant::keeps_markers);
   Place place{two_mounts};
@@ -506,14 +508,14 @@ TEST_CASE("a marker does not vouch for the next file of its name", "[intake]") {
   if (two_mounts) two.put_away(Place::kFolder);
   MutantSys sys{two, mutant};
   detail::OpenQueue queue{sys, "/q", {}};
-  Intake intake{queue, Place::kFolder, {}};
-  CHECK(intake.take(arrivals_in(intake, FolderKind::marked)).size() == 1);
+  Transfer transfer{queue, Place::kFolder, {}};
+  CHECK(transfer.take(arrivals_in(transfer, FolderKind::marked)).size() == 1);
   place.drop("a.txt", "the beginning of");
-  const bool taken_again = !arrivals_in(intake, FolderKind::marked).empty();
+  const bool taken_again = !arrivals_in(transfer, FolderKind::marked).empty();
   CHECK(taken_again == (mutant == Mutant::keeps_markers));
 }
 
-TEST_CASE("a marker that cannot go back is no message", "[intake][seize]") {
+TEST_CASE("a marker that cannot go back is no message", "[transfer][seize]") {
   /// A folder whose file is replaced, and in which two renames fail then.
   class ClosedFolder final : public ForwardingSys {
    public:
@@ -544,15 +546,15 @@ TEST_CASE("a marker that cannot go back is no message", "[intake][seize]") {
   {
     ClosedFolder closed{disk};
     detail::OpenQueue queue{closed, "/q", {}};
-    Intake intake{queue, "/q-marked", {}};
-    for (int i = 0; i < 2; ++i) intake.take(arrivals_in(intake, FolderKind::marked));
+    Transfer transfer{queue, "/q-marked", {}};
+    for (int i = 0; i < 2; ++i) transfer.take(arrivals_in(transfer, FolderKind::marked));
   }
   CHECK(disk.list("/q-marked") == std::vector<std::string>{"a.txt"});
   {
     detail::OpenQueue queue{disk, "/q", {}};
-    Intake intake{queue, "/q-marked", {}};
+    Transfer transfer{queue, "/q-marked", {}};
     CHECK(disk.list("/q-marked") == std::vector<std::string>{"a.txt", "a.txt.done"});
-    intake.take(arrivals_in(intake, FolderKind::marked));
+    transfer.take(arrivals_in(transfer, FolderKind::marked));
   }
   Consumer consumer{handle(std::make_shared<detail::OpenQueue>(disk, "/q", LogHandler{}))};
   auto claim = consumer.try_take();
@@ -562,7 +564,7 @@ TEST_CASE("a marker that cannot go back is no message", "[intake][seize]") {
   CHECK_FALSE(consumer.try_take());
 }
 
-TEST_CASE("what a power cut has left of a journal's last line is cut off", "[intake]") {
+TEST_CASE("what a power cut has left of a journal's last line is cut off", "[transfer]") {
   Place place;
   place.drop("a.txt", "first");
   place.take({.keep = true});
@@ -581,7 +583,7 @@ TEST_CASE("what a power cut has left of a journal's last line is cut off", "[int
 }
 
 TEST_CASE("an earlier version's journal is continued, and earlier versions can read it",
-          "[intake][journal]") {
+          "[transfer][journal]") {
   constexpr const char* kMark = "00000000000000000000000000000002 -\n";
   Place place;
   place.drop("a.txt", "first");
@@ -596,7 +598,7 @@ TEST_CASE("an earlier version's journal is continued, and earlier versions can r
     struct timespec born = {};
     const detail::UniqueFd folder = detail::open_directory(place.disk, Place::kFolder);
     REQUIRE(place.disk.statx(folder.get(), file.c_str(), status, born).ok());
-    const detail::IntakeKeys keys = detail::intake_keys(file, status, born);
+    const detail::JournalKeys keys = detail::journal_keys(file, status, born);
     REQUIRE(line.starts_with(keys.key));
     REQUIRE(keys.key != keys.before);
     return keys.before + line.substr(keys.key.size());
@@ -633,7 +635,7 @@ TEST_CASE("an earlier version's journal is continued, and earlier versions can r
   CHECK(place.drain() == Messages{{"a.txt", "first"}, {"b.txt", "second"}, {"c.txt", "third"}});
 }
 
-TEST_CASE("a file that got the inode number of a kept one is taken", "[intake][journal]") {
+TEST_CASE("a file that got the inode number of a kept one is taken", "[transfer][journal]") {
   /// All files have one inode number and one time of modification.
   class OneInode final : public ForwardingSys {
    public:
@@ -664,17 +666,17 @@ TEST_CASE("a file that got the inode number of a kept one is taken", "[intake][j
   OneInode sys{place.disk};
   sys.has_births = has_births;
   detail::OpenQueue queue{sys, "/q", {}};
-  Intake intake{queue, Place::kFolder, {.keep = true}};
+  Transfer transfer{queue, Place::kFolder, {.keep = true}};
   place.drop("a.txt", "first");
-  CHECK(intake.take(arrivals_in(intake, FolderKind::plain))[0].outcome == Outcome::taken);
+  CHECK(transfer.take(arrivals_in(transfer, FolderKind::plain))[0].outcome == Outcome::taken);
   place.disk.unlink("/q-folder/a.txt");
   place.drop("a.txt", "other");
   // The control: without times of birth it counts as the one that was kept.
-  CHECK(intake.take(arrivals_in(intake, FolderKind::plain))[0].outcome ==
+  CHECK(transfer.take(arrivals_in(transfer, FolderKind::plain))[0].outcome ==
         (has_births ? Outcome::taken : Outcome::forgotten));
 }
 
-TEST_CASE("the journal is emptied when nothing it tells of is there", "[intake]") {
+TEST_CASE("the journal is emptied when nothing it tells of is there", "[transfer]") {
   Place place{true};
   place.drop("a.txt", "first");
   place.take();
@@ -682,7 +684,7 @@ TEST_CASE("the journal is emptied when nothing it tells of is there", "[intake]"
   CHECK(place.disk.read_file(folder).empty());
 }
 
-TEST_CASE("a long name of an adopted file comes back whole", "[intake]") {
+TEST_CASE("a long name of an adopted file comes back whole", "[transfer]") {
   const bool two_mounts = GENERATE(false, true);
   Place place{two_mounts};
   const std::string name(255, 'n');
