@@ -155,13 +155,13 @@ bool Adopter::Impl::look(Files::iterator file, const detail::Transfer& transfer)
     known.judgement = {Verdict::reject, "not a regular file: " + kind_of(status.st_mode)};
   } else {
     const Arrival arrival = arrival_of(name, known);
-    if (transfer.has_taken(arrival)) {
+    if (transfer.folder().has_taken(arrival)) {
       known.judgement = options_.keep
                             ? Judgement{Verdict::ignore, "taken before"}
                             : Judgement{Verdict::take, "taken before: it is only removed"};
     } else {
       known.judgement = completeness_.judge(name, known.sighting, now, open().now());
-      if (known.judgement.verdict == Verdict::wait && transfer.has_begun(arrival)) {
+      if (known.judgement.verdict == Verdict::wait && transfer.folder().has_begun(arrival)) {
         known.judgement = {Verdict::take, "its marker was there"};
       }
     }
@@ -326,7 +326,7 @@ void Adopter::Impl::reject(detail::Transfer& transfer, Files::iterator file,
   }
   const Arrival arrival = arrival_of(file->first, file->second);
   try {
-    if (!transfer.remove_markers(arrival) ||
+    if (!transfer.discard_markers(arrival) ||
         !detail::reject_file(open().sys(), directory_.get(), path_, file->first,
                              file->second.sighting.status, reason)) {
       // Another file has its name.

@@ -18,49 +18,17 @@ using Outcome = Transferred::Outcome;
 
 constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
 
-}  // namespace
-
-void CopyTransfer::copy(std::vector<TransferItem>& items) {
-  std::vector<TransferJournal::Record> records;
-  if (!items.empty()) folder_.journal();
-  for (TransferItem& item : items) {
-    if (!item.is_wanted()) continue;
-    copy_one(item);
-    if (item.copy) records.push_back({folder_.keys_of(item.arrival).key, item.staged});
-  }
-  if (records.empty()) return;
-  folder_.journal().add(records);
-  folder_.journal().publish(records);
-  for (TransferItem& item : items) {
-    if (!item.copy) continue;
-    item.copy->published();
-    item.result.outcome = Outcome::taken;
-  }
-}
-
-void CopyTransfer::copy_one(TransferItem& item) {
-  try {
-    if (copy_content(item)) return;
-  } catch (const Error& error) {
-    if (!is_about_one_file(error.code())) {
-      folder_.put_back(item);
-      throw;
-    }
-    refuse(item.result, error);
-  }
-  folder_.put_back(item);
-}
-
-bool CopyTransfer::copy_content(TransferItem& item) {
+/// False when the source is not what it was, or cannot be read.
+bool copy_content(TransferFolder& folder, TransferItem& item) {
   const Arrival& arrival = item.arrival;
-  Sys& sys = folder_.queue().sys();
+  Sys& sys = folder.queue().sys();
   auto copy = std::make_unique<PendingMessage>(
-      folder_.queue(), Destination{State::ready, item.name, {}}, *item.name.size);
-  set_headers(sys, copy->descriptor(), arrival.headers, folder_.path_of(arrival));
-  if (!folder_.options().keep) {
+      folder.queue(), Destination{State::ready, item.name, {}}, *item.name.size);
+  set_headers(sys, copy->descriptor(), arrival.headers, folder.path_of(arrival));
+  if (!folder.options().keep) {
     WriterHold writers{sys, item.fd.get()};
-    if (!folder_.is_left_alone(arrival, item.fd.get(), writers)) return false;
-    if (!folder_.seize(item, item.fd.get(), writers)) return false;
+    if (!folder.is_left_alone(arrival, item.fd.get(), writers)) return false;
+    if (!folder.seize(item, item.fd.get(), writers)) return false;
   }
   std::array<char, kBufferSize> buffer;
   std::uint64_t size = 0;
@@ -69,7 +37,7 @@ bool CopyTransfer::copy_content(TransferItem& item) {
     if (!got.ok()) {
       // Its disk is not ours: the others may be readable.
       const std::error_code code{got.error(), std::generic_category()};
-      refuse(item.result, Error{code, "read", folder_.path_of(arrival)});
+      refuse(item.result, Error{code, "read", folder.path_of(arrival)});
       return false;
     }
     if (got.value() == 0) break;
@@ -79,86 +47,121 @@ bool CopyTransfer::copy_content(TransferItem& item) {
   }
   // Through another name, or a descriptor that was handed on, it can be written to all the same.
   WriterHold writers{sys, item.fd.get()};
-  if (size != *item.name.size || !folder_.is_left_alone(arrival, item.fd.get(), writers))
+  if (size != *item.name.size || !folder.is_left_alone(arrival, item.fd.get(), writers))
     return false;
   const std::string& called = arrival.name ? arrival.name->original : arrival.file;
   if (copy->destination().name.original != called) set_whole_name(sys, copy->descriptor(), called);
-  item.staged = copy->stage(folder_.journal().folder());
+  item.staged = copy->stage(folder.journal().folder());
   item.copy = std::move(copy);
   return true;
 }
 
-void CopyTransfer::remove_parts(std::vector<TransferItem>& items) {
-  Sys& sys = folder_.queue().sys();
+void copy_one(TransferFolder& folder, TransferItem& item) {
+  try {
+    if (copy_content(folder, item)) return;
+  } catch (const Error& error) {
+    if (!is_about_one_file(error.code())) {
+      folder.put_back(item);
+      throw;
+    }
+    refuse(item.result, error);
+  }
+  folder.put_back(item);
+}
+
+/// Removes the parts of what are messages.
+void remove_parts(TransferFolder& folder, std::vector<TransferItem>& items) {
+  Sys& sys = folder.queue().sys();
   std::set<int> directories;
   for (TransferItem& item : items) {
     if (!item.goes()) continue;
-    const int directory = folder_.directory_of(item.arrival);
+    const int directory = folder.directory_of(item.arrival);
     for (const std::string& part : item.arrival.parts) {
-      const SysResult removed = folder_.sources().remove_part(directory, part);
+      const SysResult removed = folder.sources().remove_part(directory, part);
       if (!removed.ok() && removed.error() != ENOENT) {
         const std::error_code code{removed.error(), std::generic_category()};
-        const std::string path = fmt::format("{}/{}{}", folder_.path(), item.arrival.below, part);
+        const std::string path = fmt::format("{}/{}{}", folder.path(), item.arrival.below, part);
         if (!is_forbidden(code)) throw Error{code, "unlink", path};
-        folder_.put_back(item);
-        folder_.warn_of_source(item, part, code);
+        folder.put_back(item);
+        folder.warn_of_source(item, part, code);
         break;
       }
       directories.insert(directory);
     }
   }
-  for (const int directory : directories) sync_foreign_directory(sys, directory, folder_.path());
+  for (const int directory : directories) sync_foreign_directory(sys, directory, folder.path());
 }
 
-void CopyTransfer::remove_sources(std::vector<TransferItem>& items) {
-  Sys& sys = folder_.queue().sys();
+/// True when it is gone.
+bool remove_source(TransferFolder& folder, TransferItem& item) {
+  Sys& sys = folder.queue().sys();
+  const Arrival& arrival = item.arrival;
+  const SysResult opened = folder.open_source(item);
+  if (opened.error() == ENOENT) return true;
+  try {
+    if (!opened.ok()) throw_errno(opened.error(), "open", folder.path_of(arrival));
+    const UniqueFd fd{sys, opened};
+    WriterHold writers{sys, fd.get()};
+    if (!item.is_seized() && !folder.is_left_alone(arrival, fd.get(), writers)) return false;
+    if (!folder.seize(item, fd.get(), writers)) return false;
+  } catch (const Error& error) {
+    if (error.code().category() != std::generic_category()) throw;
+    folder.put_back(item);
+    folder.warn_of_source(item, arrival.file, error.code());
+    return false;
+  }
+  const SysResult removed = folder.sources().remove(item.source);
+  if (!removed.ok() && removed.error() != ENOENT) {
+    folder.put_back(item);
+    folder.warn_of_source(item, arrival.file, {removed.error(), std::generic_category()});
+    return false;
+  }
+  if (item.result.outcome == Outcome::forgotten) {
+    folder.queue().log(LogLevel::notice, fmt::format("{} was taken before; removed",
+                                                     escaped(folder.path_of(arrival))));
+  }
+  return true;
+}
+
+}  // namespace
+
+void transfer_by_copy(TransferFolder& folder, std::vector<TransferItem>& items) {
+  std::vector<TransferJournal::Record> records;
+  if (!items.empty()) folder.journal();
+  for (TransferItem& item : items) {
+    if (!item.is_wanted()) continue;
+    copy_one(folder, item);
+    if (item.copy) records.push_back({folder.keys_of(item.arrival).key, item.staged});
+  }
+  if (records.empty()) return;
+  folder.journal().add(records);
+  folder.journal().publish(records);
+  for (TransferItem& item : items) {
+    if (!item.copy) continue;
+    item.copy->published();
+    item.result.outcome = Outcome::taken;
+  }
+}
+
+void remove_sources(TransferFolder& folder, std::vector<TransferItem>& items) {
+  Sys& sys = folder.queue().sys();
   const auto goes = [](const TransferItem& item) { return item.goes(); };
   if (std::none_of(items.begin(), items.end(), goes)) return;
-  remove_parts(items);
+  remove_parts(folder, items);
   std::vector<JournalKeys> keys;
   std::vector<const SeizedSource*> removed;
   std::set<int> directories;
   for (TransferItem& item : items) {
-    if (!item.goes() || !remove_source(item)) continue;
+    if (!item.goes() || !remove_source(folder, item)) continue;
     directories.insert(item.is_seized() ? item.source.directory
-                                        : folder_.directory_of(item.arrival));
-    directories.insert(folder_.directory_of(item.arrival));
+                                        : folder.directory_of(item.arrival));
+    directories.insert(folder.directory_of(item.arrival));
     removed.push_back(&item.source);
-    keys.push_back(folder_.keys_of(item.arrival));
+    keys.push_back(folder.keys_of(item.arrival));
   }
-  for (const int directory : directories) sync_foreign_directory(sys, directory, folder_.path());
-  for (const SeizedSource* source : removed) folder_.sources().end(*source);
-  folder_.journal().forget(keys);
-}
-
-bool CopyTransfer::remove_source(TransferItem& item) {
-  Sys& sys = folder_.queue().sys();
-  const Arrival& arrival = item.arrival;
-  const SysResult opened = folder_.open_source(item);
-  if (opened.error() == ENOENT) return true;
-  try {
-    if (!opened.ok()) throw_errno(opened.error(), "open", folder_.path_of(arrival));
-    const UniqueFd fd{sys, opened};
-    WriterHold writers{sys, fd.get()};
-    if (!item.is_seized() && !folder_.is_left_alone(arrival, fd.get(), writers)) return false;
-    if (!folder_.seize(item, fd.get(), writers)) return false;
-  } catch (const Error& error) {
-    if (error.code().category() != std::generic_category()) throw;
-    folder_.put_back(item);
-    folder_.warn_of_source(item, arrival.file, error.code());
-    return false;
-  }
-  const SysResult removed = folder_.sources().remove(item.source);
-  if (!removed.ok() && removed.error() != ENOENT) {
-    folder_.put_back(item);
-    folder_.warn_of_source(item, arrival.file, {removed.error(), std::generic_category()});
-    return false;
-  }
-  if (item.result.outcome == Outcome::forgotten) {
-    folder_.queue().log(LogLevel::notice, fmt::format("{} was taken before; removed",
-                                                      escaped(folder_.path_of(arrival))));
-  }
-  return true;
+  for (const int directory : directories) sync_foreign_directory(sys, directory, folder.path());
+  for (const SeizedSource* source : removed) folder.sources().end(*source);
+  folder.journal().forget(keys);
 }
 
 }  // namespace spoolq::detail

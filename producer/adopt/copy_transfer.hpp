@@ -1,4 +1,4 @@
-// Files that become messages as copies.
+// Files that become messages as copies, whose sources are removed.
 #pragma once
 
 #include <vector>
@@ -7,27 +7,12 @@
 
 namespace spoolq::detail {
 
-/// Seizes each file, copies it, records the copies in the journal, publishes them, and removes the
-/// sources. A file that stays is copied without being seized. One thread.
-class CopyTransfer {
- public:
-  explicit CopyTransfer(TransferFolder& folder) : folder_{folder} {}
-  /// Publishes copies of the files that are wanted. Durable when it returns.
-  void copy(std::vector<TransferItem>& items);
-  /// The sources of what are messages go, unless another process has written to them since, or is
-  /// about to; those are new files then.
-  void remove_sources(std::vector<TransferItem>& items);
+/// Seizes each wanted file, copies it, records the copies in the journal and publishes them. A file
+/// that is kept is copied without being seized. Durable when it returns.
+void transfer_by_copy(TransferFolder& folder, std::vector<TransferItem>& items);
 
- private:
-  void copy_one(TransferItem& item);
-  /// False when the source is not what it was, or cannot be read.
-  bool copy_content(TransferItem& item);
-  /// Of those that are messages.
-  void remove_parts(std::vector<TransferItem>& items);
-  /// True when it is gone.
-  bool remove_source(TransferItem& item);
-
-  TransferFolder& folder_;
-};
+/// Removes the sources of what are messages, unless another process has written to them since, or
+/// is about to; those are new files then.
+void remove_sources(TransferFolder& folder, std::vector<TransferItem>& items);
 
 }  // namespace spoolq::detail

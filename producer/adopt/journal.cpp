@@ -7,7 +7,6 @@
 #include <sys/file.h>
 #include <xxhash.h>
 
-#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -88,7 +87,8 @@ TransferJournal::TransferJournal(OpenQueue& queue, const std::string& source, Ac
     if (journal_.error() == 0) static_cast<void>(read_journal());
     return;
   }
-  make_folder(intake_folder_name(source));
+  parent_ = make_intake_folder(queue_);
+  folder_ = make_below(queue_, parent_.get(), intake_folder_name(source), path_);
   open_journal(source);
   const off_t whole = read_journal();
   if (whole > size_) {
@@ -98,11 +98,6 @@ TransferJournal::TransferJournal(OpenQueue& queue, const std::string& source, Ac
     }
   }
   finish_earlier();
-}
-
-void TransferJournal::make_folder(const std::string& name) {
-  parent_ = make_intake_folder(queue_);
-  folder_ = make_below(queue_, parent_.get(), name, path_);
 }
 
 void TransferJournal::open_journal(const std::string& source) {
@@ -125,16 +120,9 @@ void TransferJournal::open_journal(const std::string& source) {
 
 /// Reads all whole records, and returns the size of the file.
 off_t TransferJournal::read_journal() {
-  Sys& sys = queue_.sys();
   const std::string path = fmt::format("{}/{}", path_, kJournalFile);
   std::string text;
-  std::array<char, std::size_t{64} * 1024> buffer;
-  for (;;) {
-    const SysResult got = sys.read(journal_.get(), buffer.data(), buffer.size());
-    if (!got.ok()) throw_errno(got.error(), "read", path);
-    if (got.value() == 0) break;
-    text.append(buffer.data(), static_cast<std::size_t>(got.value()));
-  }
+  read_all(queue_.sys(), journal_.get(), path, [&](std::string_view bytes) { text += bytes; });
   std::size_t good = 0;
   while (good < text.size()) {
     const std::size_t end = text.find('\n', good);

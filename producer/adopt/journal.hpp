@@ -1,4 +1,4 @@
-// What was taken from one folder of somebody else's, so that no crash takes a file twice
+// What was taken from one folder of another program, so that no crash takes a file twice
 // (docs/format.md, "Taking files from other folders").
 #pragma once
 
@@ -66,7 +66,6 @@ class TransferJournal {
   void forget(const std::vector<JournalKeys>& keys);
 
  private:
-  void make_folder(const std::string& name);
   /// What is recorded of a file; nullptr: nothing.
   [[nodiscard]] const std::string* find(const JournalKeys& keys) const;
   void open_journal(const std::string& source);

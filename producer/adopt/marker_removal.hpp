@@ -7,21 +7,9 @@
 
 namespace spoolq::detail {
 
-/// The markers go before their files are taken: what stays would vouch for the next one. The
-/// journal says that they were there. One thread.
-class MarkerRemoval {
- public:
-  explicit MarkerRemoval(TransferFolder& folder) : folder_{folder} {}
-  /// Removes the announced markers of these files. An item whose file is another one by now stays.
-  /// Throws the errno.
-  void run(std::vector<TransferItem>& items);
-
- private:
-  /// True when something was removed. A marker that is there when its file is another one by now is
-  /// that one's.
-  bool remove(TransferItem& item, SeizedSource& marker);
-
-  TransferFolder& folder_;
-};
+/// Removes the announced markers of these files, before the files are taken: a marker that stays
+/// would vouch for the next file of its name. The journal records that they were there. An item
+/// whose file is another one by now stays. Throws the errno.
+void remove_markers(TransferFolder& folder, std::vector<TransferItem>& items);
 
 }  // namespace spoolq::detail

@@ -1,4 +1,4 @@
-// .rejected/.
+// Moving files into .rejected/.
 #include "producer/adopt/rejection.hpp"
 
 #include <fcntl.h>
@@ -24,9 +24,7 @@ constexpr int kAttempts = 16;
 UniqueFd open_folder(Sys& sys, int directory, const std::string& path) {
   const SysResult made = sys.mkdirat(directory, kFolder, 0777);
   if (!made.ok() && made.error() != EEXIST) throw_errno(made.error(), "mkdir", path);
-  const SysResult opened = sys.openat(directory, kFolder, kDirectoryFlags);
-  if (!opened.ok()) throw_errno(opened.error(), "open", path);
-  return UniqueFd{sys, opened};
+  return open_below(sys, directory, kFolder, path);
 }
 
 /// A file with the reason, which nobody has yet. False when that name is taken.
@@ -49,8 +47,7 @@ bool write_reason(Sys& sys, int folder, const std::string& file, const std::stri
 bool is_judged(Sys& sys, int folder, const std::string& file, const struct stat& judged) {
   struct stat status = {};
   return !sys.fstatat(folder, file.c_str(), status).ok() ||
-         (status.st_ino == judged.st_ino && status.st_dev == judged.st_dev &&
-          status.st_size == judged.st_size);
+         (is_same_file(status, judged) && status.st_size == judged.st_size);
 }
 
 /// False when its name is taken by now: then it stays, for a person to look at.

@@ -7,19 +7,9 @@
 
 namespace spoolq::detail {
 
-/// Syncs each file, seizes it and renames it into new/. One thread.
-class RenameTransfer {
- public:
-  explicit RenameTransfer(TransferFolder& folder) : folder_{folder} {}
-  /// Until it turns out that this cannot be done here: then by_rename() of the folder is false, and
-  /// the others are still to be taken. Durable when it returns. Throws errc::indeterminate, or the
-  /// errno.
-  void run(std::vector<TransferItem>& items);
-
- private:
-  void rename(TransferItem& item);
-
-  TransferFolder& folder_;
-};
+/// Syncs each wanted file, seizes it and renames it into new/. If it turns out that this cannot be
+/// done here, by_rename() of the folder is false afterwards, and the other files are still to be
+/// taken. Durable when it returns. Throws errc::indeterminate, or the errno.
+void transfer_by_rename(TransferFolder& folder, std::vector<TransferItem>& items);
 
 }  // namespace spoolq::detail

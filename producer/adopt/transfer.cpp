@@ -7,6 +7,8 @@
 #include <xxhash.h>
 
 #include <cerrno>
+#include <deque>
+#include <utility>
 
 #include "producer/adopt/copy_transfer.hpp"
 #include "producer/adopt/marker_removal.hpp"
@@ -18,18 +20,15 @@
 namespace spoolq::detail {
 namespace {
 
-using Outcome = Transferred::Outcome;
-
 /// How much longer than `settle` a file waits whose writers the kernel does not tell of.
 constexpr int kBlindFactor = 10;
 
 }  // namespace
 
-/// Files that wait under private names, and all that items about them refer to.
-struct Transfer::KeptItems {
+/// Files that wait under private names, with what items about them refer to.
+struct Transfer::KeptFiles {
   std::vector<SeizedSources::Kept> kept;
-  std::vector<Arrival> arrivals;
-  std::vector<Transferred> results;
+  std::deque<std::pair<Arrival, Transferred>> files;
 };
 
 Transfer::Transfer(OpenQueue& queue, const std::string& directory, TransferOptions options)
@@ -79,78 +78,68 @@ std::vector<Transferred> Transfer::take(const std::vector<Arrival>& arrivals) {
   folder_.queue().refresh_settings();
   std::vector<Transferred> results(arrivals.size());
   std::vector<TransferItem> items;
-  KeptItems kept;
+  KeptFiles kept;
   begin_kept(items, kept);
   for (std::size_t i = 0; i < arrivals.size(); ++i) begin(items, arrivals[i], results[i]);
-  if (!folder_.options().keep) {
+  const bool keep = folder_.options().keep;
+  if (!keep) {
     folder_.announce(items);
-    MarkerRemoval{folder_}.run(items);
+    remove_markers(folder_, items);
   }
-  if (folder_.by_rename()) RenameTransfer{folder_}.run(items);
-  CopyTransfer copies{folder_};
-  if (!folder_.by_rename()) copies.copy(items);
-  if (!folder_.options().keep) copies.remove_sources(items);
+  if (folder_.by_rename()) transfer_by_rename(folder_, items);
+  if (!folder_.by_rename()) transfer_by_copy(folder_, items);
+  if (!keep) remove_sources(folder_, items);
   folder_.sources().settle();
   return results;
 }
 
-void Transfer::begin(std::vector<TransferItem>& items, const Arrival& arrival,
-                     Transferred& result) {
-  TransferItem item{.arrival = arrival, .result = result};
+void Transfer::begin(std::vector<TransferItem>& items, const Arrival& arrival, Transferred& result,
+                     const SeizedSource& source) {
+  TransferItem item{.arrival = arrival, .result = result, .source = source};
   item.name = folder_.name_of(arrival);
   result.id = item.name.id;
   if (folder_.has_taken(arrival) &&
       (folder_.options().keep || folder_.is_what_was_taken(item).value_or(true))) {
-    result.outcome = Outcome::forgotten;
-    items.push_back(std::move(item));
-  } else if (folder_.open(item)) {
-    items.push_back(std::move(item));
+    result.outcome = Transferred::Outcome::forgotten;
+  } else if (!folder_.open(item)) {
+    return;
   }
+  items.push_back(std::move(item));
 }
 
 /// Files that could not be put back: they are put back now, or taken from where they are, when
 /// their writers have gone.
-void Transfer::begin_kept(std::vector<TransferItem>& items, KeptItems& kept) {
-  if (!folder_.sources().has_kept()) return;
-  Sys& sys = folder_.queue().sys();
+void Transfer::begin_kept(std::vector<TransferItem>& items, KeptFiles& files) {
+  if (!has_kept()) return;
   folder_.sources().put_back_kept();
   if (folder_.options().keep) return;
-  kept.kept = folder_.sources().kept();
-  kept.arrivals.reserve(kept.kept.size());
-  kept.results.reserve(kept.kept.size());
-  for (const SeizedSources::Kept& each : kept.kept) {
-    const SeizedSource& source = each.source;
+  files.kept = folder_.sources().kept();
+  for (const auto& [source, directory] : files.kept) {
     auto found = folder_.arrival_of(source);
-    if (!found) continue;
-    const struct stat& status = found->status;
-    const auto writer = has_writer(sys, source.directory, source.file);
-    const Duration age =
-        folder_.queue().now() - Time{Duration{std::int64_t{status.st_ctim.tv_sec} * 1000}};
-    const bool is_quiet =
-        writer ? !*writer : age > folder_.queue().settings()->settle * kBlindFactor;
-    if (!is_quiet) continue;
+    if (!found || !is_quiet(source, *found)) continue;
     folder_.queue().log(LogLevel::notice, fmt::format("{} is taken from {}, where it was kept",
                                                       escaped(source.original), source.file));
-    TransferItem item{.arrival = kept.arrivals.emplace_back(std::move(*found)),
-                      .result = kept.results.emplace_back()};
-    item.source = source;
-    item.name = folder_.name_of(item.arrival);
-    if (folder_.has_taken(item.arrival) && folder_.is_what_was_taken(item).value_or(true)) {
-      item.result.outcome = Outcome::forgotten;
-    } else if (!folder_.open(item)) {
-      continue;
-    }
-    items.push_back(std::move(item));
+    auto& [arrival, result] = files.files.emplace_back(std::move(*found), Transferred{});
+    begin(items, arrival, result, source);
   }
 }
 
-bool Transfer::remove_markers(const Arrival& arrival) {
+/// Whether the writers of a seized file have gone.
+bool Transfer::is_quiet(const SeizedSource& source, const Arrival& arrival) const {
+  const OpenQueue& queue = folder_.queue();
+  const auto writer = has_writer(queue.sys(), source.directory, source.file);
+  const Time changed{Duration{std::int64_t{arrival.status.st_ctim.tv_sec} * 1000}};
+  const Duration age = queue.now() - changed;
+  return writer ? !*writer : age > queue.settings()->settle * kBlindFactor;
+}
+
+bool Transfer::discard_markers(const Arrival& arrival) {
   if (arrival.markers.empty()) return folder_.is_as_judged(arrival);
   std::vector<TransferItem> items;
   Transferred result;
   items.push_back({.arrival = arrival, .result = result});
   folder_.announce(items);
-  MarkerRemoval{folder_}.run(items);
+  remove_markers(folder_, items);
   folder_.sources().settle();
   if (result.error) {
     throw Error{result.error, "unlink", folder_.path() + "/" + arrival.markers.front()};

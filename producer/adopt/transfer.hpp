@@ -1,4 +1,4 @@
-// Taking files from a folder of somebody else's: into new/ by rename, or as copies (docs/format.md,
+// Taking files from a folder of another program: into new/ by rename, or as copies (docs/format.md,
 // "Taking files from other folders").
 #pragma once
 
@@ -22,39 +22,30 @@ class Transfer {
   Transfer& operator=(const Transfer&) = delete;
   ~Transfer() = default;
 
-  [[nodiscard]] OpenQueue& queue() const { return folder_.queue(); }
-  /// The folder.
-  [[nodiscard]] int folder() const { return folder_.descriptor(); }
-  [[nodiscard]] const std::string& path() const { return folder_.path(); }
-
-  /// What an id is derived from.
-  [[nodiscard]] FileIdentity identity_of(const Arrival& arrival) const {
-    return folder_.identity_of(arrival);
-  }
-  /// Whether it was taken before, and is kept or could not be removed then.
-  [[nodiscard]] bool has_taken(const Arrival& arrival) const { return folder_.has_taken(arrival); }
-  /// Whether its markers may have been removed already, by a run that did not get further.
-  [[nodiscard]] bool has_begun(const Arrival& arrival) const { return folder_.has_begun(arrival); }
+  /// Where the files are, and what is known of them.
+  [[nodiscard]] const TransferFolder& folder() const { return folder_; }
 
   /// Takes these files; what became of each, in the same order. Durable when it returns. Throws
   /// errc::condemned, errc::indeterminate (they are visible), or the errno.
   std::vector<Transferred> take(const std::vector<Arrival>& arrivals);
-  /// Removes the markers of a file that is not to be taken. False when the file is gone or not as
-  /// it was found: it may have new ones. Throws the errno.
-  bool remove_markers(const Arrival& arrival);
-  /// What the journal knows of a file goes, because the file went elsewhere.
-  void forget(const Arrival& arrival) { folder_.forget(arrival); }
   /// Whether a file waits under a private name, because another one took its own: take() is to be
   /// called again, also with no files.
   [[nodiscard]] bool has_kept() const { return folder_.sources().has_kept(); }
+  /// Removes the markers of a file that is not to be taken. False when the file is gone or not as
+  /// it was found: it may have new ones. Throws the errno.
+  bool discard_markers(const Arrival& arrival);
+  /// The journal forgets a file, because the file went elsewhere.
+  void forget(const Arrival& arrival) { folder_.forget(arrival); }
 
  private:
-  struct KeptItems;
+  struct KeptFiles;
 
   void require_one_way();
   void recover();
-  void begin(std::vector<TransferItem>& items, const Arrival& arrival, Transferred& result);
-  void begin_kept(std::vector<TransferItem>& items, KeptItems& kept);
+  void begin(std::vector<TransferItem>& items, const Arrival& arrival, Transferred& result,
+             const SeizedSource& source = {});
+  void begin_kept(std::vector<TransferItem>& items, KeptFiles& files);
+  [[nodiscard]] bool is_quiet(const SeizedSource& source, const Arrival& arrival) const;
 
   TransferFolder folder_;
   LockFd way_;

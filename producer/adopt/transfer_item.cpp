@@ -1,4 +1,4 @@
-// Errors about one file.
+// What becomes of one file.
 #include "producer/adopt/transfer_item.hpp"
 
 #include "queue/os/throw_error.hpp"
@@ -14,6 +14,19 @@ void refuse(Transferred& result, const Error& error) {
   result.outcome = Transferred::Outcome::refused;
   result.error = error.code();
   result.reason = error.what();
+}
+
+Appraisal appraisal_of(const std::string& file, const std::string& reason,
+                       const Transferred& result) {
+  Appraisal appraisal{.file = file, .reason = result.reason, .error = result.error};
+  if (result.outcome == Transferred::Outcome::taken) {
+    appraisal.verdict = Verdict::take;
+    appraisal.reason = reason;
+    appraisal.id = result.id;
+  } else if (result.outcome == Transferred::Outcome::changed) {
+    appraisal.reason = "it changed while it was looked at";
+  }
+  return appraisal;
 }
 
 }  // namespace spoolq::detail

@@ -13,6 +13,7 @@
 #include "queue/lifecycle/put.hpp"
 #include "queue/os/unique_fd.hpp"
 #include "queue/store/seize.hpp"
+#include "spoolq/adopter.hpp"
 
 namespace spoolq::detail {
 
@@ -83,5 +84,8 @@ struct TransferItem {
 bool is_about_one_file(const std::error_code& code);
 /// Notes that the file is not taken.
 void refuse(Transferred& result, const Error& error);
+/// What reports say of it. `reason` is why it was to be taken.
+Appraisal appraisal_of(const std::string& file, const std::string& reason,
+                       const Transferred& result);
 
 }  // namespace spoolq::detail

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <map>
 #include <optional>
 
@@ -27,6 +28,8 @@ constexpr std::size_t kNameSize = 14;
 constexpr std::size_t kSecondsSize = 8;
 constexpr std::size_t kMicrosecondsSize = 5;
 constexpr const char* kLock = "locked";
+constexpr const char* kLocked = "locked: one of its consumers has it";
+constexpr const char* kNotLocked = "not locked";
 constexpr std::array<std::string_view, 5> kPayloadFields{"body", "data", "payload", "text",
                                                          "content"};
 
@@ -47,12 +50,13 @@ bool is_field(std::string_view name) {
   });
 }
 
-MessageName name_of(const Transfer& transfer, const Arrival& arrival, const std::string& path) {
+MessageName name_of(const TransferFolder& folder, const Arrival& arrival, const std::string& path) {
   const std::string_view name = std::string_view{path}.substr(kDirectorySize + 1);
   const std::int64_t seconds = hex_value(name.substr(0, kSecondsSize));
   const std::int64_t microseconds = hex_value(name.substr(kSecondsSize, kMicrosecondsSize));
-  return name_at(transfer, arrival, Time{Duration{seconds * 1000 + microseconds / 1000}},
-                 static_cast<unsigned>(microseconds % 1000), path);
+  const std::chrono::microseconds time =
+      std::chrono::seconds{seconds} + std::chrono::microseconds{microseconds};
+  return name_at(folder, arrival, time, path);
 }
 
 std::string unescaped(std::string_view text) {
@@ -118,16 +122,13 @@ void add_headers(Sys& sys, int directory, Element& element) {
 }
 
 /// Reads an element of a normal queue, whose directory is open.
-void read_normal(const Transfer& transfer, int directory, const std::string& path,
+void read_normal(const TransferFolder& folder, int directory, const std::string& path,
                  Element& element) {
-  Sys& sys = transfer.queue().sys();
+  Sys& sys = folder.queue().sys();
   std::vector<std::string> fields =
       sorted_entries(sys, directory, path, [](std::string_view name) { return is_field(name); });
-  if (std::erase(fields, kLock) > 0) {
-    element.verdict = Verdict::wait;
-    element.reason = "locked: one of its consumers has it";
-    return;
-  }
+  if (std::erase(fields, kLock) > 0) return element.leave(Verdict::wait, kLocked);
+  if (fields.empty()) return element.leave(Verdict::ignore, "it has no fields");
   auto payload = fields.begin();
   for (const std::string_view candidate : kPayloadFields) {
     if (fields.size() < 2) break;
@@ -135,42 +136,37 @@ void read_normal(const Transfer& transfer, int directory, const std::string& pat
     if (payload != fields.end()) break;
   }
   if (payload == fields.end()) {
-    element.verdict = fields.empty() ? Verdict::ignore : Verdict::wait;
-    element.reason = fields.empty() ? "it has no fields"
-                                    : "which of its fields is the payload? None is called body, "
-                                      "data, payload, text or content";
-    return;
+    return element.leave(Verdict::wait,
+                         "which of its fields is the payload? None is called body, "
+                         "data, payload, text or content");
   }
-  element.arrival.file = *payload;
-  fields.erase(payload);
-  element.arrival.parts = std::move(fields);
-  element.arrival.directory = directory;
   Arrival& arrival = element.arrival;
+  arrival.file = *payload;
+  fields.erase(payload);
+  arrival.parts = std::move(fields);
+  arrival.directory = directory;
   if (!sys.statx(directory, arrival.file.c_str(), arrival.status, arrival.born).ok()) {
-    element.verdict = Verdict::ignore;
-    element.reason = "it is gone";
-    return;
+    return element.leave(Verdict::ignore, "it is gone");
   }
   try {
     add_headers(sys, directory, element);
   } catch (const Error& error) {
-    element.verdict = Verdict::wait;
-    element.reason = fmt::format("its fields cannot be headers: {}", error.what());
-    return;
+    return element.leave(Verdict::wait,
+                         fmt::format("its fields cannot be headers: {}", error.what()));
   }
-  element.reason = "not locked";
-  element.arrival.name = name_of(transfer, element.arrival, path);
+  element.reason = kNotLocked;
+  arrival.name = name_of(folder, arrival, path);
 }
 
 /// The elements of one directory of the queue.
-bool visit_directory(const Transfer& transfer, const std::string& name,
+bool visit_directory(const TransferFolder& folder, const std::string& name,
                      const VisitElements& visit) {
-  Sys& sys = transfer.queue().sys();
-  const UniqueFd directory{sys, sys.openat(transfer.folder(), name.c_str(), kDirectoryFlags)};
-  if (!directory) return true;  // Somebody removed it.
+  Sys& sys = folder.queue().sys();
+  const UniqueFd directory{sys, sys.openat(folder.descriptor(), name.c_str(), kDirectoryFlags)};
+  if (!directory) return true;  // A consumer removed it.
   std::map<std::string, bool> locked;
   for (const std::string& entry :
-       sorted_entries(sys, directory.get(), transfer.path(), [](std::string_view each) {
+       sorted_entries(sys, directory.get(), folder.path(), [](std::string_view each) {
          return is_hex(each.substr(0, std::min(each.size(), kNameSize)), kNameSize);
        })) {
     if (entry.size() == kNameSize) locked.try_emplace(entry, false);
@@ -189,14 +185,15 @@ bool visit_directory(const Transfer& transfer, const std::string& name,
       if (!fields) continue;
       arrival.below = path + "/";
       element.emptied = entry;
-      read_normal(transfer, fields.get(), path, element);
+      read_normal(folder, fields.get(), path, element);
       opened.push_back(std::move(fields));
-    } else if (is_locked || !S_ISREG(arrival.status.st_mode)) {
-      element.verdict = is_locked ? Verdict::wait : Verdict::ignore;
-      element.reason = is_locked ? "locked: one of its consumers has it" : "not a regular file";
+    } else if (is_locked) {
+      element.leave(Verdict::wait, kLocked);
+    } else if (!S_ISREG(arrival.status.st_mode)) {
+      element.leave(Verdict::ignore, "not a regular file");
     } else {
-      element.reason = "not locked";
-      arrival.name = name_of(transfer, arrival, path);
+      element.reason = kNotLocked;
+      arrival.name = name_of(folder, arrival, path);
     }
     elements.push_back(std::move(element));
     // As many directories are open at a time as need few descriptors.
@@ -211,27 +208,23 @@ bool visit_directory(const Transfer& transfer, const std::string& name,
 
 }  // namespace
 
-void visit_dirq(const Transfer& transfer, const VisitElements& visit) {
-  Sys& sys = transfer.queue().sys();
+void visit_dirq(const TransferFolder& folder, const VisitElements& visit) {
   bool is_dirq = false;
-  const auto directories =
-      sorted_entries(sys, transfer.folder(), transfer.path(), [&](std::string_view name) {
+  bool is_empty = true;
+  const auto directories = sorted_entries(
+      folder.queue().sys(), folder.descriptor(), folder.path(), [&](std::string_view name) {
         const bool is_directory = is_hex(name, kDirectorySize);
         is_dirq = is_dirq || is_directory || name == "temporary" || name == "obsolete";
+        is_empty = false;
         return is_directory;
       });
-  if (!is_dirq) {
-    // A simple queue that is empty and purged looks like any empty folder.
-    const bool is_empty =
-        sorted_entries(sys, transfer.folder(), transfer.path(), [](std::string_view) {
-          return true;
-        }).empty();
-    if (is_empty) return;
-    throw_errc(errc::bad_value, "import", transfer.path(),
+  // A simple queue that is empty and purged looks like any empty folder.
+  if (!is_dirq && !is_empty) {
+    throw_errc(errc::bad_value, "import", folder.path(),
                "no directory queue: no folders of eight hex digits");
   }
   for (const std::string& name : directories) {
-    if (!visit_directory(transfer, name, visit)) return;
+    if (!visit_directory(folder, name, visit)) return;
   }
 }
 

@@ -1,12 +1,14 @@
 // What there is in the queues of other programs, told in the terms of an transfer.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
-#include "producer/adopt/transfer.hpp"
-#include "spoolq/importer.hpp"
+#include "producer/adopt/transfer_folder.hpp"
 
 namespace spoolq::detail {
 
@@ -18,6 +20,11 @@ struct Element {
   /// A directory below Arrival::directory's parent that is to go when all in it went; empty: none.
   std::string emptied{};
 
+  /// It is not taken.
+  void leave(Verdict what, std::string why) {
+    verdict = what;
+    reason = std::move(why);
+  }
   /// What it is called in reports.
   [[nodiscard]] std::string title() const {
     if (arrival.name) return arrival.name->original;
@@ -34,14 +41,14 @@ using VisitElements = std::function<bool(std::vector<Element>& elements, int dir
 // Each visits all elements in the order in which their own consumers would take them, the oldest
 // first. They change nothing. Throw errc::bad_value for a folder that is not of the format.
 
-void visit_dirq(const Transfer& transfer, const VisitElements& visit);
-void visit_maildir(const Transfer& transfer, const VisitElements& visit);
-void visit_nq(const Transfer& transfer, const VisitElements& visit);
+void visit_dirq(const TransferFolder& folder, const VisitElements& visit);
+void visit_maildir(const TransferFolder& folder, const VisitElements& visit);
+void visit_nq(const TransferFolder& folder, const VisitElements& visit);
 
-/// A message's name for something put at `time`, of which `microseconds` are the part below the
-/// millisecond: names of such ids sort by both.
-MessageName name_at(const Transfer& transfer, const Arrival& arrival, Time time,
-                    unsigned microseconds, std::string original);
+/// A message's name for something put at `time` since 1970. Names sort by all of it, ids hold its
+/// milliseconds.
+MessageName name_at(const TransferFolder& folder, const Arrival& arrival,
+                    std::chrono::microseconds time, std::string original);
 
 /// The entries of a directory that `wanted` wants, sorted.
 std::vector<std::string> sorted_entries(Sys& sys, int directory, const std::string& path,

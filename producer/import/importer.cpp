@@ -1,13 +1,14 @@
-// Taking what a format finds, and telling of it.
+// Taking what a format finds, and reporting it.
 #include "spoolq/importer.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <atomic>
+#include <optional>
 #include <utility>
 
+#include "producer/adopt/transfer.hpp"
 #include "producer/import/formats.hpp"
 #include "queue/format/message_id.hpp"
 #include "queue/os/directory_scan.hpp"
@@ -35,11 +36,13 @@ std::string_view to_string(ImportFormat format) {
 
 namespace detail {
 
-MessageName name_at(const Transfer& transfer, const Arrival& arrival, Time time,
-                    unsigned microseconds, std::string original) {
+MessageName name_at(const TransferFolder& folder, const Arrival& arrival,
+                    std::chrono::microseconds time, std::string original) {
+  const auto milliseconds = std::chrono::floor<Duration>(time);
+  const auto microseconds = static_cast<unsigned>((time - milliseconds).count());
   MessageName name;
-  name.id = derive_message_id(transfer.queue().queue_id(), transfer.identity_of(arrival),
-                              arrival.below + arrival.file, time, microseconds);
+  name.id = derive_message_id(folder.queue().queue_id(), folder.identity_of(arrival),
+                              arrival.below + arrival.file, Time{milliseconds}, microseconds);
   name.original = std::move(original);
   return name;
 }
@@ -57,31 +60,24 @@ std::vector<std::string> sorted_entries(Sys& sys, int directory, const std::stri
 
 }  // namespace detail
 
-class [[gnu::visibility("hidden")]] Importer::Impl {
- public:
-  Impl(Queue queue, const std::filesystem::path& directory, ImportFormat format,
-       ImportOptions options);
+namespace {
 
-  std::vector<Appraisal> appraise();
-  void import(const Report& report);
-  void stop() noexcept { stopped_ = true; }
+void visit(ImportFormat format, const detail::TransferFolder& folder,
+           const detail::VisitElements& visitor) {
+  switch (format) {
+    case ImportFormat::dirq:
+      return detail::visit_dirq(folder, visitor);
+    case ImportFormat::maildir:
+      return detail::visit_maildir(folder, visitor);
+    case ImportFormat::nq:
+      return detail::visit_nq(folder, visitor);
+  }
+}
 
- private:
-  [[nodiscard]] detail::OpenQueue& open() const { return *detail::QueueAccess::open(queue_); }
-  void visit(const Transfer& transfer, const detail::VisitElements& visitor) const;
-  void judge_again(const Transfer& transfer, Element& element) const;
-  void take(Transfer& transfer, std::vector<Element>& elements, int directory,
-            const Report& report);
+}  // namespace
 
-  Queue queue_;
-  std::string path_;
-  ImportFormat format_;
-  ImportOptions options_;
-  std::atomic<bool> stopped_{false};
-};
-
-Importer::Impl::Impl(Queue queue, const std::filesystem::path& directory, ImportFormat format,
-                     ImportOptions options)
+Importer::Importer(Queue queue, const std::filesystem::path& directory, ImportFormat format,
+                   ImportOptions options)
     : queue_{std::move(queue)},
       path_{detail::canonical_path(directory.string())},
       format_{format},
@@ -94,29 +90,18 @@ Importer::Impl::Impl(Queue queue, const std::filesystem::path& directory, Import
                      "it is a queue of spoolq's; 'spoolq mv' moves messages from queue to queue");
 }
 
-void Importer::Impl::visit(const Transfer& transfer, const detail::VisitElements& visitor) const {
-  switch (format_) {
-    case ImportFormat::dirq:
-      return detail::visit_dirq(transfer, visitor);
-    case ImportFormat::maildir:
-      return detail::visit_maildir(transfer, visitor);
-    case ImportFormat::nq:
-      return detail::visit_nq(transfer, visitor);
-  }
-}
-
 /// What was taken before is not judged by what its format says of it.
-void Importer::Impl::judge_again(const Transfer& transfer, Element& element) const {
-  if (element.verdict != Verdict::take || !transfer.has_taken(element.arrival)) return;
+void Importer::judge_again(const Transfer& transfer, Element& element) const {
+  if (element.verdict != Verdict::take || !transfer.folder().has_taken(element.arrival)) return;
   element.reason = "taken before";
   if (options_.keep) element.verdict = Verdict::ignore;
 }
 
-std::vector<Appraisal> Importer::Impl::appraise() {
+std::vector<Appraisal> Importer::appraise() {
   std::vector<Appraisal> appraisals;
   const Transfer transfer{
       open(), path_, {.keep = options_.keep, .always_copy = true, .look_only = true}};
-  visit(transfer, [&](std::vector<Element>& elements, int) {
+  visit(format_, transfer.folder(), [&](std::vector<Element>& elements, int) {
     for (Element& element : elements) {
       judge_again(transfer, element);
       appraisals.push_back(
@@ -127,9 +112,9 @@ std::vector<Appraisal> Importer::Impl::appraise() {
   return appraisals;
 }
 
-void Importer::Impl::import(const Report& report) {
+void Importer::import(const Report& report) {
   Transfer transfer{open(), path_, {.keep = options_.keep, .always_copy = true}};
-  visit(transfer, [&](std::vector<Element>& elements, int directory) {
+  visit(format_, transfer.folder(), [&](std::vector<Element>& elements, int directory) {
     take(transfer, elements, directory, report);
     return !stopped_.exchange(false);
   });
@@ -137,8 +122,8 @@ void Importer::Impl::import(const Report& report) {
 }
 
 /// So many at a time as share the syncs of folders.
-void Importer::Impl::take(Transfer& transfer, std::vector<Element>& elements, int directory,
-                          const Report& report) {
+void Importer::take(Transfer& transfer, std::vector<Element>& elements, int directory,
+                    const Report& report) {
   constexpr std::size_t kBatchMax = 64;
   std::optional<Error> refusal;
   for (std::size_t begin = 0; begin < elements.size() && !stopped_ && !refusal;
@@ -159,26 +144,12 @@ void Importer::Impl::take(Transfer& transfer, std::vector<Element>& elements, in
     const std::vector<Transferred> outcomes = transfer.take(arrivals);
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
       const Transferred& outcome = outcomes[i];
-      Appraisal appraisal{.file = taken[i]->title(), .reason = outcome.reason};
-      switch (outcome.outcome) {
-        case Transferred::Outcome::taken:
-          appraisal.verdict = Verdict::take;
-          appraisal.reason = taken[i]->reason;
-          appraisal.id = outcome.id;
-          break;
-        case Transferred::Outcome::forgotten:
-          break;
-        case Transferred::Outcome::changed:
-          appraisal.reason = "it changed while it was looked at";
-          break;
-        case Transferred::Outcome::refused:
-          appraisal.error = outcome.error;
-          if (outcome.error == condition::temporary) {
-            refusal.emplace(outcome.error, "import", path_ + "/" + taken[i]->title());
-          }
-          break;
+      if (outcome.outcome != Transferred::Outcome::forgotten) {
+        report(appraisal_of(taken[i]->title(), taken[i]->reason, outcome));
       }
-      if (outcome.outcome != Transferred::Outcome::forgotten) report(appraisal);
+      if (outcome.error == condition::temporary) {
+        refusal.emplace(outcome.error, "import", path_ + "/" + taken[i]->title());
+      }
       if (options_.keep || taken[i]->emptied.empty()) continue;
       // The directory of an element whose fields went.
       static_cast<void>(open().sys().unlinkat(directory, taken[i]->emptied.c_str(), AT_REMOVEDIR));
@@ -186,16 +157,5 @@ void Importer::Impl::take(Transfer& transfer, std::vector<Element>& elements, in
   }
   if (refusal) throw Error{*refusal};
 }
-
-Importer::Importer(Queue queue, const std::filesystem::path& directory, ImportFormat format,
-                   ImportOptions options)
-    : impl_{std::make_unique<Impl>(std::move(queue), directory, format, options)} {}
-Importer::Importer(Importer&&) noexcept = default;
-Importer& Importer::operator=(Importer&&) noexcept = default;
-Importer::~Importer() = default;
-
-std::vector<Appraisal> Importer::appraise() { return impl_->appraise(); }
-void Importer::import(const Report& report) { impl_->import(report); }
-void Importer::stop() noexcept { impl_->stop(); }
 
 }  // namespace spoolq

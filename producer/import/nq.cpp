@@ -17,6 +17,7 @@ namespace spoolq::detail {
 namespace {
 
 constexpr std::size_t kTimeDigitsMin = 11;
+constexpr const char* kRun = "it has been run";
 constexpr const char* kBegun = "it was begun, and did not come to its end";
 
 /// The time in a job's name; nullopt when it is not one.
@@ -74,11 +75,11 @@ std::optional<std::string> reason_to_leave(Sys& sys, int directory, Element& ele
   if ((status.st_mode & S_IXUSR) != 0) return kBegun;
   try {
     const auto content = read_whole_file(sys, directory, name.c_str(), name);
-    if (content && has_ended(*content)) return "it has been run";
+    if (content && has_ended(*content)) return kRun;
     if (content && has_begun(*content)) return kBegun;
   } catch (const Error& error) {
     // So much output has only a job that was run.
-    if (error.code() == std::errc::file_too_large) return "it has been run";
+    if (error.code() == std::errc::file_too_large) return kRun;
     throw;
   }
   return std::nullopt;
@@ -86,8 +87,8 @@ std::optional<std::string> reason_to_leave(Sys& sys, int directory, Element& ele
 
 }  // namespace
 
-void visit_nq(const Transfer& transfer, const VisitElements& visit) {
-  Sys& sys = transfer.queue().sys();
+void visit_nq(const TransferFolder& folder, const VisitElements& visit) {
+  Sys& sys = folder.queue().sys();
   bool is_nq = false;
   bool has_others = false;
   const auto is_job = [&](std::string_view entry) {
@@ -97,24 +98,24 @@ void visit_nq(const Transfer& transfer, const VisitElements& visit) {
     has_others = has_others || !is_meant;
     return is_meant;
   };
-  const auto jobs = sorted_entries(sys, transfer.folder(), transfer.path(), is_job);
+  const auto jobs = sorted_entries(sys, folder.descriptor(), folder.path(), is_job);
   if (!is_nq && has_others) {
-    throw_errc(errc::bad_value, "import", transfer.path(), "no folder of nq: no files ,TIME.PID");
+    throw_errc(errc::bad_value, "import", folder.path(), "no folder of nq: no files ,TIME.PID");
   }
   std::vector<Element> elements;
   for (const std::string& name : jobs) {
     Element element;
     element.arrival.file = name;
-    if (auto why = reason_to_leave(sys, transfer.folder(), element)) {
-      element.verdict = *why == "it has been run" ? Verdict::ignore : Verdict::wait;
-      element.reason = std::move(*why);
+    if (const auto why = reason_to_leave(sys, folder.descriptor(), element)) {
+      element.leave(*why == kRun ? Verdict::ignore : Verdict::wait, *why);
     } else {
       element.reason = "it was not run";
-      element.arrival.name = name_at(transfer, element.arrival, *time_in(name), 0, name);
+      element.arrival.name =
+          name_at(folder, element.arrival, time_in(name)->time_since_epoch(), name);
     }
     elements.push_back(std::move(element));
   }
-  visit(elements, transfer.folder());
+  visit(elements, folder.descriptor());
 }
 
 }  // namespace spoolq::detail

@@ -484,7 +484,7 @@ TEST_CASE("a marker that came with another file stays with it", "[transfer][seiz
   Transfer transfer{queue, Place::kFolder, {.always_copy = copies}};
   const auto arrivals = arrivals_in(transfer, FolderKind::marked);
   if (rejects) {
-    CHECK_FALSE(transfer.remove_markers(arrivals.at(0)));
+    CHECK_FALSE(transfer.discard_markers(arrivals.at(0)));
   } else {
     CHECK(transfer.take(arrivals)[0].outcome == Outcome::changed);
   }

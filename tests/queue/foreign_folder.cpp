@@ -44,9 +44,10 @@ std::string foreign_folder(const std::string& path, FolderKind kind) {
 }
 
 std::vector<detail::Arrival> arrivals_in(const detail::Transfer& transfer, FolderKind kind) {
-  Sys& sys = transfer.queue().sys();
+  const detail::TransferFolder& folder = transfer.folder();
+  Sys& sys = folder.queue().sys();
   std::set<std::string> names;
-  detail::scan_directory(sys, transfer.folder(), transfer.path(), [&](const auto& entry) {
+  detail::scan_directory(sys, folder.descriptor(), folder.path(), [&](const auto& entry) {
     names.emplace(entry.name);
     return true;
   });
@@ -54,9 +55,10 @@ std::vector<detail::Arrival> arrivals_in(const detail::Transfer& transfer, Folde
   for (const std::string& name : names) {
     if (name.starts_with('.') || name.ends_with(kMarkerEnd)) continue;
     detail::Arrival arrival{.file = name};
-    require(sys.statx(transfer.folder(), name.c_str(), arrival.status, arrival.born), "stat", name);
+    require(sys.statx(folder.descriptor(), name.c_str(), arrival.status, arrival.born), "stat",
+            name);
     if (kind == FolderKind::marked) {
-      if (!names.contains(name + kMarkerEnd) && !transfer.has_begun(arrival)) continue;
+      if (!names.contains(name + kMarkerEnd) && !folder.has_begun(arrival)) continue;
       arrival.markers = {name + kMarkerEnd};
     }
     arrivals.push_back(std::move(arrival));

@@ -1,9 +1,9 @@
 // Taking over what is in the queues of other programs.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
-#include <memory>
-#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +12,11 @@
 #include "spoolq/queue.hpp"
 
 namespace spoolq {
+
+namespace detail {
+class Transfer;
+struct Element;
+}  // namespace detail
 
 /// Whose queue it is.
 enum class ImportFormat {
@@ -22,7 +27,7 @@ enum class ImportFormat {
   /// element's, such as 6b046210/6b04624a240442, its time the one in there. Elements that are
   /// locked are left.
   dirq,
-  /// The files in new/ of a Maildir (maildir(5)). Those in cur/, which somebody has seen, are left.
+  /// The files in new/ of a Maildir (maildir(5)). Those in cur/, which a reader has seen, are left.
   maildir,
   /// The jobs of nq(1) that have not been run. The payload is the job's file, "exec nq CMD...", so
   /// that sh(1) runs it. Jobs that wait or run, and those that have ended, are left.
@@ -47,20 +52,25 @@ class SPOOLQ_EXPORT Importer {
   /// errno.
   Importer(Queue queue, const std::filesystem::path& directory, ImportFormat format,
            ImportOptions options = {});
-  Importer(Importer&&) noexcept;
-  Importer& operator=(Importer&&) noexcept;
-  ~Importer();
 
   /// What would become of each element now. Changes nothing.
   [[nodiscard]] std::vector<Appraisal> appraise();
   /// Imports what is there. Reports what was taken, each when it is durable, and what was left.
   /// Ends early after stop(). Throws as Adopter::adopt().
   void import(const Report& report);
-  void stop() noexcept;
+  void stop() noexcept { stopped_ = true; }
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  [[nodiscard]] detail::OpenQueue& open() const { return *queue_.internals(); }
+  void judge_again(const detail::Transfer& transfer, detail::Element& element) const;
+  void take(detail::Transfer& transfer, std::vector<detail::Element>& elements, int directory,
+            const Report& report);
+
+  Queue queue_;
+  std::string path_;
+  ImportFormat format_;
+  ImportOptions options_;
+  std::atomic<bool> stopped_{false};
 };
 
 }  // namespace spoolq
