@@ -1,56 +1,63 @@
-// Checking an adopted folder.
+// Opening and checking an adopted folder.
 #include "producer/adopt/adopted_folder.hpp"
 
 #include <fmt/core.h>
-#include <sys/stat.h>
 
 #include <cerrno>
 
+#include "queue/os/files.hpp"
 #include "queue/os/throw_error.hpp"
 #include "queue/store/inbox.hpp"
 
 namespace spoolq::detail {
 
-void require_foreign_folder(const OpenQueue& queue, int directory, const std::string& path) {
-  Sys& sys = queue.sys();
+AdoptedFolder::AdoptedFolder(OpenQueue& queue, const std::filesystem::path& directory,
+                             const AdoptOptions& options)
+    : queue_{queue},
+      path_{canonical_path(directory.string())},
+      options_{options},
+      directory_{open_directory(queue.sys(), path_)},
+      completeness_{queue.sys(), directory_.get(), options, queue.settings()->settle} {
+  queue.require_own_process("take into");
+  require_foreign();
+}
+
+void AdoptedFolder::require_foreign() const {
+  Sys& sys = queue_.sys();
   struct stat status = {};
-  if (sys.fstatat(directory, kSettingsFile, status).ok()) {
-    throw_errc(errc::bad_value, "adopt", path,
-               "it is a queue; 'spoolq mv' moves messages from queue to queue");
+  const auto refuse = [this](const std::string& what) {
+    throw_errc(errc::bad_value, "adopt", path_, what);
+  };
+  constexpr std::string_view kInstead = "'spoolq mv' moves messages from queue to queue";
+  if (sys.fstatat(directory_.get(), kSettingsFile, status).ok()) {
+    refuse(fmt::format("it is a queue; {}", kInstead));
   }
-  if (const char* const folder = queue.folders().name_of(sys, directory)) {
-    throw_errc(errc::bad_value, "adopt", path,
-               fmt::format("it is {}/ of this queue, whose consumers take what is there", folder));
+  if (const char* const folder = queue_.folders().name_of(sys, directory_.get())) {
+    refuse(fmt::format("it is {}/ of this queue, whose consumers take what is there", folder));
   }
-  if (const auto other = queue_of_inbox(sys, directory, path)) {
-    throw_errc(errc::bad_value, "adopt", path,
-               fmt::format("it is the inbox of the queue {}; 'spoolq mv' moves messages "
-                           "from queue to queue",
-                           escaped(*other)));
+  if (const auto other = queue_of_inbox(sys, directory_.get(), path_)) {
+    refuse(fmt::format("it is the inbox of the queue {}; {}", escaped(*other), kInstead));
   }
-  const std::size_t slash = path.rfind('/');
-  const std::string parent = slash == 0 ? "/" : path.substr(0, slash);
-  if (is_folder_name(path.substr(slash + 1)) &&
+  const std::size_t slash = path_.rfind('/');
+  const std::string parent = slash == 0 ? "/" : path_.substr(0, slash);
+  if (is_folder_name(path_.substr(slash + 1)) &&
       sys.fstatat(open_directory(sys, parent).get(), kSettingsFile, status).ok()) {
-    throw_errc(errc::bad_value, "adopt", path,
-               fmt::format("it is a folder of the queue {}; 'spoolq mv' moves messages "
-                           "from queue to queue",
-                           parent));
+    refuse(fmt::format("it is a folder of the queue {}; {}", parent, kInstead));
   }
 }
 
-void require_in_place(const OpenQueue& queue, int directory, const std::string& path) {
-  Sys& sys = queue.sys();
+void AdoptedFolder::require_in_place() const {
+  Sys& sys = queue_.sys();
   struct stat ours = {};
   struct stat now = {};
   try {
-    const UniqueFd there = open_directory(sys, path);
-    if (!sys.fstat(there.get(), now).ok() || !sys.fstat(directory, ours).ok()) return;
+    const UniqueFd there = open_directory(sys, path_);
+    if (!sys.fstat(there.get(), now).ok() || !sys.fstat(directory_.get(), ours).ok()) return;
+    if (is_same_file(now, ours)) return;
   } catch (const Error& error) {
     if (error.code() != std::errc::no_such_file_or_directory) return;
   }
-  if (now.st_ino == ours.st_ino && now.st_dev == ours.st_dev && now.st_ino != 0) return;
-  throw_errno(ENOENT, "watch", path, "the folder was removed or renamed");
+  throw_errno(ENOENT, "watch", path_, "the folder was removed or renamed");
 }
 
 }  // namespace spoolq::detail
