@@ -4,7 +4,7 @@
 #include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/transfer_report.hpp"
-#include "spoolq/importer.hpp"
+#include "producer/import/importer.hpp"
 
 namespace spoolq::cli {
 namespace {

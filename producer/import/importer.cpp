@@ -1,5 +1,5 @@
 // Taking what a format finds, and reporting it.
-#include "spoolq/importer.hpp"
+#include "producer/import/importer.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>

@@ -16,8 +16,10 @@ faults_of() {
     /^A SPOOLQ_(PRIVATE_)?[0-9.]+$/ { next }
     # The inside, for our own libraries only.
     /^[TWBDRV] spoolq::detail::.*@@SPOOLQ_PRIVATE_[0-9.]+$/ { next }
+    # What the program imports with.
+    /^T spoolq::(Importer::|to_string\(spoolq::ImportFormat\)).*@@SPOOLQ_PRIVATE_[0-9.]+$/ { next }
     # That, and what is behind the pointers of the public classes, is not for programs.
-    /^[^ ]+ spoolq::(detail|[A-Za-z]+::Impl)::/ { print; next }
+    /^[^ ]+ spoolq::(detail|Importer|[A-Za-z]+::Impl)::/ { print; next }
     /^T spoolq::.*@@SPOOLQ_[0-9.]+$/ { next }
     # By these a program catches our errors.
     /^V (typeinfo|typeinfo name|vtable) for spoolq::Error@@SPOOLQ_[0-9.]+$/ { next }

@@ -71,7 +71,9 @@ const std::vector<Room>& rooms() {
        {"queue/include/", "consumer/include/", "cli/files/", "cli/args/", "cli/output/"}},
       {"cli/commands/",
        {"queue/include/", "producer/include/", "consumer/include/", "cli/worker/", "cli/files/",
-        "cli/args/", "cli/output/"}},
+        "cli/args/", "cli/output/",
+        // Only the program imports, so this header is not installed.
+        "producer/import/importer.hpp"}},
       {"cli/", {"cli/commands/", "cli/args/", "cli/output/"}},
   };
   return all;

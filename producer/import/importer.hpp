@@ -1,4 +1,4 @@
-// Taking over what is in the queues of other programs.
+// Taking over what is in the queues of other programs. Not installed: only the program uses it.
 #pragma once
 
 #include <atomic>
@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "queue/store/queue_access.hpp"
 #include "spoolq/adopter.hpp"
 #include "spoolq/export.hpp"
 #include "spoolq/queue.hpp"
@@ -61,7 +62,7 @@ class SPOOLQ_EXPORT Importer {
   void stop() noexcept { stopped_ = true; }
 
  private:
-  [[nodiscard]] detail::OpenQueue& open() const { return *queue_.internals(); }
+  [[nodiscard]] detail::OpenQueue& open() const { return *detail::QueueAccess::open(queue_); }
   void judge_again(const detail::Transfer& transfer, detail::Element& element) const;
   void take(detail::Transfer& transfer, std::vector<detail::Element>& elements, int directory,
             const Report& report);
