@@ -28,8 +28,9 @@ faults_of() {
 
 # queue_library OUTPUT OPTION...: the objects of the queue, linked once more.
 queue_library() {
-  "$CXX" -shared -o "$1" "${@:2}" "$SPOOLQ_BUILD_DIR"-shared/queue/CMakeFiles/spoolq_queue.dir/*.o \
-    -lboost_filesystem -lfmt
+  local objects
+  mapfile -t objects < <(find "$SPOOLQ_BUILD_DIR-shared/queue/CMakeFiles/spoolq_queue.dir" -name '*.o')
+  "$CXX" -shared -o "$1" "${@:2}" "${objects[@]}" -lboost_filesystem -lfmt
 }
 
 case $1 in
