@@ -40,7 +40,7 @@ Appraisal appraisal_of(const std::string& file, const Judgement& judgement) {
 }
 
 TransferOptions options_of(const AdoptOptions& options, bool look_only) {
-  // These two rules do not ask who writes.
+  // These two rules do not ask about writers.
   const bool despite_writers =
       options.done == Completion::stable || options.done == Completion::marker;
   return {.keep = options.keep, .despite_writers = despite_writers, .look_only = look_only};

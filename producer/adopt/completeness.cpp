@@ -74,7 +74,9 @@ bool is_linked(std::string_view file, const struct stat& status) {
 }
 
 Judgement take(std::string reason) { return {Verdict::take, std::move(reason)}; }
-Judgement wait(std::string reason) { return {Verdict::wait, std::move(reason)}; }
+Judgement wait(std::string reason, std::optional<Duration> settles_in = {}) {
+  return {Verdict::wait, std::move(reason), settles_in};
+}
 
 }  // namespace
 
@@ -151,9 +153,7 @@ Judgement Completeness::judge_by_writers(const std::string& file, const Sighting
   const auto writer = has_writer(sys_, directory_, file);
   // Some rename a file before they have written and closed it.
   if (writer == true) {
-    Judgement judgement = wait("a process has it open for writing");
-    judgement.written = true;
-    return judgement;
+    return {.reason = "a process has it open for writing", .written = true};
   }
   if (done_ == Completion::close && sighting.closed) {
     return settled(sighting, age, settle_, "closed by its writer");
@@ -171,9 +171,7 @@ Judgement Completeness::judge_by_writers(const std::string& file, const Sighting
     // A placeholder may happen to have such a name.
     const Duration doubt = settle_ * kBlindFactor;
     if (!has_links && sighting.status.st_size == 0 && age < doubt) {
-      Judgement judgement = wait("empty: it may be filled later");
-      judgement.settles_in = doubt - age;
-      return judgement;
+      return wait("empty: it may be filled later", doubt - age);
     }
     return take(has_links ? "it has a second link" : "it has the name of a delivery agent");
   }
@@ -186,11 +184,7 @@ Judgement Completeness::settled(const Sighting& sighting, Duration age, Duration
                                 std::string_view how) const {
   if (sighting.status.st_size == 0) return wait("empty: it may be filled later");
   const std::string span = format_duration(settle);
-  if (age < settle) {
-    Judgement judgement = wait(fmt::format("not left alone for {} yet", span));
-    judgement.settles_in = settle - age;
-    return judgement;
-  }
+  if (age < settle) return wait(fmt::format("not left alone for {} yet", span), settle - age);
   const std::string unchanged = settle == Duration{0} ? "" : "unchanged for " + span;
   return take(fmt::format("{}{}{}", how, how.empty() || unchanged.empty() ? "" : ", ", unchanged));
 }

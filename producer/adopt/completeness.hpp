@@ -1,4 +1,4 @@
-// Whether a file that somebody else writes is complete: the rules, without the waiting.
+// Whether a file that another program writes is complete: the rules, without the waiting.
 #pragma once
 
 #include <sys/stat.h>
@@ -33,7 +33,7 @@ struct Judgement {
   Verdict verdict = Verdict::wait;
   std::string reason{};
   std::optional<Duration> settles_in{};  ///< Nothing but so much time is missing.
-  bool written = false;                  ///< Somebody has it open for writing.
+  bool written = false;                  ///< A process has it open for writing.
 };
 
 /// The rules of one way to tell. Looks at files through `sys`, in the folder `directory`.
@@ -55,7 +55,6 @@ class Completeness {
   [[nodiscard]] std::vector<std::string> markers_of(const std::string& file) const;
 
   [[nodiscard]] Duration settle() const { return settle_; }
-  [[nodiscard]] Completion done() const { return done_; }
 
  private:
   [[nodiscard]] Judgement settled(const Sighting& sighting, Duration age, Duration settle,

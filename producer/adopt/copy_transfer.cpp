@@ -60,11 +60,8 @@ void copy_one(TransferFolder& folder, TransferItem& item) {
   try {
     if (copy_content(folder, item)) return;
   } catch (const Error& error) {
-    if (!is_about_one_file(error.code())) {
-      folder.put_back(item);
-      throw;
-    }
-    refuse(item.result, error);
+    folder.put_back(item);
+    return refuse_or_rethrow(item.result, error);
   }
   folder.put_back(item);
 }
@@ -82,14 +79,20 @@ void remove_parts(TransferFolder& folder, std::vector<TransferItem>& items) {
         const std::error_code code{removed.error(), std::generic_category()};
         const std::string path = fmt::format("{}/{}{}", folder.path(), item.arrival.below, part);
         if (!is_forbidden(code)) throw Error{code, "unlink", path};
-        folder.put_back(item);
-        folder.warn_of_source(item, part, code);
+        folder.leave_source(item, part, code);
         break;
       }
       directories.insert(directory);
     }
   }
   for (const int directory : directories) sync_foreign_directory(sys, directory, folder.path());
+}
+
+/// Whether a published source, open as `fd`, has its private name and was not written to.
+bool seize_again(TransferFolder& folder, TransferItem& item, const UniqueFd& fd) {
+  WriterHold writers{folder.queue().sys(), fd.get()};
+  if (!item.is_seized() && !folder.is_left_alone(item.arrival, fd.get(), writers)) return false;
+  return folder.seize(item, fd.get(), writers);
 }
 
 /// True when it is gone.
@@ -100,20 +103,14 @@ bool remove_source(TransferFolder& folder, TransferItem& item) {
   if (opened.error() == ENOENT) return true;
   try {
     if (!opened.ok()) throw_errno(opened.error(), "open", folder.path_of(arrival));
-    const UniqueFd fd{sys, opened};
-    WriterHold writers{sys, fd.get()};
-    if (!item.is_seized() && !folder.is_left_alone(arrival, fd.get(), writers)) return false;
-    if (!folder.seize(item, fd.get(), writers)) return false;
+    if (!seize_again(folder, item, UniqueFd{sys, opened})) return false;
+    const SysResult removed = folder.sources().remove(item.source);
+    if (!removed.ok() && removed.error() != ENOENT) {
+      throw_errno(removed.error(), "unlink", folder.path_of(arrival));
+    }
   } catch (const Error& error) {
     if (error.code().category() != std::generic_category()) throw;
-    folder.put_back(item);
-    folder.warn_of_source(item, arrival.file, error.code());
-    return false;
-  }
-  const SysResult removed = folder.sources().remove(item.source);
-  if (!removed.ok() && removed.error() != ENOENT) {
-    folder.put_back(item);
-    folder.warn_of_source(item, arrival.file, {removed.error(), std::generic_category()});
+    folder.leave_source(item, arrival.file, error.code());
     return false;
   }
   if (item.result.outcome == Outcome::forgotten) {
@@ -161,7 +158,7 @@ void remove_sources(TransferFolder& folder, std::vector<TransferItem>& items) {
   }
   for (const int directory : directories) sync_foreign_directory(sys, directory, folder.path());
   for (const SeizedSource* source : removed) folder.sources().end(*source);
-  folder.journal().forget(keys);
+  folder.forget(keys);
 }
 
 }  // namespace spoolq::detail

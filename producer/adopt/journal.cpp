@@ -108,7 +108,7 @@ void TransferJournal::open_journal(const std::string& source) {
                                         O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
                     }};
   if (journal_.error() != 0) throw_errno(journal_.error(), "open", path);
-  // For all who may use the queue; who has not made it may not change that.
+  // For all users of the queue; only the user that has made it can change that.
   static_cast<void>(sys.fchmod(journal_.get(), queue_.settings()->file_mode()));
   const SysResult locked = sys.flock(journal_.get(), LOCK_EX | LOCK_NB);
   if (locked.error() == EWOULDBLOCK) {

@@ -51,7 +51,6 @@ class TransferJournal {
 
   /// Where copies wait.
   [[nodiscard]] int folder() const { return folder_.get(); }
-  [[nodiscard]] const std::string& path() const { return path_; }
 
   struct Record {
     std::string key;

@@ -31,7 +31,7 @@ bool remove(TransferFolder& folder, TransferItem& item, SeizedSource& marker) {
   if (!is_forbidden(code))
     throw_errno(result.error(), "unlink", folder.path() + "/" + marker.original);
   if (item.result.outcome == Outcome::forgotten) {
-    folder.warn_of_source(item, file, code);
+    folder.leave_source(item, file, code);
   } else {
     refuse(item.result, Error{code, "unlink", folder.path() + "/" + marker.original});
   }
@@ -63,7 +63,8 @@ void remove_markers(TransferFolder& folder, std::vector<TransferItem>& items) {
   for (const SeizedSource* marker : removed) folder.sources().end(*marker);
   // What was judged is not there any more.
   for (const TransferItem& item : items) {
-    if (item.stays && item.result.outcome == Outcome::changed) folder.forget(item.arrival);
+    if (item.stays && item.result.outcome == Outcome::changed)
+      folder.forget({folder.keys_of(item.arrival)});
   }
 }
 

@@ -27,7 +27,7 @@ UniqueFd open_folder(Sys& sys, int directory, const std::string& path) {
   return open_below(sys, directory, kFolder, path);
 }
 
-/// A file with the reason, which nobody has yet. False when that name is taken.
+/// Makes a file with the reason. False when that name is taken.
 bool write_reason(Sys& sys, int folder, const std::string& file, const std::string& reason,
                   const std::string& path) {
   const SysResult opened =

@@ -21,38 +21,32 @@ void rename(TransferFolder& folder, TransferItem& item) {
   try {
     allowance.emplace(folder.queue(), *item.name.size);
   } catch (const Error& error) {
-    if (!is_about_one_file(error.code())) throw;
-    refuse(item.result, error);
-    return;
+    return refuse_or_rethrow(item.result, error);
   }
   if (item.name.original != arrival.file) set_whole_name(sys, item.fd.get(), arrival.file);
   // Its writer may not have synced it.
   folder.queue().store().sync_file(item.fd.get(), folder.path_of(arrival));
   try {
-    // Until it has its new name, or the old one again, who wants to write to it waits.
+    // Until it has its new name, or the old one again, a process that opens it to write waits.
     WriterHold writers{sys, item.fd.get()};
     if (!folder.is_left_alone(item.arrival, item.fd.get(), writers)) return;
     if (!folder.seize(item, item.fd.get(), writers)) return;
     // No other process moves what has a private name.
     if (!folder.queue().store().bring_in(item.source.directory, folder.path(), item.source.file,
                                          {State::ready, item.name, {}}, Ballast::keep)) {
-      folder.sources().end(item.source);
-      return;
+      return folder.sources().end(item.source);
     }
   } catch (const Error& error) {
     if (error.code() == std::errc::cross_device_link) {
-      folder.copy_from_now_on();
-      return;
+      return folder.copy_from_now_on();
     }
     folder.put_back(item);
-    if (!is_about_one_file(error.code())) throw;
-    refuse(item.result, error);
-    return;
+    return refuse_or_rethrow(item.result, error);
   }
   allowance->publish();
   item.result.outcome = Outcome::taken;
-  // Those who may read the queue may be others; somebody else's file keeps its mode, also when we
-  // could change it, and so does one that has a name elsewhere.
+  // Other users may read the queue than the folder. Another user's file keeps its mode, also when
+  // we could change it, and so does a file that has a name elsewhere.
   struct stat now = {};
   if (!sys.fstat(item.fd.get(), now).ok()) return;
   if (now.st_nlink > 1 || now.st_uid != ::geteuid()) return;
@@ -84,7 +78,7 @@ void transfer_by_rename(TransferFolder& folder, std::vector<TransferItem>& items
     folder.sources().end(item.source);
     keys.push_back(folder.keys_of(item.arrival));
   }
-  if (folder.has_journal()) folder.journal().forget(keys);
+  folder.forget(keys);
 }
 
 }  // namespace spoolq::detail

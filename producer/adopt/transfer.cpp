@@ -55,11 +55,11 @@ void Transfer::recover() {
 }
 
 /// Files that one process copies and another one moves would be messages twice. So each of them has
-/// a lock on one byte of tmp/, whose place is a hash of the folder's path, and asks whether anybody
-/// has one on the byte of the other way.
+/// a lock on one byte of tmp/, whose place is a hash of the folder's path, and asks whether another
+/// process has one on the byte of the other way.
 void Transfer::require_one_way() {
   way_ = open_to_lock(folder_.queue(), FolderLock::transfers);
-  // Where this does not work, nobody asks.
+  // Where this does not work, no process asks.
   if (way_.get() < 0) return;
   const auto both =
       static_cast<std::int64_t>(XXH3_64bits(folder_.path().data(), folder_.path().size()) >> 2U) *

@@ -200,8 +200,7 @@ bool TransferFolder::open(TransferItem& item) {
     require_max_size(queue_, static_cast<std::uint64_t>(status.st_size));
     return true;
   } catch (const Error& error) {
-    if (!is_about_one_file(error.code())) throw;
-    refuse(item.result, error);
+    refuse_or_rethrow(item.result, error);
     return false;
   }
 }
@@ -211,8 +210,9 @@ bool TransferFolder::is_left_alone(const Arrival& arrival, int fd, WriterHold& w
   return is_unchanged(arrival, stat_file(queue_.sys(), fd, path_of(arrival)));
 }
 
-void TransferFolder::warn_of_source(TransferItem& item, const std::string& file,
-                                    const std::error_code& code) {
+void TransferFolder::leave_source(TransferItem& item, const std::string& file,
+                                  const std::error_code& code) {
+  put_back(item);
   item.stays = true;
   const std::string path = fmt::format("{}/{}{}", path_, item.arrival.below, file);
   queue_.warn_once(path, fmt::format("{} was taken and cannot be removed ({}); to leave what is "
@@ -220,8 +220,8 @@ void TransferFolder::warn_of_source(TransferItem& item, const std::string& file,
                                      escaped(path), code.message()));
 }
 
-void TransferFolder::forget(const Arrival& arrival) {
-  if (journal_) journal_->forget({keys_of(arrival)});
+void TransferFolder::forget(const std::vector<JournalKeys>& keys) {
+  if (journal_) journal_->forget(keys);
 }
 
 }  // namespace spoolq::detail

@@ -34,9 +34,8 @@ class TransferFolder {
   TransferJournal& journal();
   /// Opens it only if it is there.
   void open_journal();
-  [[nodiscard]] bool has_journal() const { return journal_.has_value(); }
-  /// What the journal knows of a file goes, because the file went elsewhere.
-  void forget(const Arrival& arrival);
+  /// What the journal knows of files goes, because the files went.
+  void forget(const std::vector<JournalKeys>& keys);
 
   /// What an id is derived from.
   [[nodiscard]] FileIdentity identity_of(const Arrival& arrival) const;
@@ -68,8 +67,9 @@ class TransferFolder {
   /// is open as `fd`, as it was found complete. Anything else is put back. Throws the errno.
   bool seize(TransferItem& item, int fd, WriterHold& writers);
   void put_back(TransferItem& item);
-  /// It is a message. That its source is also still there, the journal knows.
-  void warn_of_source(TransferItem& item, const std::string& file, const std::error_code& code);
+  /// Leaves the source of what is a message in the folder, because `file` cannot be removed. The
+  /// journal knows it.
+  void leave_source(TransferItem& item, const std::string& file, const std::error_code& code);
 
  private:
   [[nodiscard]] bool is_unchanged(const Arrival& arrival, const struct stat& now) const;

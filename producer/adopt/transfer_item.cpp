@@ -5,15 +5,19 @@
 
 namespace spoolq::detail {
 
-bool is_about_one_file(const std::error_code& code) {
-  return is_forbidden(code) || code == errc::too_large || code == errc::headers_refused ||
-         code == errc::bad_value || code == condition::temporary;
-}
-
 void refuse(Transferred& result, const Error& error) {
   result.outcome = Transferred::Outcome::refused;
   result.error = error.code();
   result.reason = error.what();
+}
+
+void refuse_or_rethrow(Transferred& result, const Error& error) {
+  const std::error_code& code = error.code();
+  const bool is_about_one_file = is_forbidden(code) || code == errc::too_large ||
+                                 code == errc::headers_refused || code == errc::bad_value ||
+                                 code == condition::temporary;
+  if (!is_about_one_file) throw;
+  refuse(result, error);
 }
 
 Appraisal appraisal_of(const std::string& file, const std::string& reason,

@@ -52,7 +52,7 @@ struct Transferred {
 struct TransferOptions {
   bool keep = false;             ///< Leave the files where they are.
   bool always_copy = false;      ///< Also where a rename would do.
-  bool despite_writers = false;  ///< Also what somebody has open for writing.
+  bool despite_writers = false;  ///< Also what a process has open for writing.
   bool look_only = false;  ///< Nothing is changed, finished or locked; take() is not to be called.
 };
 
@@ -80,10 +80,11 @@ struct TransferItem {
   static constexpr int kSeized = -2;  ///< Arrival::directory of a file with a private name.
 };
 
-/// Whether an error leaves the others what they are: it is about one file, or nothing was written.
-bool is_about_one_file(const std::error_code& code);
 /// Notes that the file is not taken.
 void refuse(Transferred& result, const Error& error);
+/// The same in a handler of `error`. Throws it again unless it leaves the other files what they
+/// are: it is about this file, or nothing was written.
+void refuse_or_rethrow(Transferred& result, const Error& error);
 /// What reports say of it. `reason` is why it was to be taken.
 Appraisal appraisal_of(const std::string& file, const std::string& reason,
                        const Transferred& result);

@@ -326,7 +326,7 @@ TEST_CASE("a file that got the name of one that is copied meanwhile is taken as 
 }
 
 TEST_CASE("a file that took the place of one just before its rename is left", "[transfer]") {
-  /// Somebody replaces the file between the look at it and the rename.
+  /// Another program replaces the file between the look at it and the rename.
   class QuickProducer final : public ForwardingSys {
    public:
     explicit QuickProducer(SimulatedSys& disk) : ForwardingSys{disk}, disk_{disk} {}

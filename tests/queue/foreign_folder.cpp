@@ -1,4 +1,4 @@
-// Files of strangers for the stories.
+// Foreign files for the stories.
 #include "tests/queue/foreign_folder.hpp"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// A folder of somebody else's beside a story's queue, and whoever takes files from it.
+// A folder of another program beside a story's queue, and what takes files from it.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace spoolq::test {
 
-/// How files are taken from the folder, which its name says, so that whoever comes next knows.
+/// How files are taken from the folder, which its name says to the next process.
 enum class FolderKind {
   plain,   ///< They go.
   kept,    ///< They stay.

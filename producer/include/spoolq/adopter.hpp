@@ -19,12 +19,12 @@ namespace spoolq {
 /// How it is found out that a file is complete.
 enum class Completion {
   /// When no process has it open for writing: at once, if it was renamed into the folder, has a
-  /// second link, or a name as maildir(5) describes it. Otherwise when it is not empty, and nobody
-  /// has changed it for `settle`.
+  /// second link, or a name as maildir(5) describes it. Otherwise when it is not empty, and no
+  /// process has changed it for `settle`.
   automatic,
   rename,  ///< The same, but what is written in place while we watch is left alone.
   close,   ///< Closed by its writer, and left alone for `settle`; renamed here: closed.
-  stable,  ///< Unchanged for `settle` while we watched, whoever has it open.
+  stable,  ///< Unchanged for `settle` while we watched, also if a process has it open.
   marker,  ///< A file beside it, NAME.done or NAME.ok, not older than it, which goes with it.
   lease    ///< No process has it open for writing (fcntl(2), F_SETLEASE), and it is not empty.
 };
@@ -63,10 +63,10 @@ struct Appraisal {
 ///
 /// A file becomes a message of priority 5, put at the time of its last modification, with the id
 /// that it would have in new/ and its name. The content must not change afterwards; what is longer
-/// or shorter than it was then is set aside by whoever takes it. Left alone are names that begin
-/// with a dot or end in .tmp, .part, .crdownload or ~, and folders. What is no regular file, and
-/// what is larger than max_size, goes to `.rejected/`, with a file NAME.reason beside it; with
-/// `keep` it stays.
+/// or shorter than it was then is set aside by the consumer that takes it. Left alone are names
+/// that begin with a dot or end in .tmp, .part, .crdownload or ~, and folders. What is no regular
+/// file, and what is larger than max_size, goes to `.rejected/`, with a file NAME.reason beside it;
+/// with `keep` it stays.
 ///
 /// One thread at a time, except stop(), which any thread and any signal handler may call.
 class SPOOLQ_EXPORT Adopter {
