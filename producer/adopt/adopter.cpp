@@ -19,7 +19,7 @@ using Clock = Adoption::Clock;
 
 /// How long one pass waits for what is settling.
 constexpr Duration kPatience{5000};
-/// How often all names are read anew: where events tell of them, and where nothing does.
+/// How often all names are read anew: where events report them, and without events.
 constexpr Duration kRescan{4000};
 constexpr Duration kPollInterval{500};
 /// How soon the queue is tried again when it was full.
@@ -82,7 +82,7 @@ void Adopter::Impl::follow(const Report& report) {
       adoption.scan();
       next_scan = Clock::now() + interval;
     }
-    // Also of what happened before the scan: only events tell how a file came.
+    // Also what happened before the scan: only events report how a file came.
     if (events) adoption.note(*events);
     adoption.look_at_due();
     const auto to_scan = std::chrono::ceil<Duration>(next_scan - Clock::now());

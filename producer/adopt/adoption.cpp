@@ -1,4 +1,4 @@
-// Judging the files of an adopted folder, and what follows from that.
+// Assessing the files of an adopted folder, and what follows from that.
 #include "producer/adopt/adoption.hpp"
 
 #include <fmt/core.h>
@@ -18,9 +18,9 @@ using Clock = Adoption::Clock;
 constexpr std::size_t kBatchMax = 64;
 /// What waits for more than time is looked at again after this, with or without an event.
 constexpr Duration kWaitingRetry{2000};
-/// What is not meant is looked at again after this, in case that was not told.
+/// An ignored file is looked at again after this, in case no event came.
 constexpr Duration kIgnoredRetry{30'000};
-/// The kernel tells that a file is closed just before it has no writer any more.
+/// The kernel reports that a file is closed just before the file has no writer any more.
 constexpr Duration kWriterRetry{100};
 /// After an error that is about one file, and while the queue is full.
 constexpr Duration kForbiddenRetry{5000};
@@ -35,8 +35,8 @@ std::string kind_of(mode_t mode) {
   return "a device";
 }
 
-Appraisal appraisal_of(const std::string& file, const Judgement& judgement) {
-  return {.file = file, .verdict = judgement.verdict, .reason = judgement.reason};
+Appraisal appraisal_of(const std::string& file, const Assessment& assessment) {
+  return {.file = file, .verdict = assessment.verdict, .reason = assessment.reason};
 }
 
 TransferOptions options_of(const AdoptOptions& options, bool look_only) {
@@ -47,7 +47,7 @@ TransferOptions options_of(const AdoptOptions& options, bool look_only) {
 }
 
 Arrival arrival_of(const AdoptedFolder& folder, const std::string& file, const KnownFile& known) {
-  Arrival arrival{.file = file, .status = known.sighting.status, .born = known.sighting.born};
+  Arrival arrival{.file = file, .status = known.observation.status, .born = known.observation.born};
   // All of them go, also those of a file that was taken before: what stays would vouch for the next
   // one. In a folder that is kept, markers stay as well.
   if (folder.options().keep) return arrival;
@@ -59,11 +59,11 @@ Arrival arrival_of(const AdoptedFolder& folder, const std::string& file, const K
   return arrival;
 }
 
-/// Judges what `known` says of a file. `now` is the time of that.
-Judgement judge(const AdoptedFolder& folder, const TransferFolder& source, const std::string& file,
-                const KnownFile& known, Clock::time_point now) {
+/// Assesses what `known` says of a file. `now` is the time of that.
+Assessment assess(const AdoptedFolder& folder, const TransferFolder& source,
+                  const std::string& file, const KnownFile& known, Clock::time_point now) {
   const Completeness& completeness = folder.completeness();
-  const mode_t mode = known.sighting.status.st_mode;
+  const mode_t mode = known.observation.status.st_mode;
   if (const auto why = completeness.reason_to_ignore(file, mode)) return {Verdict::ignore, *why};
   if (!S_ISREG(mode)) return {Verdict::reject, "not a regular file: " + kind_of(mode)};
   const Arrival arrival = arrival_of(folder, file, known);
@@ -71,14 +71,14 @@ Judgement judge(const AdoptedFolder& folder, const TransferFolder& source, const
     if (folder.options().keep) return {Verdict::ignore, "taken before"};
     return {Verdict::take, "taken before: it is only removed"};
   }
-  Judgement judgement = completeness.judge(file, known.sighting, now, folder.queue().now());
-  if (judgement.verdict == Verdict::wait && source.has_begun(arrival)) {
+  Assessment assessment = completeness.assess(file, known.observation, now, folder.queue().now());
+  if (assessment.verdict == Verdict::wait && source.has_begun(arrival)) {
     return {Verdict::take, "its marker was there"};
   }
-  return judgement;
+  return assessment;
 }
 
-/// Judges a file as it is now. False when it is gone.
+/// Assesses a file as it is now. False when it is gone.
 bool look(const AdoptedFolder& folder, const TransferFolder& source, const std::string& file,
           KnownFile& known) {
   struct stat status = {};
@@ -87,12 +87,12 @@ bool look(const AdoptedFolder& folder, const TransferFolder& source, const std::
   if (found.error() == ENOENT) return false;
   if (!found.ok()) throw_errno(found.error(), "stat", folder.path() + "/" + file);
   const Clock::time_point now = Clock::now();
-  known.sighting.look(status, born, now);
-  known.judgement = judge(folder, source, file, known, now);
-  const auto settles_in = known.judgement.settles_in;
-  const Duration retry = known.judgement.verdict == Verdict::ignore ? kIgnoredRetry
-                         : known.judgement.written                  ? kWriterRetry
-                                                                    : kWaitingRetry;
+  known.observation.look(status, born, now);
+  known.assessment = assess(folder, source, file, known, now);
+  const auto settles_in = known.assessment.settles_in;
+  const Duration retry = known.assessment.verdict == Verdict::ignore ? kIgnoredRetry
+                         : known.assessment.written                  ? kWriterRetry
+                                                                     : kWaitingRetry;
   known.next_look = now + (settles_in ? *settles_in + kMargin : retry);
   return true;
 }
@@ -114,8 +114,8 @@ std::vector<Appraisal> Adoption::appraise(const AdoptedFolder& folder) {
   files.scan(folder.queue().sys(), folder.descriptor(), folder.path());
   for (auto& [name, known] : files) {
     if (!look(folder, transfer.folder(), name, known)) continue;
-    Appraisal& appraisal = appraisals.emplace_back(appraisal_of(name, known.judgement));
-    const auto size = static_cast<std::uint64_t>(known.sighting.status.st_size);
+    Appraisal& appraisal = appraisals.emplace_back(appraisal_of(name, known.assessment));
+    const auto size = static_cast<std::uint64_t>(known.observation.status.st_size);
     if (appraisal.verdict == Verdict::take && max_size && size > *max_size) {
       appraisal.verdict = Verdict::reject;
       appraisal.reason = "larger than max_size";
@@ -126,8 +126,8 @@ std::vector<Appraisal> Adoption::appraise(const AdoptedFolder& folder) {
 
 void Adoption::report_waiting() const {
   for (const auto& [name, known] : files_) {
-    if (known.judgement.verdict != Verdict::wait || !known.reported.empty()) continue;
-    report_(appraisal_of(name, known.judgement));
+    if (known.assessment.verdict != Verdict::wait || !known.reported.empty()) continue;
+    report_(appraisal_of(name, known.assessment));
   }
 }
 
@@ -141,9 +141,9 @@ void Adoption::look_at_due() {
     if (known.next_look > now) continue;
     if (!look(folder_, transfer_.folder(), current->first, known)) {
       files_.erase(current);
-    } else if (known.judgement.verdict == Verdict::reject) {
-      reject(current, known.judgement.reason);
-    } else if (known.judgement.verdict == Verdict::take) {
+    } else if (known.assessment.verdict == Verdict::reject) {
+      reject(current, known.assessment.reason);
+    } else if (known.assessment.verdict == Verdict::take) {
       batch.push_back(current);
       if (batch.size() == kBatchMax) take(batch);
     }
@@ -165,7 +165,7 @@ void Adoption::take(std::vector<Files::iterator>& batch) {
 
 void Adoption::settle(Files::iterator file, const Transferred& transferred) {
   KnownFile& known = file->second;
-  const Appraisal appraisal = appraisal_of(file->first, known.judgement.reason, transferred);
+  const Appraisal appraisal = appraisal_of(file->first, known.assessment.reason, transferred);
   switch (transferred.outcome) {
     case Transferred::Outcome::taken:
       report_(appraisal);
@@ -174,7 +174,7 @@ void Adoption::settle(Files::iterator file, const Transferred& transferred) {
       break;
     case Transferred::Outcome::changed:
       known.put_back = transferred.was_put_back;
-      known.judgement = {Verdict::wait, appraisal.reason, kMargin};
+      known.assessment = {Verdict::wait, appraisal.reason, kMargin};
       known.next_look = Clock::now() + kMargin;
       return;
     case Transferred::Outcome::refused: {
@@ -186,7 +186,7 @@ void Adoption::settle(Files::iterator file, const Transferred& transferred) {
   }
   // A kept file is known to the journal from now on.
   if (folder_.options().keep) {
-    known.judgement = {Verdict::ignore, "taken before"};
+    known.assessment = {Verdict::ignore, "taken before"};
     known.next_look = Clock::now() + kIgnoredRetry;
   } else {
     files_.erase(file);
@@ -204,7 +204,7 @@ void Adoption::reject(Files::iterator file, const std::string& reason) {
   try {
     if (!transfer_.discard_markers(arrival) ||
         !reject_file(folder_.queue().sys(), folder_.descriptor(), folder_.path(), name,
-                     known.sighting.status, reason)) {
+                     known.observation.status, reason)) {
       // Another file has its name.
       known.next_look = Clock::now() + kMargin;
       return;
@@ -222,7 +222,7 @@ void Adoption::reject(Files::iterator file, const std::string& reason) {
 /// It cannot be taken now; that is reported once.
 void Adoption::put_off(Files::iterator file, const Appraisal& why, Duration retry) {
   KnownFile& known = file->second;
-  known.judgement = {Verdict::wait, why.reason};
+  known.assessment = {Verdict::wait, why.reason};
   known.next_look = Clock::now() + retry;
   // The text of one and the same error may have numbers that change.
   const std::string reported = why.error ? why.error.message() : why.reason;

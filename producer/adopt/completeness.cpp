@@ -73,14 +73,15 @@ bool is_linked(std::string_view file, const struct stat& status) {
   return status.st_nlink > 1 || is_maildir_name(file);
 }
 
-Judgement take(std::string reason) { return {Verdict::take, std::move(reason)}; }
-Judgement wait(std::string reason, std::optional<Duration> settles_in = {}) {
+Assessment take(std::string reason) { return {Verdict::take, std::move(reason)}; }
+Assessment wait(std::string reason, std::optional<Duration> settles_in = {}) {
   return {Verdict::wait, std::move(reason), settles_in};
 }
 
 }  // namespace
 
-void Sighting::look(const struct stat& now, const struct timespec& now_born, Clock::time_point at) {
+void Observation::look(const struct stat& now, const struct timespec& now_born,
+                       Clock::time_point at) {
   const bool is_another = status.st_ino != now.st_ino || order(born) != order(now_born);
   if (status.st_ino != 0 && is_another) *this = {};
   if (!is_same(status, now)) unchanged_since = at;
@@ -121,22 +122,22 @@ std::optional<std::string> Completeness::reason_to_ignore(const std::string& fil
   return std::nullopt;
 }
 
-Judgement Completeness::judge(const std::string& file, const Sighting& sighting,
-                              Sighting::Clock::time_point at, Time now) const {
+Assessment Completeness::assess(const std::string& file, const Observation& observation,
+                                Observation::Clock::time_point at, Time now) const {
   // By the time of the last change of the inode, which no writer can set back. A clock that was set
   // back, or is another machine's, counts as time gone by; so does what we have seen ourselves.
-  const struct timespec& changed = sighting.status.st_ctim;
+  const struct timespec& changed = observation.status.st_ctim;
   const Time changed_at{
       Duration{std::int64_t{changed.tv_sec} * 1000 + changed.tv_nsec / 1'000'000}};
-  const Duration seen = std::chrono::duration_cast<Duration>(at - sighting.unchanged_since);
+  const Duration seen = std::chrono::duration_cast<Duration>(at - observation.unchanged_since);
   const Duration age = std::max(std::chrono::abs(now - changed_at), seen);
   switch (done_) {
     case Completion::marker:
-      return judge_marker(file, sighting.status);
+      return assess_marker(file, observation.status);
     case Completion::stable:
-      return settled(sighting, seen, settle_, "");
+      return settled(observation, seen, settle_, "");
     case Completion::rename:
-      if (sighting.created && !is_linked(file, sighting.status)) {
+      if (observation.created && !is_linked(file, observation.status)) {
         return wait("written in place: --done=rename takes what is renamed into the folder");
       }
       break;
@@ -145,51 +146,51 @@ Judgement Completeness::judge(const std::string& file, const Sighting& sighting,
     case Completion::lease:
       break;
   }
-  return judge_by_writers(file, sighting, age);
+  return assess_by_writers(file, observation, age);
 }
 
-Judgement Completeness::judge_by_writers(const std::string& file, const Sighting& sighting,
-                                         Duration age) const {
+Assessment Completeness::assess_by_writers(const std::string& file, const Observation& observation,
+                                           Duration age) const {
   const auto writer = has_writer(sys_, directory_, file);
   // Some rename a file before they have written and closed it.
   if (writer == true) {
     return {.reason = "a process has it open for writing", .written = true};
   }
-  if (done_ == Completion::close && sighting.closed) {
-    return settled(sighting, age, settle_, "closed by its writer");
+  if (done_ == Completion::close && observation.closed) {
+    return settled(observation, age, settle_, "closed by its writer");
   }
-  if (sighting.renamed && done_ != Completion::lease) return take("renamed here");
+  if (observation.renamed && done_ != Completion::lease) return take("renamed here");
   if (done_ == Completion::lease) {
     if (!writer) return wait("cannot ask whether it is open for writing: another user's file");
-    return settled(sighting, age, settle_, "no process has it open for writing");
+    return settled(observation, age, settle_, "no process has it open for writing");
   }
-  // Where the kernel does not tell of writers, neither a link nor the name counts: a backup may
+  // Where the kernel does not report writers, neither a link nor the name counts: a backup may
   // have linked to a file that its writer still has open.
-  const bool has_links = sighting.status.st_nlink > 1;
-  const bool linked = writer == false && is_linked(file, sighting.status);
+  const bool has_links = observation.status.st_nlink > 1;
+  const bool linked = writer == false && is_linked(file, observation.status);
   if (linked && (done_ == Completion::automatic || done_ == Completion::rename)) {
     // A placeholder may happen to have such a name.
     const Duration doubt = settle_ * kBlindFactor;
-    if (!has_links && sighting.status.st_size == 0 && age < doubt) {
+    if (!has_links && observation.status.st_size == 0 && age < doubt) {
       return wait("empty: it may be filled later", doubt - age);
     }
     return take(has_links ? "it has a second link" : "it has the name of a delivery agent");
   }
   // Who may not ask waits longer.
-  return writer ? settled(sighting, age, settle_, "no process has it open for writing")
-                : settled(sighting, age, settle_ * kBlindFactor, "another user's file");
+  return writer ? settled(observation, age, settle_, "no process has it open for writing")
+                : settled(observation, age, settle_ * kBlindFactor, "another user's file");
 }
 
-Judgement Completeness::settled(const Sighting& sighting, Duration age, Duration settle,
-                                std::string_view how) const {
-  if (sighting.status.st_size == 0) return wait("empty: it may be filled later");
+Assessment Completeness::settled(const Observation& observation, Duration age, Duration settle,
+                                 std::string_view how) const {
+  if (observation.status.st_size == 0) return wait("empty: it may be filled later");
   const std::string span = format_duration(settle);
   if (age < settle) return wait(fmt::format("not left alone for {} yet", span), settle - age);
   const std::string unchanged = settle == Duration{0} ? "" : "unchanged for " + span;
   return take(fmt::format("{}{}{}", how, how.empty() || unchanged.empty() ? "" : ", ", unchanged));
 }
 
-Judgement Completeness::judge_marker(const std::string& file, const struct stat& status) const {
+Assessment Completeness::assess_marker(const std::string& file, const struct stat& status) const {
   for (const std::string& marker : markers_of(file)) {
     struct stat found = {};
     if (marked_by(marker).empty() || !sys_.fstatat(directory_, marker.c_str(), found).ok())

@@ -15,7 +15,7 @@
 namespace spoolq::detail {
 
 /// What has been seen of a file so far. A file that was there before us has only a status.
-struct Sighting {
+struct Observation {
   using Clock = std::chrono::steady_clock;
 
   struct stat status = {};
@@ -29,25 +29,25 @@ struct Sighting {
   void look(const struct stat& now, const struct timespec& now_born, Clock::time_point at);
 };
 
-struct Judgement {
+struct Assessment {
   Verdict verdict = Verdict::wait;
   std::string reason{};
   std::optional<Duration> settles_in{};  ///< Nothing but so much time is missing.
   bool written = false;                  ///< A process has it open for writing.
 };
 
-/// The rules of one way to tell. Looks at files through `sys`, in the folder `directory`.
+/// The rules of one Completion. Looks at files through `sys`, in the folder `directory`.
 class Completeness {
  public:
   /// `settle` is the queue's setting.
   Completeness(Sys& sys, int directory, const AdoptOptions& options, Duration settle);
 
-  /// By the name alone: what is never meant, or nothing.
+  /// Why a file with this name and type is never taken; nothing: it may be.
   [[nodiscard]] std::optional<std::string> reason_to_ignore(const std::string& file,
                                                             mode_t mode) const;
-  /// A regular file that is meant. `now` is the system clock.
-  [[nodiscard]] Judgement judge(const std::string& file, const Sighting& sighting,
-                                Sighting::Clock::time_point at, Time now) const;
+  /// Assesses a regular file that is not ignored. `now` is the system clock.
+  [[nodiscard]] Assessment assess(const std::string& file, const Observation& observation,
+                                  Observation::Clock::time_point at, Time now) const;
   /// The file that a marker vouches for; empty when it is no marker. What has a marker itself is
   /// none, whatever its name.
   [[nodiscard]] std::string marked_by(const std::string& file) const;
@@ -57,11 +57,11 @@ class Completeness {
   [[nodiscard]] Duration settle() const { return settle_; }
 
  private:
-  [[nodiscard]] Judgement settled(const Sighting& sighting, Duration age, Duration settle,
-                                  std::string_view how) const;
-  [[nodiscard]] Judgement judge_by_writers(const std::string& file, const Sighting& sighting,
-                                           Duration age) const;
-  [[nodiscard]] Judgement judge_marker(const std::string& file, const struct stat& status) const;
+  [[nodiscard]] Assessment settled(const Observation& observation, Duration age, Duration settle,
+                                   std::string_view how) const;
+  [[nodiscard]] Assessment assess_by_writers(const std::string& file,
+                                             const Observation& observation, Duration age) const;
+  [[nodiscard]] Assessment assess_marker(const std::string& file, const struct stat& status) const;
 
   Sys& sys_;
   int directory_;

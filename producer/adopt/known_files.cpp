@@ -25,12 +25,13 @@ void KnownFiles::note(const std::vector<InboxEvent>& events, const Completeness&
     known.next_look = {};
     if (!marked.empty()) continue;
     if (event.kind == Kind::closed) {
-      known.sighting.closed = true;
+      known.observation.closed = true;
     } else {
       // It is another file than the one that had this name before.
-      known.sighting = {};
-      known.sighting.renamed = event.kind == Kind::renamed && !std::exchange(known.put_back, false);
-      known.sighting.created = event.kind == Kind::created;
+      known.observation = {};
+      known.observation.renamed =
+          event.kind == Kind::renamed && !std::exchange(known.put_back, false);
+      known.observation.created = event.kind == Kind::created;
     }
   }
 }
@@ -44,8 +45,8 @@ Duration KnownFiles::time_to_next_look(Duration limit) const {
 bool KnownFiles::settles_before(Clock::time_point limit) const {
   return std::any_of(begin(), end(), [limit](const auto& file) {
     const KnownFile& known = file.second;
-    const bool waits = known.judgement.verdict == Verdict::wait;
-    return waits && known.judgement.settles_in && known.next_look < limit;
+    const bool waits = known.assessment.verdict == Verdict::wait;
+    return waits && known.assessment.settles_in && known.next_look < limit;
   });
 }
 

@@ -19,7 +19,7 @@ bool remove(TransferFolder& folder, TransferItem& item, SeizedSource& marker) {
   SysResult result = folder.sources().seize(marker, directory, file);
   if (result.error() == EXDEV) result = folder.sources().seize(marker, directory, file);
   if (result.error() == ENOENT) return false;
-  if (result.ok() && !folder.is_as_judged(item.arrival)) {
+  if (result.ok() && !folder.is_as_found(item.arrival)) {
     folder.sources().put_back(marker, directory, file);
     item.stays = true;
     return false;
@@ -61,7 +61,7 @@ void remove_markers(TransferFolder& folder, std::vector<TransferItem>& items) {
   for (const int directory : directories)
     sync_foreign_directory(folder.queue().sys(), directory, folder.path());
   for (const SeizedSource* marker : removed) folder.sources().end(*marker);
-  // What was judged is not there any more.
+  // The file that was found is not there any more.
   for (const TransferItem& item : items) {
     if (item.stays && item.result.outcome == Outcome::changed)
       folder.forget({folder.keys_of(item.arrival)});

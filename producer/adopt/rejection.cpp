@@ -44,10 +44,10 @@ bool write_reason(Sys& sys, int folder, const std::string& file, const std::stri
   return true;
 }
 
-bool is_judged(Sys& sys, int folder, const std::string& file, const struct stat& judged) {
+bool is_as_found(Sys& sys, int folder, const std::string& file, const struct stat& found) {
   struct stat status = {};
   return !sys.fstatat(folder, file.c_str(), status).ok() ||
-         (is_same_file(status, judged) && status.st_size == judged.st_size);
+         (is_same_file(status, found) && status.st_size == found.st_size);
 }
 
 /// False when its name is taken by now: then it stays, for a person to look at.
@@ -59,7 +59,7 @@ bool rename_back(Sys& sys, int folder, const std::string& rejected, int director
 }  // namespace
 
 bool reject_file(Sys& sys, int directory, const std::string& path, const std::string& file,
-                 const struct stat& judged, const std::string& reason) {
+                 const struct stat& found, const std::string& reason) {
   const std::string folder_path = fmt::format("{}/{}", path, kFolder);
   const std::string source = fmt::format("{}/{}", path, file);
   const UniqueFd folder = open_folder(sys, directory, folder_path);
@@ -71,9 +71,9 @@ bool reject_file(Sys& sys, int directory, const std::string& path, const std::st
                      fmt::format("{}/{}", folder_path, reason_file))) {
       const SysResult renamed =
           rename_new(sys, directory, file.c_str(), folder.get(), target.c_str());
-      // Another file may have got the name since it was judged. The name in .rejected/ is ours
+      // Another file may have got the name since it was found. The name in .rejected/ is ours
       // alone as long as the reason is.
-      if (renamed.ok() && is_judged(sys, folder.get(), target, judged)) return true;
+      if (renamed.ok() && is_as_found(sys, folder.get(), target, found)) return true;
       if (renamed.ok() && !rename_back(sys, folder.get(), target, directory, file)) return true;
       static_cast<void>(sys.unlinkat(folder.get(), reason_file.c_str()));
       if (renamed.ok() || renamed.error() == ENOENT) return false;

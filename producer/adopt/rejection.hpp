@@ -11,8 +11,8 @@ namespace spoolq::detail {
 
 /// Moves the file into .rejected/, which is made when it is missing, with its reason in a file
 /// NAME.reason beside it. Opens nothing, overwrites nothing. False when it is gone, or is another
-/// file than the one whose status was `judged`. Throws the errno; the file is where it was then.
+/// file than the one whose status was `found`. Throws the errno; the file is where it was then.
 bool reject_file(Sys& sys, int directory, const std::string& path, const std::string& file,
-                 const struct stat& judged, const std::string& reason);
+                 const struct stat& found, const std::string& reason);
 
 }  // namespace spoolq::detail

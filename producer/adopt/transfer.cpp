@@ -20,7 +20,7 @@
 namespace spoolq::detail {
 namespace {
 
-/// How much longer than `settle` a file waits whose writers the kernel does not tell of.
+/// How many times `settle` a file waits when the kernel does not report its writers.
 constexpr int kBlindFactor = 10;
 
 }  // namespace
@@ -134,7 +134,7 @@ bool Transfer::is_quiet(const SeizedSource& source, const Arrival& arrival) cons
 }
 
 bool Transfer::discard_markers(const Arrival& arrival) {
-  if (arrival.markers.empty()) return folder_.is_as_judged(arrival);
+  if (arrival.markers.empty()) return folder_.is_as_found(arrival);
   std::vector<TransferItem> items;
   Transferred result;
   items.push_back({.arrival = arrival, .result = result});

@@ -125,7 +125,7 @@ void TransferFolder::announce(std::vector<TransferItem>& items) {
   sources_.announce(announced);
 }
 
-bool TransferFolder::is_as_judged(const Arrival& arrival) const {
+bool TransferFolder::is_as_found(const Arrival& arrival) const {
   struct stat now = {};
   return queue_.sys().fstatat(directory_of(arrival), arrival.file.c_str(), now).ok() &&
          is_unchanged(arrival, now);

@@ -49,8 +49,8 @@ class TransferFolder {
   [[nodiscard]] bool has_taken(const Arrival& arrival) const;
   /// Whether its markers may have been removed already, by a run that did not get further.
   [[nodiscard]] bool has_begun(const Arrival& arrival) const;
-  /// Whether a name is what was judged.
-  [[nodiscard]] bool is_as_judged(const Arrival& arrival) const;
+  /// Whether the name still is the file that was found.
+  [[nodiscard]] bool is_as_found(const Arrival& arrival) const;
   /// Whether the open file is as it was when it was found complete, and no process writes to it.
   [[nodiscard]] bool is_left_alone(const Arrival& arrival, int fd, WriterHold& writers) const;
   /// Whether the content is that of the copy: another file may have the same inode number, size,

@@ -21,7 +21,7 @@ namespace spoolq::detail {
 struct Arrival {
   std::string file;           ///< Its name in `directory`.
   struct stat status = {};    ///< As it was then. What has changed since is not taken.
-  struct timespec born = {};  ///< As statx(2) told with it.
+  struct timespec born = {};  ///< From the same statx(2).
   int directory = -1;         ///< Where it is; -1: the folder itself. Others only to be copied.
   std::string below{};  ///< The path of `directory` below the folder, with a slash at its end.
   /// What it is to be called; without it, what it would be called if it stood in new/.

@@ -1,4 +1,4 @@
-// What there is in the queues of other programs, told in the terms of an transfer.
+// What there is in the queues of other programs, in the terms of a transfer.
 #pragma once
 
 #include <chrono>

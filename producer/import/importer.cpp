@@ -90,8 +90,8 @@ Importer::Importer(Queue queue, const std::filesystem::path& directory, ImportFo
                      "it is a queue of spoolq's; 'spoolq mv' moves messages from queue to queue");
 }
 
-/// What was taken before is not judged by what its format says of it.
-void Importer::judge_again(const Transfer& transfer, Element& element) const {
+/// For an element that was taken before, it does not count what its format says of it.
+void Importer::recheck(const Transfer& transfer, Element& element) const {
   if (element.verdict != Verdict::take || !transfer.folder().has_taken(element.arrival)) return;
   element.reason = "taken before";
   if (options_.keep) element.verdict = Verdict::ignore;
@@ -103,7 +103,7 @@ std::vector<Appraisal> Importer::appraise() {
       open(), path_, {.keep = options_.keep, .always_copy = true, .look_only = true}};
   visit(format_, transfer.folder(), [&](std::vector<Element>& elements, int) {
     for (Element& element : elements) {
-      judge_again(transfer, element);
+      recheck(transfer, element);
       appraisals.push_back(
           {.file = element.title(), .verdict = element.verdict, .reason = element.reason});
     }
@@ -133,7 +133,7 @@ void Importer::take(Transfer& transfer, std::vector<Element>& elements, int dire
     std::vector<const Element*> taken;
     for (std::size_t i = begin; i < end; ++i) {
       Element& element = elements[i];
-      judge_again(transfer, element);
+      recheck(transfer, element);
       if (element.verdict == Verdict::take) {
         arrivals.push_back(element.arrival);
         taken.push_back(&element);

@@ -63,7 +63,7 @@ class SPOOLQ_EXPORT Importer {
 
  private:
   [[nodiscard]] detail::OpenQueue& open() const { return *detail::QueueAccess::open(queue_); }
-  void judge_again(const detail::Transfer& transfer, detail::Element& element) const;
+  void recheck(const detail::Transfer& transfer, detail::Element& element) const;
   void take(detail::Transfer& transfer, std::vector<detail::Element>& elements, int directory,
             const Report& report);
 

@@ -44,7 +44,7 @@ enum class Verdict {
   take,    ///< It is complete.
   wait,    ///< It may not be complete, or cannot be taken now.
   reject,  ///< It is no message and never will be: to `.rejected/` in its folder.
-  ignore   ///< It is not meant: folders, temporary names, markers, what was taken and kept.
+  ignore   ///< Skipped: folders, temporary names, markers, files taken before with `keep`.
 };
 SPOOLQ_EXPORT std::string_view to_string(Verdict verdict);
 

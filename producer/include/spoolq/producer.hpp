@@ -66,7 +66,7 @@ class SPOOLQ_EXPORT Producer {
   MessageId put(std::istream& payload, const PutOptions& options = {});
 
   /// Starts a message that is written in parts. The delay and the time to live count from here.
-  /// When the payload's `size` in bytes is told, the limits of the queue are checked for it here,
+  /// When the payload's `size` in bytes is given, the limits of the queue are checked for it here,
   /// before anything is written; otherwise as it grows. Throws as put().
   [[nodiscard]] Draft draft(const PutOptions& options = {},
                             std::optional<std::uint64_t> size = std::nullopt);
