@@ -8,6 +8,7 @@
 
 #include "cli/output/print.hpp"
 #include "cli/output/units.hpp"
+#include "spoolq/fmt.hpp"
 
 namespace spoolq::cli {
 namespace {
@@ -46,24 +47,10 @@ std::optional<std::string> wrong_state(const Queue& queue, const std::string& te
     for (const State state : states) {
       wanted += fmt::format("{}{}", wanted.empty() ? "" : " or ", to_string(state));
     }
-    return fmt::format("{}: not {}, but {}", found.id.to_string(), wanted, state_text(found));
+    return fmt::format("{}: not {}, but {}", found.id, wanted, state_text(found));
   } catch (const Error&) {
     return std::nullopt;
   }
-}
-
-/// The id in the path of a message's file, as `ls -0` and `take --hold` print it.
-std::optional<std::string> id_in_path(const std::string& text) {
-  const std::size_t slash = text.rfind('/');
-  if (slash == std::string::npos) return std::nullopt;
-  constexpr std::size_t kIdSize = 36;
-  // After the priority, and in later/ after the due time before it.
-  for (const std::size_t start : {slash + 3, slash + 17}) {
-    if (start + kIdSize > text.size()) break;
-    std::string id = text.substr(start, kIdSize);
-    if (MessageId::parse(id)) return id;
-  }
-  return std::nullopt;
 }
 
 /// An id in lower case, without the blanks that came with it from wherever it was copied.
@@ -80,7 +67,10 @@ std::string as_spelled(const std::string& text) {
 
 }  // namespace
 
-std::string id_text(const std::string& text) { return id_in_path(text).value_or(as_spelled(text)); }
+std::string id_text(const std::string& text) {
+  const auto id = text.find('/') == std::string::npos ? std::nullopt : MessageId::from_path(text);
+  return id ? id->to_string() : as_spelled(text);
+}
 
 bool may_be_id(const std::string& text) {
   // x: a hex digit; v: a version, 7 or 8; n: the variant, 8 to b.

@@ -22,6 +22,7 @@
 #include "cli/commands/selection.hpp"
 #include "cli/files/export_target.hpp"
 #include "cli/output/exit_codes.hpp"
+#include "spoolq/fmt.hpp"
 
 namespace spoolq::cli {
 namespace {
@@ -190,7 +191,7 @@ class Export {
   }
 
   void report(const MessageInfo& message, const std::string& text) {
-    console_.complain(fmt::format("{}: {}", message.id.to_string(), text));
+    console_.complain(fmt::format("{}: {}", message.id, text));
   }
 
   const ExportArguments& arguments_;

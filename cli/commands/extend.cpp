@@ -3,6 +3,7 @@
 
 #include "cli/commands/commands.hpp"
 #include "cli/commands/held_claims.hpp"
+#include "spoolq/fmt.hpp"
 
 namespace spoolq::cli {
 namespace {
@@ -28,8 +29,7 @@ int run(const Parsed& parsed, Console& console) {
   return for_each_claim(parsed, console, [&](DetachedClaim& claim) {
     claim.extend(lease);
     // As `take --hold` does: the end of the lease is in the file's name, so the path is new.
-    console.out.write(
-        fmt::format("{}\t{}\n", claim.info().id.to_string(), escape(claim.info().path)));
+    console.out.write(fmt::format("{}\t{}\n", claim.info().id, escape(claim.info().path)));
     console.out.flush();
   });
 }

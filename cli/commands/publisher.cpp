@@ -19,6 +19,7 @@
 
 #include "cli/args/queue_argument.hpp"
 #include "cli/output/exit_codes.hpp"
+#include "spoolq/fmt.hpp"
 
 namespace spoolq::cli {
 namespace {
@@ -101,7 +102,7 @@ MessageId Publisher::commit(Draft& draft) {
 }
 
 void Publisher::complain_indeterminate(const MessageId& id) const {
-  console_.complain(fmt::format("{} is visible, but may not survive a power cut", id.to_string()));
+  console_.complain(fmt::format("{} is visible, but may not survive a power cut", id));
 }
 
 }  // namespace spoolq::cli

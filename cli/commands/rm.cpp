@@ -4,6 +4,7 @@
 #include "cli/args/queue_argument.hpp"
 #include "cli/commands/changes.hpp"
 #include "cli/commands/commands.hpp"
+#include "spoolq/fmt.hpp"
 
 namespace spoolq::cli {
 namespace {
@@ -25,7 +26,7 @@ int run(const Parsed& parsed, Console& console) {
                     if (message.state == State::claimed && !force) {
                       throw Failure{kExitClaimLost,
                                     fmt::format("{} is claimed; to remove it all the same: --force",
-                                                message.id.to_string())};
+                                                message.id)};
                     }
                     queue.remove_claimed(message, sync);
                   }};

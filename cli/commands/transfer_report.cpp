@@ -8,6 +8,7 @@
 
 #include "cli/output/exit_codes.hpp"
 #include "cli/output/json.hpp"
+#include "spoolq/fmt.hpp"
 
 namespace spoolq::cli {
 
@@ -19,7 +20,7 @@ void TransferReport::tell(const Appraisal& appraisal) {
   if (json_) {
     console_.out.write(appraisal_document(appraisal));
   } else if (appraisal.verdict == Verdict::take) {
-    console_.out.write(fmt::format("{}\t{}\n", appraisal.id.to_string(), escape(appraisal.file)));
+    console_.out.write(fmt::format("{}\t{}\n", appraisal.id, escape(appraisal.file)));
   } else if (appraisal.verdict == Verdict::ignore) {
     ++ignored_[appraisal.reason];
   } else {

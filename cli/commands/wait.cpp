@@ -16,6 +16,7 @@
 #include "cli/output/exit_codes.hpp"
 #include "cli/output/message_text.hpp"
 #include "cli/output/signals.hpp"
+#include "spoolq/fmt.hpp"
 #include "spoolq/monitor.hpp"
 
 namespace spoolq::cli {
@@ -208,7 +209,7 @@ class Waiting {
       if (error.code() != errc::no_such_message) throw;
     }
     const std::string why = reason ? reason_text(*reason) : "";
-    console_.complain(fmt::format("{}: failed{}{}", id.to_string(), why.empty() ? "" : ": ", why));
+    console_.complain(fmt::format("{}: failed{}{}", id, why.empty() ? "" : ": ", why));
     const int code = reason ? reason->exit_code.value_or(kExitNo) : kExitNo;
     end(id, code >= 1 && code <= kExitCodeMax ? code : kExitNo);
   }
@@ -216,8 +217,7 @@ class Waiting {
   /// The exit code for a message that is nowhere.
   int nowhere(const MessageId& id) {
     if (!monitor_.is_set_aside(id)) return nowhere(id.to_string());
-    console_.complain(
-        fmt::format("{}: damaged; it is in {}/bad", id.to_string(), escape(queue_.path())));
+    console_.complain(fmt::format("{}: damaged; it is in {}/bad", id, escape(queue_.path())));
     return kExitBadValue;
   }
   [[nodiscard]] int nowhere(const std::string& word) const {

@@ -26,6 +26,7 @@
 #include "cli/files/file.hpp"
 #include "cli/files/sync_directory.hpp"
 #include "cli/output/exit_codes.hpp"
+#include "spoolq/fmt.hpp"
 
 namespace spoolq::cli {
 namespace {
@@ -107,8 +108,7 @@ class Maildir final : public ExportTarget {
   /// everywhere.
   static std::string name_of(const MessageInfo& message, const std::string& more) {
     const auto seconds = std::chrono::floor<std::chrono::seconds>(message.enqueued());
-    return fmt::format("{}.{}{}.spoolq", seconds.time_since_epoch().count(), message.id.to_string(),
-                       more);
+    return fmt::format("{}.{}{}.spoolq", seconds.time_since_epoch().count(), message.id, more);
   }
 
   void write(const Queue& queue, const MessageInfo& message, const MessageInfo& source,

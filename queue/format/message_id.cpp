@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,8 @@ std::optional<MessageId> MessageId::parse(std::string_view text) {
 }
 
 std::string MessageId::to_string() const { return boost::uuids::to_string(to_boost(bytes_)); }
+
+std::ostream& operator<<(std::ostream& out, const MessageId& id) { return out << id.to_string(); }
 
 Time MessageId::time() const {
   std::int64_t milliseconds = 0;

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <utility>
 
+#include "spoolq/fmt.hpp"
+
 namespace spoolq::detail {
 namespace {
 
@@ -221,7 +223,7 @@ std::optional<MessageName> parse_name(std::string_view text) {
 }
 
 std::string format_name(const MessageName& name) {
-  std::string text = fmt::format("{}.{}", name.priority, name.id.to_string());
+  std::string text = fmt::format("{}.{}", name.priority, name.id);
   if (name.size) text += fmt::format(",S={}", *name.size);
   if (name.checksum) text += fmt::format(",H={:016x}", *name.checksum);
   if (name.attempts > 0) text += fmt::format(",A={}", name.attempts);
@@ -287,3 +289,14 @@ bool is_detached(std::string_view claim) { return claim.starts_with(kDetachedCla
 bool is_consumer_name(std::string_view text) { return parse_hex(text, 16).has_value(); }
 
 }  // namespace spoolq::detail
+
+namespace spoolq {
+
+std::optional<MessageId> MessageId::from_path(std::string_view path) {
+  const std::string_view file = path.substr(path.rfind('/') + 1);
+  if (const auto name = detail::parse_name(file)) return name->id;
+  const auto delayed = detail::parse_delayed_name(file);
+  return delayed ? std::optional{delayed->name.id} : std::nullopt;
+}
+
+}  // namespace spoolq

@@ -8,6 +8,7 @@
 
 #include "queue/format/attributes.hpp"
 #include "queue/os/throw_error.hpp"
+#include "spoolq/fmt.hpp"
 
 namespace spoolq::detail {
 
@@ -83,7 +84,7 @@ void MoveClaim::release() noexcept {
     // The reaper releases it as soon as its owner is gone.
     queue_.drop_mover();
     queue_.log(LogLevel::warning,
-               fmt::format("{} is put back later: {}", held.name.id.to_string(), error.what()));
+               fmt::format("{} is put back later: {}", held.name.id, error.what()));
   }
 }
 

@@ -11,6 +11,7 @@
 #include "queue/maintenance/attempt.hpp"
 #include "queue/os/directory_scan.hpp"
 #include "queue/store/consumer_locks.hpp"
+#include "spoolq/fmt.hpp"
 
 namespace spoolq::detail {
 namespace {
@@ -113,8 +114,7 @@ TakenBack reap(OpenQueue& queue, std::string_view self, Observations* observatio
       const bool is_move = !message.name.return_to.empty();
       ++(*target == State::failed && !is_move ? result.failed : result.returned);
       if (*target == State::delayed || *target == State::done) elsewhere = true;
-      queue.log(LogLevel::notice,
-                fmt::format("{} taken back: {}", message.name.id.to_string(), why));
+      queue.log(LogLevel::notice, fmt::format("{} taken back: {}", message.name.id, why));
     });
   }
   if (elsewhere) {

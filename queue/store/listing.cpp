@@ -12,6 +12,7 @@
 #include "queue/store/consumer_locks.hpp"
 #include "queue/store/foreign_files.hpp"
 #include "queue/store/pause.hpp"
+#include "spoolq/fmt.hpp"
 
 namespace spoolq::detail {
 namespace {
@@ -134,7 +135,7 @@ MessageInfo find_message(OpenQueue& queue, std::string_view text,
     std::string ids;
     constexpr std::size_t kShown = 5;
     for (std::size_t i = 0; i < std::min(found.size(), kShown); ++i) {
-      ids += fmt::format(" {}", found[i].id.to_string());
+      ids += fmt::format(" {}", found[i].id);
     }
     throw_errc(
         errc::ambiguous_id, "find", escaped(text),

@@ -9,9 +9,13 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <sstream>
+#include <unordered_set>
 #include <vector>
 
 #include "queue/os/checksum.hpp"
+#include "spoolq/fmt.hpp"
+#include "tests/queue/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/format_page.hpp"
@@ -251,6 +255,36 @@ TEST_CASE("random tokens are names of consumers", "[queue][id]") {
   for (const std::string& token : tokens) {
     CHECK(token.size() == 16);
     CHECK(token.find_first_not_of("0123456789abcdef") == std::string::npos);
+  }
+}
+
+TEST_CASE("an id is written, formatted and hashed", "[queue][id]") {
+  const auto id = MessageId::parse("0193a4f0-1c2d-7a3b-8c4d-5e6f70819203");
+  REQUIRE(id);
+  std::ostringstream out;
+  out << *id;
+  CHECK(out.str() == id->to_string());
+  CHECK(fmt::format("{:>40}", *id) == "    " + id->to_string());
+  std::unordered_set<MessageId> ids{*id, *id, MessageId{}};
+  CHECK(ids.size() == 2);
+  CHECK(std::hash<MessageId>{}(*id) != std::hash<MessageId>{}(MessageId{}));
+}
+
+TEST_CASE("the id of a message is read from the path of its file", "[queue][id]") {
+  World world;
+  PutOptions later;
+  later.delay = std::chrono::hours{1};
+  const MessageId ready = put(world.queue, "x");
+  const MessageId delayed = put(world.queue, "x", later);
+  const std::string path = world.path(Folder::ready, world.names(Folder::ready).at(0));
+  CHECK(MessageId::from_path(path) == ready);
+  CHECK(MessageId::from_path(path.substr(path.rfind('/') + 1)) == ready);
+  CHECK(MessageId::from_path(world.path(Folder::later, world.names(Folder::later).at(0))) ==
+        delayed);
+  CHECK(MessageId::from_path(world.path(Folder::claimed, claim_only(*world.queue).at.file())) ==
+        ready);
+  for (const char* other : {"", "/", "/q/new/", "/q/new/report.txt", "/q/new/5.0193a4f0"}) {
+    CHECK_FALSE(MessageId::from_path(other));
   }
 }
 

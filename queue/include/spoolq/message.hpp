@@ -5,6 +5,8 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <functional>
+#include <iosfwd>
 #include <map>
 #include <optional>
 #include <string>
@@ -28,6 +30,9 @@ class SPOOLQ_EXPORT MessageId {
 
   /// Reads the 36 characters of a lower-case UUID of version 7 or 8; nullopt for anything else.
   static std::optional<MessageId> parse(std::string_view text);
+  /// The id in the name of a message's file, at the end of `path` (docs/format.md, "Names");
+  /// nullopt for any other file. Asks no file system.
+  static std::optional<MessageId> from_path(std::string_view path);
   /// The 36 characters.
   [[nodiscard]] std::string to_string() const;
   /// When the message was put (version 7) or its file last written (version 8).
@@ -39,6 +44,9 @@ class SPOOLQ_EXPORT MessageId {
  private:
   std::array<std::uint8_t, 16> bytes_{};
 };
+
+/// Writes the 36 characters. For fmt there is spoolq/fmt.hpp.
+SPOOLQ_EXPORT std::ostream& operator<<(std::ostream& out, const MessageId& id);
 
 /// Where a message is. Each state is a folder of the queue.
 enum class State {
@@ -114,3 +122,13 @@ struct MessageDetails {
 };
 
 }  // namespace spoolq
+
+/// For std::unordered_map and the like. The last eight bytes of an id are random.
+template <>
+struct std::hash<spoolq::MessageId> {
+  std::size_t operator()(const spoolq::MessageId& id) const noexcept {
+    std::size_t value = 0;
+    for (std::size_t i = 8; i < id.bytes().size(); ++i) value = value << 8U | id.bytes()[i];
+    return value;
+  }
+};
