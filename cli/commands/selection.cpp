@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 #include "cli/output/units.hpp"
 #include "spoolq/error.hpp"
