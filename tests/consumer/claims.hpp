@@ -12,7 +12,7 @@
 #include "queue/lifecycle/transitions.hpp"
 #include "queue/store/queue_access.hpp"
 #include "spoolq/consumer.hpp"
-#include "tests/queue/world.hpp"
+#include "tests/model/world.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/forwarding_sys.hpp"
 

@@ -4,7 +4,7 @@
 #include "queue/maintenance/reap.hpp"
 #include "queue/store/queue_access.hpp"
 #include "spoolq/consumer.hpp"
-#include "tests/queue/world.hpp"
+#include "tests/model/world.hpp"
 #include "tests/support/catch.hpp"
 
 namespace spoolq::test {

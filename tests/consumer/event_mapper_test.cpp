@@ -5,7 +5,7 @@
 #include <fmt/core.h>
 
 #include "queue/store/foreign_files.hpp"
-#include "tests/queue/world.hpp"
+#include "tests/model/world.hpp"
 #include "tests/support/catch.hpp"
 
 namespace spoolq::test {

@@ -16,7 +16,7 @@
 #include "queue/store/open_queue.hpp"
 #include "spoolq/consumer.hpp"
 #include "spoolq/producer.hpp"
-#include "tests/queue/world.hpp"
+#include "tests/model/world.hpp"
 #include "tests/support/forwarding_sys.hpp"
 #include "tests/support/program.hpp"
 

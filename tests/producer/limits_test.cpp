@@ -5,7 +5,7 @@
 
 #include "queue/lifecycle/transitions.hpp"
 #include "queue/store/queue_access.hpp"
-#include "tests/queue/world.hpp"
+#include "tests/model/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
 

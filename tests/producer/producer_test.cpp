@@ -14,7 +14,7 @@
 
 #include "queue/os/checksum.hpp"
 #include "queue/store/queue_access.hpp"
-#include "tests/queue/world.hpp"
+#include "tests/model/world.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/forwarding_sys.hpp"
