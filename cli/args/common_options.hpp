@@ -32,15 +32,13 @@ inline constexpr OptionText kCommonOptions[] = {
 };
 
 inline constexpr std::string_view kReferenceDetails =
-    "REF is the path that `take --hold` printed: exactly that claim is meant, and if it was taken\n"
-    "back meanwhile the answer is \"claim lost\" (72). An id serves too, for a held claim only, "
-    "and\n"
-    "is not fenced: it means whoever holds the message now. The claim of a living consumer is\n"
-    "refused (72). Of several, those that can be finished are; the exit code is the first error's.";
+    R"(REF is the path that `take --hold` printed: exactly that claim is meant, and if it was taken
+back meanwhile the answer is "claim lost" (72). An id serves too, for a held claim only, and
+is not fenced: it means whoever holds the message now. The claim of a living consumer is
+refused (72). Of several, those that can be finished are; the exit code is the first error's.)";
 
 inline constexpr std::string_view kIdDetails =
-    "ID is a whole id, four or more of its first or last characters, the path of the message's "
-    "file,\n"
-    "or @oldest or @newest of those that are not done.";
+    R"(ID is a whole id, four or more of its first or last characters, the path of the message's file,
+or @oldest or @newest of those that are not done.)";
 
 }  // namespace spoolq::cli

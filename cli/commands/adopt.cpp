@@ -32,34 +32,27 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "Each file is taken once and whole, over crashes and restarts: by rename where the folder is "
-    "on\n"
-    "the queue's file system, else as a copy, whose original goes when the copy is on disk. It "
-    "keeps\n"
-    "its name. For each, its id and its name are printed, with a tab between them.\n"
-    "\n"
-    "  auto     what nobody has open for writing: at once if it was renamed here, else when it is\n"
-    "           not empty and was left alone for --settle\n"
-    "  rename   the same, but what is written in place while one follows is left\n"
-    "  close    what its writer has closed and left alone for --settle\n"
-    "  stable   what stays as it is for --settle (default 5s), whoever has it open: for network\n"
-    "           file systems\n"
-    "  marker   what has a file NAME.done or NAME.ok beside it, which goes with it\n"
-    "  lease    what nobody has open for writing\n"
-    "\n"
-    "Names that begin with a dot or end in .tmp, .part, .crdownload or ~, and folders, are left\n"
-    "alone. What is no regular file, and what is larger than max_size, goes to DIR/.rejected/, "
-    "with\n"
-    "the reason in NAME.reason. Without --follow it waits for files that settle within five "
-    "seconds,\n"
-    "and says what is left and why. That some are left is no error. The exit code is 65 when a "
-    "file\n"
-    "was rejected, 75 when the queue is full, 77 when a file may not be read or taken. --settle "
-    "has\n"
-    "no meaning with rename and marker.\n"
-    "With --keep a file counts as the same as long as its inode, size, time and name are, and the\n"
-    "path of DIR. Where DIR is on the queue's file system, `init --inbox` makes it the queue's "
-    "own.";
+    R"(Each file is taken once and whole, over crashes and restarts: by rename where the folder is on
+the queue's file system, else as a copy, whose original goes when the copy is on disk. It keeps
+its name. For each, its id and its name are printed, with a tab between them.
+
+  auto     what nobody has open for writing: at once if it was renamed here, else when it is
+           not empty and was left alone for --settle
+  rename   the same, but what is written in place while one follows is left
+  close    what its writer has closed and left alone for --settle
+  stable   what stays as it is for --settle (default 5s), whoever has it open: for network
+           file systems
+  marker   what has a file NAME.done or NAME.ok beside it, which goes with it
+  lease    what nobody has open for writing
+
+Names that begin with a dot or end in .tmp, .part, .crdownload or ~, and folders, are left
+alone. What is no regular file, and what is larger than max_size, goes to DIR/.rejected/, with
+the reason in NAME.reason. Without --follow it waits for files that settle within five seconds,
+and says what is left and why. That some are left is no error. The exit code is 65 when a file
+was rejected, 75 when the queue is full, 77 when a file may not be read or taken. --settle has
+no meaning with rename and marker.
+With --keep a file counts as the same as long as its inode, size, time and name are, and the
+path of DIR. Where DIR is on the queue's file system, `init --inbox` makes it the queue's own.)";
 
 struct AdoptArguments {
   std::string directory;

@@ -12,10 +12,9 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "Its size and checksum are compared at the end: 65 when they do not match.\n"
-    "ID is a whole id, four or more of its first or last characters, the path of the message's "
-    "file,\n"
-    "or @oldest or @newest of those that are not done.";
+    R"(Its size and checksum are compared at the end: 65 when they do not match.
+ID is a whole id, four or more of its first or last characters, the path of the message's file,
+or @oldest or @newest of those that are not done.)";
 
 int run(const Parsed& parsed, Console& console) {
   const Queue queue = open_queue(parsed.queue(), console);

@@ -20,24 +20,23 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "All of them are set or none; running consumers notice at once.\n"
-    "\n"
-    "  max_attempts     how often a message is given out before it goes to failed/\n"
-    "  backoff          how long a message waits after a failed run: a random time up to 1s, then "
-    "2s,\n"
-    "                   4s, ..., 1h for 1s..1h; or off\n"
-    "  lease            a claim that is not finished or extended for so long is taken back; off\n"
-    "  crash_count      relaxed, or durable: a run that crashes the machine counts, too\n"
-    "  detached_lease   how long a held claim lasts (take --hold) that does not say\n"
-    "  keep_done        finished messages: off, on, or how long they are kept\n"
-    "  settle           how long a file that was written in place must be left alone\n"
-    "  order            relaxed, or strict: every consumer tries the best message first\n"
-    "  max_messages     put is refused (75) while so many are ready, claimed or delayed\n"
-    "  max_bytes        the same, for the bytes of their payloads\n"
-    "  max_size         put is refused (65) for a larger payload\n"
-    "  min_free         put is refused (75) when less would be left on the disk\n"
-    "  mode             mode of the folders; files get it without the x bits. 2770 shares a queue\n"
-    "                   with the group that owns its folder";
+    R"(All of them are set or none; running consumers notice at once.
+
+  max_attempts     how often a message is given out before it goes to failed/
+  backoff          how long a message waits after a failed run: a random time up to 1s, then 2s,
+                   4s, ..., 1h for 1s..1h; or off
+  lease            a claim that is not finished or extended for so long is taken back; off
+  crash_count      relaxed, or durable: a run that crashes the machine counts, too
+  detached_lease   how long a held claim lasts (take --hold) that does not say
+  keep_done        finished messages: off, on, or how long they are kept
+  settle           how long a file that was written in place must be left alone
+  order            relaxed, or strict: every consumer tries the best message first
+  max_messages     put is refused (75) while so many are ready, claimed or delayed
+  max_bytes        the same, for the bytes of their payloads
+  max_size         put is refused (65) for a larger payload
+  min_free         put is refused (75) when less would be left on the disk
+  mode             mode of the folders; files get it without the x bits. 2770 shares a queue
+                   with the group that owns its folder)";
 
 int run(const Parsed& parsed, Console& console) {
   require_queue(parsed);

@@ -51,22 +51,16 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "The queue stays as it is, unless --move is given: then a message is removed once its copy is\n"
-    "safe on disk, so not when the archive goes into a pipe (64). What is claimed meanwhile is "
-    "left\n"
-    "out and reported; in an archive, which cannot be taken back, its copy stays. Claimed "
-    "messages\n"
-    "are not exported.\n"
-    "In the archive (pax format) a message is FOLDER/NAME, as in the queue, with its headers and "
-    "its\n"
-    "reason as extended attributes. `tar -x --xattrs -f FILE -C Q` brings all of it back into a "
-    "queue\n"
-    "that is paused meanwhile (`spoolq pause`). FILE must not exist yet.\n"
-    "In the Maildir, which is made where it is missing, a message has a name made from its id: "
-    "doing\n"
-    "it again doubles nothing. Its time is that of the put; priority, key, type, name, time to "
-    "live,\n"
-    "headers and reason stay behind, and are gone with --move.";
+    R"(The queue stays as it is, unless --move is given: then a message is removed once its copy is
+safe on disk, so not when the archive goes into a pipe (64). What is claimed meanwhile is left
+out and reported; in an archive, which cannot be taken back, its copy stays. Claimed messages
+are not exported.
+In the archive (pax format) a message is FOLDER/NAME, as in the queue, with its headers and its
+reason as extended attributes. `tar -x --xattrs -f FILE -C Q` brings all of it back into a queue
+that is paused meanwhile (`spoolq pause`). FILE must not exist yet.
+In the Maildir, which is made where it is missing, a message has a name made from its id: doing
+it again doubles nothing. Its time is that of the put; priority, key, type, name, time to live,
+headers and reason stay behind, and are gone with --move.)";
 
 enum class ExportFormat { tar, maildir };
 

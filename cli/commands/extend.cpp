@@ -19,10 +19,9 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "The end of the lease stands in the file's name, so the message has another path afterwards: "
-    "it\n"
-    "is printed as by `take --hold`. The old one is still good as REF, but no longer a file.\n"
-    "REF is the path that `take --hold` printed, or an id: see `spoolq ack --help`.";
+    R"(The end of the lease stands in the file's name, so the message has another path afterwards: it
+is printed as by `take --hold`. The old one is still good as REF, but no longer a file.
+REF is the path that `take --hold` printed, or an id: see `spoolq ack --help`.)";
 
 int run(const Parsed& parsed, Console& console) {
   const auto lease = parse_lease(parsed);

@@ -23,20 +23,17 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "Each element becomes a message with its bytes, its name and its time, once: it goes when its\n"
-    "message is on disk, and a repeated import doubles nothing, also with --keep. For each, its "
-    "id\n"
-    "and its name are printed, with a tab between them. Stop the other queue's consumers first; "
-    "what\n"
-    "they have locked is left, and said to be.\n"
-    "\n"
-    "  dirq     the directory queue of CERN (python3-dirq, Directory::Queue), simple or normal. "
-    "Of\n"
-    "           several fields, body, data, payload, text or content is the payload; the others\n"
-    "           become headers\n"
-    "  maildir  what is in new/; mail in cur/, which somebody has seen, is left\n"
-    "  nq       jobs that were not run. The payload is `exec nq CMD...`; to run CMD:\n"
-    "           spoolq work Q -- sh -c 'sed \"1s/^exec nq //;q\" | sh'";
+    R"(Each element becomes a message with its bytes, its name and its time, once: it goes when its
+message is on disk, and a repeated import doubles nothing, also with --keep. For each, its id
+and its name are printed, with a tab between them. Stop the other queue's consumers first; what
+they have locked is left, and said to be.
+
+  dirq     the directory queue of CERN (python3-dirq, Directory::Queue), simple or normal. Of
+           several fields, body, data, payload, text or content is the payload; the others
+           become headers
+  maildir  what is in new/; mail in cur/, which somebody has seen, is left
+  nq       jobs that were not run. The payload is `exec nq CMD...`; to run CMD:
+           spoolq work Q -- sh -c 'sed "1s/^exec nq //;q" | sh')";
 
 struct ImportArguments {
   std::string directory;

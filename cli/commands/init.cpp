@@ -24,22 +24,16 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "Doing it again changes nothing, and completes a queue whose making was interrupted. A "
-    "Maildir\n"
-    "becomes a queue this way; nothing in it is touched. With SPOOLQ_ROOT set, a bare word that "
-    "is\n"
-    "no path here is made under it. `spoolq config Q` lists the settings.\n"
-    "\n"
-    "With --inbox the programs that drop files into DIR go on as they are: Q/new is a link to it.\n"
-    "Each file there is a message once it is complete: at once when it came by rename or link, "
-    "else\n"
-    "when nobody writes to it and it was left alone for `settle`. Names that begin with a dot or "
-    "end\n"
-    "in .tmp, .part, .crdownload or ~ are left alone, folders too. What is given back appears in "
-    "DIR\n"
-    "under a name of spoolq's. DIR must exist, be on the file system of Q (Q may be DIR/.spoolq), "
-    "and\n"
-    "keeps its owner and mode.";
+    R"(Doing it again changes nothing, and completes a queue whose making was interrupted. A Maildir
+becomes a queue this way; nothing in it is touched. With SPOOLQ_ROOT set, a bare word that is
+no path here is made under it. `spoolq config Q` lists the settings.
+
+With --inbox the programs that drop files into DIR go on as they are: Q/new is a link to it.
+Each file there is a message once it is complete: at once when it came by rename or link, else
+when nobody writes to it and it was left alone for `settle`. Names that begin with a dot or end
+in .tmp, .part, .crdownload or ~ are left alone, folders too. What is given back appears in DIR
+under a name of spoolq's. DIR must exist, be on the file system of Q (Q may be DIR/.spoolq), and
+keeps its owner and mode.)";
 
 /// Throws Failure where no folder is.
 void require_inbox(const std::string& inbox) {

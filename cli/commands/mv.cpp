@@ -31,13 +31,11 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "A message keeps its id, its state and all that was said of it. On one file system the move "
-    "is\n"
-    "a rename. Between two it is a copy that is on disk before the original is removed: a crash "
-    "in\n"
-    "the middle may leave a message in both queues, so that it is delivered twice; none is lost.\n"
-    "Claimed messages are not moved. What does not fit the limits of the target stays (65, 75).\n"
-    "Dead letters stay dead: `spoolq retry TARGET --all` makes them ready there.";
+    R"(A message keeps its id, its state and all that was said of it. On one file system the move is
+a rename. Between two it is a copy that is on disk before the original is removed: a crash in
+the middle may leave a message in both queues, so that it is delivered twice; none is lost.
+Claimed messages are not moved. What does not fit the limits of the target stays (65, 75).
+Dead letters stay dead: `spoolq retry TARGET --all` makes them ready there.)";
 
 struct MoveArguments {
   std::string queue;

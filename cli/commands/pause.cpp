@@ -10,11 +10,9 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "Puts go on, and so does what consumers hold already. `take` ends with 69, or waits with "
-    "--wait;\n"
-    "a worker waits. The queue stays paused over restarts of consumers and of the machine: it is "
-    "a\n"
-    "file, `paused`, in the queue's directory.";
+    R"(Puts go on, and so does what consumers hold already. `take` ends with 69, or waits with --wait;
+a worker waits. The queue stays paused over restarts of consumers and of the machine: it is a
+file, `paused`, in the queue's directory.)";
 
 int run(const Parsed& parsed, Console& console) {
   open_queue(parsed.queue(), console).pause();

@@ -33,8 +33,8 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "Asks on a terminal; elsewhere --force is needed (64). Claimed messages are removed only with\n"
-    "--force: whoever holds one learns of it at the end. Prints how many were removed.";
+    R"(Asks on a terminal; elsewhere --force is needed (64). Claimed messages are removed only with
+--force: whoever holds one learns of it at the end. Prints how many were removed.)";
 
 struct PurgeArguments {
   std::string queue;

@@ -46,18 +46,16 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "Without FILE, or where FILE is -, the payload is standard input. Ids are printed one a line,\n"
-    "each as soon as its message would survive a power cut. A FILE that cannot be read is\n"
-    "reported and the others are put; the exit code is that of the first error.\n"
-    "With --each-line an empty line is an empty message, and the last line needs no newline.\n"
-    "Header names are of a-z 0-9 . _ -, all headers together at most 2,048 bytes; key, type and "
-    "name\n"
-    "at most 98 bytes in the file's name. Nothing is deduplicated or ordered by the key. A "
-    "message\n"
-    "whose time to live is over goes to failed/.\n"
-    "--sync=fs puts up to 128 messages between two syncs of the whole file system (syncfs); what\n"
-    "standard input is slow to give is not waited for. --sync=none syncs nothing: such messages\n"
-    "survive the death of the program, not of the machine.";
+    R"(Without FILE, or where FILE is -, the payload is standard input. Ids are printed one a line,
+each as soon as its message would survive a power cut. A FILE that cannot be read is
+reported and the others are put; the exit code is that of the first error.
+With --each-line an empty line is an empty message, and the last line needs no newline.
+Header names are of a-z 0-9 . _ -, all headers together at most 2,048 bytes; key, type and name
+at most 98 bytes in the file's name. Nothing is deduplicated or ordered by the key. A message
+whose time to live is over goes to failed/.
+--sync=fs puts up to 128 messages between two syncs of the whole file system (syncfs); what
+standard input is slow to give is not waited for. --sync=none syncs nothing: such messages
+survive the death of the program, not of the machine.)";
 
 struct PutArguments {
   std::string queue;

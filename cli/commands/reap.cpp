@@ -15,10 +15,9 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "Takes back the claims of dead consumers, moves delayed messages that are due, fails those "
-    "whose\n"
-    "time to live is over, removes what dead writers left and finished messages older than\n"
-    "keep_done. Consumers do all this by themselves.";
+    R"(Takes back the claims of dead consumers, moves delayed messages that are due, fails those whose
+time to live is over, removes what dead writers left and finished messages older than
+keep_done. Consumers do all this by themselves.)";
 
 int run(const Parsed& parsed, Console& console) {
   Queue queue = open_queue(parsed.queue(), console);

@@ -17,8 +17,8 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "A message that has used up its attempts (max_attempts) goes to failed/ instead.\n"
-    "REF is the path that `take --hold` printed, or an id: see `spoolq ack --help`.";
+    R"(A message that has used up its attempts (max_attempts) goes to failed/ instead.
+REF is the path that `take --hold` printed, or an id: see `spoolq ack --help`.)";
 
 int run(const Parsed& parsed, Console& console) {
   const Duration delay = parsed.duration("delay").value_or(Duration{0});

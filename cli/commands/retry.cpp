@@ -26,12 +26,10 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "The message is ready again, with no attempt counted and without its reason. One whose time "
-    "to\n"
-    "live was over has none any more.\n"
-    "ID is a whole id, four or more of its first or last characters, the path of the message's "
-    "file,\n"
-    "or @oldest or @newest.";
+    R"(The message is ready again, with no attempt counted and without its reason. One whose time to
+live was over has none any more.
+ID is a whole id, four or more of its first or last characters, the path of the message's file,
+or @oldest or @newest.)";
 
 struct RetryArguments {
   std::string queue;

@@ -18,11 +18,9 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "Counted by folder: what is due or taken back with nobody there to do it (`spoolq reap`, or "
-    "any\n"
-    "consumer) still counts as delayed or claimed. BAD is what is in the folder bad/: files that "
-    "are\n"
-    "no messages, or damaged; spoolq never removes them. BYTES counts all but done and bad.";
+    R"(Counted by folder: what is due or taken back with nobody there to do it (`spoolq reap`, or any
+consumer) still counts as delayed or claimed. BAD is what is in the folder bad/: files that are
+no messages, or damaged; spoolq never removes them. BYTES counts all but done and bad.)";
 
 int run(const Parsed& parsed, Console& console) {
   constexpr auto kRight = Table::Align::right;

@@ -47,17 +47,14 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "A message is acknowledged, and gone, once all of its payload was written and flushed; when\n"
-    "that fails it goes back. For work that may fail afterwards, in a pipe behind it for example,\n"
-    "there is --hold: the claim is finished by `ack`, `release` or `fail`, or ends with its "
-    "lease.\n"
-    "With -o the file is on disk before the acknowledgement, no file is overwritten (.1, .2, ... "
-    "is\n"
-    "appended), and the paths are printed. When fewer than N are there, what is there is taken;\n"
-    "when nothing is, the exit code is 1. With --wait and -n, each message is waited for. A "
-    "message\n"
-    "whose payload is damaged is reported and the next one taken.\n"
-    "In file names made by --name-as, / and leading dots of a message's fields become _.";
+    R"(A message is acknowledged, and gone, once all of its payload was written and flushed; when
+that fails it goes back. For work that may fail afterwards, in a pipe behind it for example,
+there is --hold: the claim is finished by `ack`, `release` or `fail`, or ends with its lease.
+With -o the file is on disk before the acknowledgement, no file is overwritten (.1, .2, ... is
+appended), and the paths are printed. When fewer than N are there, what is there is taken;
+when nothing is, the exit code is 1. With --wait and -n, each message is waited for. A message
+whose payload is damaged is reported and the next one taken.
+In file names made by --name-as, / and leading dots of a message's fields become _.)";
 
 /// How long to wait for a message.
 struct Wait {

@@ -34,22 +34,17 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "Ends with 0 when the message is done: acknowledged, or removed. When it has failed, the "
-    "reason "
-    "is\n"
-    "reported, and the exit code is the job's own where it is known, else 1. A message that is "
-    "tried\n"
-    "again is waited for. Of several, all are waited for, and the exit code is that of the first\n"
-    "argument whose code is not 0.\n"
-    "A message that is nowhere is done, so it does not matter whether the wait begins too late;\n"
-    "with the setting keep_done, finished messages are kept, and then it is not found (66). One "
-    "that\n"
-    "is in bad/ is damaged (65).\n"
-    "--empty waits until no message is ready, claimed or delayed; failed and finished ones do not\n"
-    "count. While the queue is paused, it waits. It prints nothing on standard output.\n"
-    "ID is a whole id, four or more of its first or last characters, the path of the message's "
-    "file,\n"
-    "or @oldest or @newest of those that are not done, as it is when the wait begins.";
+    R"(Ends with 0 when the message is done: acknowledged, or removed. When it has failed, the reason is
+reported, and the exit code is the job's own where it is known, else 1. A message that is tried
+again is waited for. Of several, all are waited for, and the exit code is that of the first
+argument whose code is not 0.
+A message that is nowhere is done, so it does not matter whether the wait begins too late;
+with the setting keep_done, finished messages are kept, and then it is not found (66). One that
+is in bad/ is damaged (65).
+--empty waits until no message is ready, claimed or delayed; failed and finished ones do not
+count. While the queue is paused, it waits. It prints nothing on standard output.
+ID is a whole id, four or more of its first or last characters, the path of the message's file,
+or @oldest or @newest of those that are not done, as it is when the wait begins.)";
 
 struct WaitArguments {
   std::string queue;

@@ -27,19 +27,18 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "A line is the time, what happened, the end of the message's id, and its original file name.\n"
-    "\n"
-    "  put        it is new: ready, or delayed\n"
-    "  claimed    a consumer has it\n"
-    "  gone       it is done, was removed, or went into another queue or into bad/\n"
-    "  returned   it is ready again: released, taken back, due, or retried\n"
-    "  delayed    it was given back, not to be delivered before some time\n"
-    "  failed     it was given up\n"
-    "\n"
-    "In JSON, state is where the message is then, null when it is nowhere in the queue. What "
-    "happened\n"
-    "before is not told. When more happens than the system keeps, some of it is lost, which is\n"
-    "reported. Watching takes nothing and slows nobody. INT and TERM end it (130, 143).";
+    R"(A line is the time, what happened, the end of the message's id, and its original file name.
+
+  put        it is new: ready, or delayed
+  claimed    a consumer has it
+  gone       it is done, was removed, or went into another queue or into bad/
+  returned   it is ready again: released, taken back, due, or retried
+  delayed    it was given back, not to be delivered before some time
+  failed     it was given up
+
+In JSON, state is where the message is then, null when it is nowhere in the queue. What happened
+before is not told. When more happens than the system keeps, some of it is lost, which is
+reported. Watching takes nothing and slows nobody. INT and TERM end it (130, 143).)";
 
 /// A reader that has gone is noticed after this at the latest, also where nothing happens.
 constexpr Duration kReaderCheck{1000};

@@ -59,30 +59,23 @@ constexpr Example kExamples[] = {
 };
 
 constexpr std::string_view kDetails =
-    "CMD is started without a shell, once for each message, with the payload on standard input. "
-    "In\n"
-    "CMD and ARGS {} is the path of the payload's file, {id} the message's id, {name} its name,\n"
-    "whatever they consist of: never put {name} into a script for sh -c, but behind it or after "
-    "--.\n"
-    "\n"
-    "The job's exit code decides: 0 done; 99 done, and the worker stops; 65 and 100 failed at "
-    "once;\n"
-    "126 and 127 (cannot be executed, not found) given back uncounted, and the worker stops with\n"
-    "that code; any other, a signal and the timeout: tried again after the backoff, until the\n"
-    "attempts are used up. `spoolq show` tells the reason and the end of the standard error.\n"
-    "\n"
-    "Environment of the job: SPOOLQ_ID, SPOOLQ_FILE, SPOOLQ_QUEUE, SPOOLQ_ATTEMPT (1 at first),\n"
-    "SPOOLQ_MAX_ATTEMPTS, SPOOLQ_ENQUEUED_AT, SPOOLQ_NAME, SPOOLQ_KEY, SPOOLQ_TYPE (empty where "
-    "the\n"
-    "message has none); TRACEPARENT, TRACESTATE and BAGGAGE from its headers of these names.\n"
-    "\n"
-    "When a job has ended, what it left running is killed, also when the worker is killed. TERM, "
-    "INT\n"
-    "or HUP: take nothing more, finish what runs, exit 0. A second TERM or INT: kill the jobs, "
-    "give\n"
-    "their messages back uncounted. TSTP: take nothing new until CONT. Ends with 0, also when "
-    "jobs\n"
-    "failed; with --drain or --once on a paused queue with 69.";
+    R"(CMD is started without a shell, once for each message, with the payload on standard input. In
+CMD and ARGS {} is the path of the payload's file, {id} the message's id, {name} its name,
+whatever they consist of: never put {name} into a script for sh -c, but behind it or after --.
+
+The job's exit code decides: 0 done; 99 done, and the worker stops; 65 and 100 failed at once;
+126 and 127 (cannot be executed, not found) given back uncounted, and the worker stops with
+that code; any other, a signal and the timeout: tried again after the backoff, until the
+attempts are used up. `spoolq show` tells the reason and the end of the standard error.
+
+Environment of the job: SPOOLQ_ID, SPOOLQ_FILE, SPOOLQ_QUEUE, SPOOLQ_ATTEMPT (1 at first),
+SPOOLQ_MAX_ATTEMPTS, SPOOLQ_ENQUEUED_AT, SPOOLQ_NAME, SPOOLQ_KEY, SPOOLQ_TYPE (empty where the
+message has none); TRACEPARENT, TRACESTATE and BAGGAGE from its headers of these names.
+
+When a job has ended, what it left running is killed, also when the worker is killed. TERM, INT
+or HUP: take nothing more, finish what runs, exit 0. A second TERM or INT: kill the jobs, give
+their messages back uncounted. TSTP: take nothing new until CONT. Ends with 0, also when jobs
+failed; with --drain or --once on a paused queue with 69.)";
 
 using Clock = std::chrono::steady_clock;
 
