@@ -28,9 +28,9 @@ void set_up_console(const Parsed& parsed, Console& console) {
 }
 
 int run_command(const Command& command, const Words& words, Console& console) {
-  const Parsed parsed{command.text, words, all_commands()};
+  const Parsed parsed{command, words, all_commands()};
   if (parsed.flag("h") || parsed.flag("help")) {
-    console.out.write(parsed.flag("help") ? full_help(command.text) : short_help(command.text));
+    console.out.write(parsed.flag("help") ? full_help(command) : short_help(command));
     return kExitDone;
   }
   parsed.check_count();
@@ -41,7 +41,7 @@ int run_command(const Command& command, const Words& words, Console& console) {
 /// Options without a command.
 int run_program_options(const Words& words, Console& console) {
   const Commands commands = all_commands();
-  const Parsed parsed{require_command(commands, "help").text, words, commands};
+  const Parsed parsed{require_command(commands, "help"), words, commands};
   if (!parsed.flag("h") && !parsed.flag("help")) throw UsageError{"which verb?", nullptr, true};
   console.out.write(parsed.flag("help") ? full_program_help(commands)
                                         : short_program_help(commands));

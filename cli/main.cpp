@@ -1,4 +1,4 @@
-// The program: parse, run the verb, and turn whatever went wrong into words and an exit code.
+// The program: parse, run the command, and turn errors into messages and an exit code.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -30,11 +30,11 @@ void occupy_standard_descriptors() {
 
 int wrong_use(const UsageError& error, const Console& console) {
   console.complain(error.what());
-  const VerbText* verb = error.verb();
+  const Command* command = error.command();
   std::string help;
-  if (verb != nullptr) {
-    help = error.missing() ? usage_with_example(*verb) : "";
-    help += fmt::format("help: spoolq {} -h\n", verb->name);
+  if (command != nullptr) {
+    help = error.missing() ? usage_with_example(*command) : "";
+    help += fmt::format("help: spoolq {} -h\n", command->name);
   } else {
     help = error.missing() ? short_program_help(all_commands()) : "help: spoolq help\n";
   }

@@ -16,8 +16,8 @@
 namespace spoolq::cli {
 namespace {
 
-/// Words that people bring from other queues, and the verb that does it here.
-std::string_view verb_elsewhere_called(std::string_view name) {
+/// Words that people bring from other queues, and the command that does it here.
+std::string_view command_elsewhere_called(std::string_view name) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 24> kNames{{
       {"create", "init"},  {"new", "init"},     {"add", "put"},       {"enqueue", "put"},
       {"publish", "put"},  {"push", "put"},     {"write", "put"},     {"consume", "take"},
@@ -26,8 +26,8 @@ std::string_view verb_elsewhere_called(std::string_view name) {
       {"remove", "rm"},    {"reject", "fail"},  {"redrive", "retry"}, {"requeue", "retry"},
       {"list", "ls"},      {"count", "stats"},  {"status", "stats"},  {"info", "stats"},
   }};
-  for (const auto& [word, verb] : kNames) {
-    if (word == name) return verb;
+  for (const auto& [word, command] : kNames) {
+    if (word == name) return command;
   }
   return {};
 }
@@ -38,10 +38,7 @@ std::span<const OptionText> common_options() { return kCommonOptions; }
 
 const Command* find_command(Commands commands, std::string_view name) {
   for (const Command* command : commands) {
-    const VerbText& text = command->text;
-    if (text.name == name || std::ranges::find(text.aliases, name) != text.aliases.end()) {
-      return command;
-    }
+    if (command->name == name || std::ranges::count(command->aliases, name) > 0) return command;
   }
   return nullptr;
 }
@@ -50,10 +47,10 @@ const Command& require_command(Commands commands, std::string_view name) {
   if (const Command* command = find_command(commands, name)) return *command;
   std::vector<std::string_view> names;
   for (const Command* command : commands) {
-    names.push_back(command->text.name);
-    names.insert(names.end(), command->text.aliases.begin(), command->text.aliases.end());
+    names.push_back(command->name);
+    names.insert(names.end(), command->aliases.begin(), command->aliases.end());
   }
-  std::string_view close = verb_elsewhere_called(name);
+  std::string_view close = command_elsewhere_called(name);
   if (close.empty()) close = nearest(name, names);
   throw UsageError{fmt::format("no verb '{}'{}", escape(name),
                                close.empty() ? "" : fmt::format(". Did you mean '{}'?", close)),

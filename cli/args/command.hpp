@@ -7,13 +7,12 @@
 
 namespace spoolq::cli {
 
-/// One option of a verb.
+/// One option of a command.
 struct OptionText {
   char letter = '\0';        ///< Short name, or NUL.
   std::string_view name{};   ///< Long name without dashes; empty where there is only the letter.
   std::string_view value{};  ///< What its value is called; empty: it takes none.
   std::string_view help{};
-  bool repeatable = false;
   std::string_view value_if_bare{};  ///< Not empty: the value is optional, given by `=` only.
 };
 
@@ -22,34 +21,32 @@ struct Example {
   std::string_view meaning;
 };
 
-/// The groups under which verbs are listed.
+/// The groups under which commands are listed.
 enum class Group { start, send, take, look, keep, other };
 
-struct VerbText {
+class Parsed;
+struct Console;
+
+/// One command: its words, and what it does.
+struct Command {
   std::string_view name;
   std::span<const std::string_view> aliases{};
   Group group = Group::other;
   std::string_view summary;
-  std::string_view usage{};  ///< What follows the verb.
+  std::string_view usage{};  ///< What follows the name.
   std::size_t arguments_min = 0;
   std::size_t arguments_max = 0;
   std::span<const OptionText> options{};
   std::span<const Example> examples;
   std::string_view details{};  ///< Further paragraphs, for --help only.
+  /// Returns the exit code. Throws UsageError, and Failure for a bad value, before it changes
+  /// anything.
+  int (*run)(const Parsed& parsed, Console& console);
 };
 
 /// Any number of arguments.
 inline constexpr std::size_t kUnlimited = static_cast<std::size_t>(-1);
 
-class Parsed;
-struct Console;
-
-/// One command: its words, and what it does. run() returns the exit code; it throws UsageError, and
-/// Failure for a bad value, before anything is changed.
-struct Command {
-  VerbText text;
-  int (*run)(const Parsed& parsed, Console& console);
-};
 using Commands = std::span<const Command* const>;
 
 /// The options that every command takes.

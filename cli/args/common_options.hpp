@@ -1,4 +1,4 @@
-// Options that several verbs take.
+// Options that several commands take.
 #pragma once
 
 #include <string_view>

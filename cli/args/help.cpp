@@ -1,4 +1,4 @@
-// Composing the help from the table of verbs.
+// Composing the help from the table of commands.
 #include "cli/args/help.hpp"
 
 #include <fmt/format.h>
@@ -37,17 +37,18 @@ std::string example_lines(std::span<const Example> examples) {
   return text;
 }
 
-std::string usage_line(const VerbText& verb) {
-  return fmt::format("spoolq {}{}{}{}", verb.name, verb.options.empty() ? "" : " [OPTION...]",
-                     verb.usage.empty() ? "" : " ", verb.usage);
+std::string usage_line(const Command& command) {
+  return fmt::format("spoolq {}{}{}{}", command.name, command.options.empty() ? "" : " [OPTION...]",
+                     command.usage.empty() ? "" : " ", command.usage);
 }
 
-std::string head(const VerbText& verb) {
-  std::string text = fmt::format("spoolq {}: {}", verb.name, verb.summary);
-  if (!verb.aliases.empty()) text += fmt::format(" (also: {})", fmt::join(verb.aliases, ", "));
-  text += "\n\n" + example_lines(verb.examples);
-  text += fmt::format("\nUsage: {}\n", usage_line(verb));
-  if (!verb.options.empty()) text += "\n" + option_lines(verb.options);
+std::string head(const Command& command) {
+  std::string text = fmt::format("spoolq {}: {}", command.name, command.summary);
+  if (!command.aliases.empty())
+    text += fmt::format(" (also: {})", fmt::join(command.aliases, ", "));
+  text += "\n\n" + example_lines(command.examples);
+  text += fmt::format("\nUsage: {}\n", usage_line(command));
+  if (!command.options.empty()) text += "\n" + option_lines(command.options);
   return text;
 }
 
@@ -57,14 +58,13 @@ constexpr std::string_view kProgramExamples =
     "  spoolq take jobs > next            take the next message\n"
     "  spoolq ls jobs                     look at what is there\n";
 
-std::string verb_lines(Commands commands) {
+std::string command_lines(Commands commands) {
   std::string text;
   for (const Group group :
        {Group::start, Group::send, Group::take, Group::look, Group::keep, Group::other}) {
     text += fmt::format("{}\n", heading_of(group));
-    for (const Command* command : commands) {
-      const VerbText& verb = command->text;
-      if (verb.group == group) text += fmt::format("  {:<8}  {}\n", verb.name, verb.summary);
+    for (const Command* each : commands) {
+      if (each->group == group) text += fmt::format("  {:<8}  {}\n", each->name, each->summary);
     }
   }
   return text;
@@ -107,32 +107,32 @@ Environment
 
 }  // namespace
 
-std::string short_help(const VerbText& verb) {
-  return head(verb) + fmt::format("\nMore: spoolq {} --help\n", verb.name);
+std::string short_help(const Command& command) {
+  return head(command) + fmt::format("\nMore: spoolq {} --help\n", command.name);
 }
 
-std::string full_help(const VerbText& verb) {
-  std::string text = head(verb);
-  if (!verb.details.empty()) text += fmt::format("\n{}\n", verb.details);
+std::string full_help(const Command& command) {
+  std::string text = head(command);
+  if (!command.details.empty()) text += fmt::format("\n{}\n", command.details);
   text += "\nCommon options\n" + option_lines(common_options());
   return text + "\nExit codes and the spelling of queues, ids and durations: spoolq --help\n";
 }
 
 std::string short_program_help(Commands commands) {
   return fmt::format("{}\n{}\nMore: spoolq --help, spoolq VERB -h\n", kProgramExamples,
-                     verb_lines(commands));
+                     command_lines(commands));
 }
 
 std::string full_program_help(Commands commands) {
   return fmt::format(
       "spoolq: a message queue made of plain files\n\n{}\nUsage: spoolq VERB [OPTION...] "
       "ARGUMENT...\n\n{}\n{}\nCommon options\n{}\nMore: spoolq help VERB\n",
-      kProgramExamples, verb_lines(commands), kProgramDetails, option_lines(common_options()));
+      kProgramExamples, command_lines(commands), kProgramDetails, option_lines(common_options()));
 }
 
-std::string usage_with_example(const VerbText& verb) {
-  return fmt::format("usage: {}\nfor example: {}\n", usage_line(verb),
-                     verb.examples.front().command);
+std::string usage_with_example(const Command& command) {
+  return fmt::format("usage: {}\nfor example: {}\n", usage_line(command),
+                     command.examples.front().command);
 }
 
 }  // namespace spoolq::cli

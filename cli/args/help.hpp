@@ -7,11 +7,11 @@
 
 namespace spoolq::cli {
 
-std::string short_help(const VerbText& verb);
-std::string full_help(const VerbText& verb);
+std::string short_help(const Command& command);
+std::string full_help(const Command& command);
 std::string short_program_help(Commands commands);
 std::string full_program_help(Commands commands);
-/// The usage line of a verb and its first example.
-std::string usage_with_example(const VerbText& verb);
+/// The usage line of a command and its first example.
+std::string usage_with_example(const Command& command);
 
 }  // namespace spoolq::cli

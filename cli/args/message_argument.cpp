@@ -97,7 +97,7 @@ bool may_be_id(const std::string& text) {
 MessageInfo find_message(const Queue& queue, const std::string& text,
                          const std::vector<State>& states) {
   std::vector<State> considered = states;
-  // The oldest of what is still to be done, whatever the verb.
+  // The oldest of what is still to be done, whatever the command.
   if (text.starts_with('@')) std::erase(considered, State::done);
   try {
     return queue.find(id_text(text), considered);

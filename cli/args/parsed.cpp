@@ -24,48 +24,49 @@ std::string key_of(const OptionText& option) {
 }
 
 template <typename Function>
-void for_each_option(const VerbText& verb, Function function) {
-  for (const OptionText& option : verb.options) function(option);
+void for_each_option(const Command& command, Function function) {
+  for (const OptionText& option : command.options) function(option);
   for (const OptionText& option : common_options()) function(option);
 }
 
-const OptionText* find_option(const VerbText& verb, std::string_view name) {
+const OptionText* find_option(const Command& command, std::string_view name) {
   const OptionText* found = nullptr;
-  for_each_option(verb, [&](const OptionText& option) {
+  for_each_option(command, [&](const OptionText& option) {
     if (!option.name.empty() && option.name == name) found = &option;
   });
   return found;
 }
 
-[[noreturn]] void unknown_option(const VerbText& verb, std::string_view word) {
+[[noreturn]] void unknown_option(const Command& command, std::string_view word) {
   const std::string_view typed = word.substr(0, word.find('='));
   std::vector<std::string_view> names;
-  for_each_option(verb, [&](const OptionText& option) {
+  for_each_option(command, [&](const OptionText& option) {
     if (!option.name.empty()) names.push_back(option.name);
   });
   // Compared without the dashes: `-json` is meant as `--json`, and no letter is like another.
   const std::size_t start = std::min(typed.find_first_not_of('-'), typed.size());
   const std::string_view close = nearest(typed.substr(start), names);
-  std::string message = fmt::format("{}: no option '{}'", verb.name, escape(typed));
+  std::string message = fmt::format("{}: no option '{}'", command.name, escape(typed));
   if (!close.empty()) message += fmt::format(". Did you mean '--{}'?", close);
-  throw UsageError{message, &verb};
+  throw UsageError{message, &command};
 }
 
 /// Writes `--name=value` as two words, which CLI11 takes as they are: with `=` it would read an
 /// empty value as a missing one. Options whose value is optional get the value that stands for
 /// none, and go on as they are.
-Words separate_values(const VerbText& verb, const Words& words) {
+Words separate_values(const Command& command, const Words& words) {
   Words result;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
     const std::size_t equals = word.find('=');
     const bool is_long = word.starts_with("--");
-    const OptionText* option = is_long ? find_option(verb, word.substr(2, equals - 2)) : nullptr;
+    const OptionText* option = is_long ? find_option(command, word.substr(2, equals - 2)) : nullptr;
     if (option == nullptr) {
       result.push_back(word);
     } else if (equals != std::string::npos) {
       if (option->value.empty()) {
-        throw UsageError{fmt::format("{}: --{} takes no value", verb.name, option->name), &verb};
+        throw UsageError{fmt::format("{}: --{} takes no value", command.name, option->name),
+                         &command};
       }
       result.push_back(word.substr(0, equals));
       result.push_back(word.substr(equals + 1));
@@ -95,31 +96,31 @@ CLI::Option* declare(CLI::App& app, const OptionText& option) {
 
 }  // namespace
 
-Parsed::Parsed(const VerbText& verb, const Words& words, Commands commands)
-    : verb_{verb}, commands_{commands} {
+Parsed::Parsed(const Command& command, const Words& words, Commands commands)
+    : command_{command}, commands_{commands} {
   const auto end_of_options = std::ranges::find(words, "--");
-  Words before = separate_values(verb, Words{words.begin(), end_of_options});
+  Words before = separate_values(command, Words{words.begin(), end_of_options});
 
   CLI::App app;
   app.set_help_flag();
   app.allow_extras();
   std::map<std::string, CLI::Option*> declared;
   for_each_option(
-      verb, [&](const OptionText& option) { declared[key_of(option)] = declare(app, option); });
+      command, [&](const OptionText& option) { declared[key_of(option)] = declare(app, option); });
   const std::string last = before.empty() ? std::string{} : before.back();
   std::ranges::reverse(before);
   try {
     app.parse(before);
   } catch (const CLI::ArgumentMismatch&) {
     // Every option takes one value at most, so only the last word can lack it.
-    throw UsageError{fmt::format("{}: {} needs a value", verb.name, escape(last)), &verb};
+    throw UsageError{fmt::format("{}: {} needs a value", command.name, escape(last)), &command};
   } catch (const CLI::ParseError& error) {
-    throw UsageError{fmt::format("{}: {}", verb.name, error.what()), &verb};
+    throw UsageError{fmt::format("{}: {}", command.name, error.what()), &command};
   }
   for (const auto& [key, option] : declared) given_[key] = option->results();
   arguments_ = app.remaining();
   for (const std::string& word : arguments_) {
-    if (word.size() > 1 && word.front() == '-') unknown_option(verb, word);
+    if (word.size() > 1 && word.front() == '-') unknown_option(command, word);
   }
   if (end_of_options != words.end()) {
     after_dashes_ = words.end() - end_of_options - 1;
@@ -128,13 +129,13 @@ Parsed::Parsed(const VerbText& verb, const Words& words, Commands commands)
 }
 
 void Parsed::check_count() const {
-  if (arguments_.size() < verb_.arguments_min) {
+  if (arguments_.size() < command_.arguments_min) {
     wrong_use(arguments_.empty() ? "which queue?" : "an argument is missing", true);
   }
-  if (arguments_.size() <= verb_.arguments_max) return;
-  const std::string word = escape(arguments_[verb_.arguments_max]);
+  if (arguments_.size() <= command_.arguments_max) return;
+  const std::string word = escape(arguments_[command_.arguments_max]);
   std::string text = fmt::format("'{}' is one argument too many", word);
-  for (const OptionText& option : verb_.options) {
+  for (const OptionText& option : command_.options) {
     if (option.value_if_bare.empty() || !flag(key_of(option))) continue;
     text += fmt::format(". A value for --{} is written --{}={}", option.name, option.name, word);
   }
@@ -181,12 +182,12 @@ std::size_t Parsed::choice(const std::string& key,
 void Parsed::bad_value(const std::string& key, std::string_view value,
                        std::string_view expected) const {
   throw Failure{kExitBadValue,
-                fmt::format("{}: {}{} '{}': {}", verb_.name, key.size() == 1 ? "-" : "--", key,
+                fmt::format("{}: {}{} '{}': {}", command_.name, key.size() == 1 ? "-" : "--", key,
                             escape(value), expected)};
 }
 
 void Parsed::wrong_use(std::string_view text, bool missing) const {
-  throw UsageError{fmt::format("{}: {}", verb_.name, text), &verb_, missing};
+  throw UsageError{fmt::format("{}: {}", command_.name, text), &command_, missing};
 }
 
 }  // namespace spoolq::cli

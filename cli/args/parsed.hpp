@@ -1,7 +1,7 @@
-// The options and arguments of one verb, taken apart and still text.
+// The options and arguments of one command, taken apart and still text.
 //
-// Everything after the first `--` is set aside, so CLI11 sees the options of one verb only and no
-// queue is ever mistaken for a verb. What it does not recognise it hands back untouched: our
+// Everything after the first `--` is set aside, so CLI11 sees the options of one command only and
+// no queue is ever mistaken for a command. What it does not recognise it hands back untouched: our
 // arguments, and the options that do not exist.
 #pragma once
 
@@ -21,16 +21,16 @@ class Parsed {
  public:
   using Words = std::vector<std::string>;
 
-  /// `words` is what follows the verb. Throws UsageError.
-  Parsed(const VerbText& verb, const Words& words, Commands commands = {});
+  /// `words` is what follows the command. Throws UsageError.
+  Parsed(const Command& command, const Words& words, Commands commands = {});
   Parsed(const Parsed&) = delete;
   Parsed& operator=(const Parsed&) = delete;
 
-  [[nodiscard]] const VerbText& verb() const { return verb_; }
+  [[nodiscard]] const Command& command() const { return command_; }
   /// All commands, for what explains them.
   [[nodiscard]] Commands commands() const { return commands_; }
 
-  /// Throws unless there are as many arguments as the verb takes.
+  /// Throws unless there are as many arguments as the command takes.
   void check_count() const;
   [[nodiscard]] const Words& arguments() const { return arguments_; }
   /// The first argument.
@@ -64,7 +64,7 @@ class Parsed {
   [[noreturn]] void wrong_use(std::string_view text, bool missing = false) const;
 
  private:
-  const VerbText& verb_;
+  const Command& command_;
   Commands commands_;
   Words arguments_;
   Words::difference_type after_dashes_ = 0;  ///< How many of them stand behind `--`.

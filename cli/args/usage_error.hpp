@@ -8,18 +8,18 @@
 
 namespace spoolq::cli {
 
-/// Wrong use: unknown verb or option, or an argument is missing. Ends in exit code 64.
+/// Wrong use: unknown command or option, or an argument is missing. Ends in exit code 64.
 class UsageError : public std::runtime_error {
  public:
-  UsageError(const std::string& message, const VerbText* verb, bool missing = false)
-      : std::runtime_error{message}, verb_{verb}, missing_{missing} {}
-  /// The verb whose usage helps, or nullptr.
-  [[nodiscard]] const VerbText* verb() const { return verb_; }
+  UsageError(const std::string& message, const Command* command, bool missing = false)
+      : std::runtime_error{message}, command_{command}, missing_{missing} {}
+  /// The command whose usage helps, or nullptr.
+  [[nodiscard]] const Command* command() const { return command_; }
   /// Something is missing, so the usage and an example help most.
   [[nodiscard]] bool missing() const { return missing_; }
 
  private:
-  const VerbText* verb_;
+  const Command* command_;
   bool missing_;
 };
 

@@ -17,15 +17,15 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kAckCommand{.text = {.name = "ack",
-                                   .aliases = kAliases,
-                                   .group = Group::take,
-                                   .summary = "finish held messages",
-                                   .usage = "Q REF...",
-                                   .arguments_min = 2,
-                                   .arguments_max = kUnlimited,
-                                   .examples = kExamples,
-                                   .details = kReferenceDetails},
+const Command kAckCommand{.name = "ack",
+                          .aliases = kAliases,
+                          .group = Group::take,
+                          .summary = "finish held messages",
+                          .usage = "Q REF...",
+                          .arguments_min = 2,
+                          .arguments_max = kUnlimited,
+                          .examples = kExamples,
+                          .details = kReferenceDetails,
                           .run = run};
 
 }  // namespace spoolq::cli

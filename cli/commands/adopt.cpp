@@ -113,15 +113,15 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kAdoptCommand{.text = {.name = "adopt",
-                                     .group = Group::send,
-                                     .summary = "take the files of a folder into a queue",
-                                     .usage = "DIR Q",
-                                     .arguments_min = 2,
-                                     .arguments_max = 2,
-                                     .options = kOptions,
-                                     .examples = kExamples,
-                                     .details = kDetails},
+const Command kAdoptCommand{.name = "adopt",
+                            .group = Group::send,
+                            .summary = "take the files of a folder into a queue",
+                            .usage = "DIR Q",
+                            .arguments_min = 2,
+                            .arguments_max = 2,
+                            .options = kOptions,
+                            .examples = kExamples,
+                            .details = kDetails,
                             .run = run};
 
 }  // namespace spoolq::cli

@@ -24,14 +24,14 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kCatCommand{.text = {.name = "cat",
-                                   .group = Group::look,
-                                   .summary = "print the payload of a message",
-                                   .usage = "Q ID",
-                                   .arguments_min = 2,
-                                   .arguments_max = 2,
-                                   .examples = kExamples,
-                                   .details = kDetails},
+const Command kCatCommand{.name = "cat",
+                          .group = Group::look,
+                          .summary = "print the payload of a message",
+                          .usage = "Q ID",
+                          .arguments_min = 2,
+                          .arguments_max = 2,
+                          .examples = kExamples,
+                          .details = kDetails,
                           .run = run};
 
 }  // namespace spoolq::cli

@@ -77,15 +77,15 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kConfigCommand{.text = {.name = "config",
-                                      .group = Group::start,
-                                      .summary = "print or change settings",
-                                      .usage = "Q [k|k=v...]",
-                                      .arguments_min = 1,
-                                      .arguments_max = kUnlimited,
-                                      .options = kOptions,
-                                      .examples = kExamples,
-                                      .details = kDetails},
+const Command kConfigCommand{.name = "config",
+                             .group = Group::start,
+                             .summary = "print or change settings",
+                             .usage = "Q [k|k=v...]",
+                             .arguments_min = 1,
+                             .arguments_max = kUnlimited,
+                             .options = kOptions,
+                             .examples = kExamples,
+                             .details = kDetails,
                              .run = run};
 
 }  // namespace spoolq::cli

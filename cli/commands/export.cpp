@@ -35,8 +35,7 @@ constexpr OptionText kOptions[] = {
      .help = "the archive, a new file; default: standard output"},
     {.name = "state",
      .value = "S",
-     .help = "only those that are ready, delayed, failed or done; a list, or again",
-     .repeatable = true},
+     .help = "only those that are ready, delayed, failed or done; a list, or again"},
     kKeyOption,
     kTypeOption,
     kNameOption,
@@ -104,13 +103,13 @@ bool is_empty_regular_file(int fd) {
 void require_usable_output(const ExportArguments& arguments, const Console& console) {
   if (arguments.format != ExportFormat::tar || arguments.output) return;
   if (console.terminal) {
-    throw UsageError{"export: an archive is not for a terminal; -o FILE", &kExportCommand.text};
+    throw UsageError{"export: an archive is not for a terminal; -o FILE", &kExportCommand};
   }
   if (arguments.move && !is_empty_regular_file(STDOUT_FILENO)) {
     throw UsageError{
         "export: --move removes what is safe on disk, which only an empty file can promise; -o "
         "FILE",
-        &kExportCommand.text};
+        &kExportCommand};
   }
   console.out.check();
 }
@@ -120,7 +119,7 @@ std::unique_ptr<ExportTarget> make_target(const ExportArguments& arguments, Cons
   return arguments.output ? export_to_tar_file(*arguments.output) : export_to_tar(console.out);
 }
 
-/// One run of the verb.
+/// One run of the command.
 class Export {
  public:
   Export(const ExportArguments& arguments, Console& console)
@@ -219,15 +218,15 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kExportCommand{.text = {.name = "export",
-                                      .group = Group::keep,
-                                      .summary = "copy messages out, for other programs",
-                                      .usage = "Q [DIR]",
-                                      .arguments_min = 1,
-                                      .arguments_max = 2,
-                                      .options = kOptions,
-                                      .examples = kExamples,
-                                      .details = kDetails},
+const Command kExportCommand{.name = "export",
+                             .group = Group::keep,
+                             .summary = "copy messages out, for other programs",
+                             .usage = "Q [DIR]",
+                             .arguments_min = 1,
+                             .arguments_max = 2,
+                             .options = kOptions,
+                             .examples = kExamples,
+                             .details = kDetails,
                              .run = run};
 
 }  // namespace spoolq::cli

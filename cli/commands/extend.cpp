@@ -35,16 +35,16 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kExtendCommand{.text = {.name = "extend",
-                                      .aliases = kAliases,
-                                      .group = Group::take,
-                                      .summary = "hold messages longer",
-                                      .usage = "Q REF...",
-                                      .arguments_min = 2,
-                                      .arguments_max = kUnlimited,
-                                      .options = kOptions,
-                                      .examples = kExamples,
-                                      .details = kDetails},
+const Command kExtendCommand{.name = "extend",
+                             .aliases = kAliases,
+                             .group = Group::take,
+                             .summary = "hold messages longer",
+                             .usage = "Q REF...",
+                             .arguments_min = 2,
+                             .arguments_max = kUnlimited,
+                             .options = kOptions,
+                             .examples = kExamples,
+                             .details = kDetails,
                              .run = run};
 
 }  // namespace spoolq::cli

@@ -23,16 +23,16 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kFailCommand{.text = {.name = "fail",
-                                    .aliases = kAliases,
-                                    .group = Group::take,
-                                    .summary = "give held messages up",
-                                    .usage = "Q REF...",
-                                    .arguments_min = 2,
-                                    .arguments_max = kUnlimited,
-                                    .options = kOptions,
-                                    .examples = kExamples,
-                                    .details = kReferenceDetails},
+const Command kFailCommand{.name = "fail",
+                           .aliases = kAliases,
+                           .group = Group::take,
+                           .summary = "give held messages up",
+                           .usage = "Q REF...",
+                           .arguments_min = 2,
+                           .arguments_max = kUnlimited,
+                           .options = kOptions,
+                           .examples = kExamples,
+                           .details = kReferenceDetails,
                            .run = run};
 
 }  // namespace spoolq::cli

@@ -12,18 +12,18 @@ int run(const Parsed& parsed, Console& console) {
   const Commands commands = parsed.commands();
   console.out.write(parsed.arguments().empty()
                         ? full_program_help(commands)
-                        : full_help(require_command(commands, parsed.arguments().front()).text));
+                        : full_help(require_command(commands, parsed.arguments().front())));
   return kExitDone;
 }
 
 }  // namespace
 
-const Command kHelpCommand{.text = {.name = "help",
-                                    .group = Group::other,
-                                    .summary = "explain a verb",
-                                    .usage = "[VERB]",
-                                    .arguments_max = 1,
-                                    .examples = kExamples},
+const Command kHelpCommand{.name = "help",
+                           .group = Group::other,
+                           .summary = "explain a verb",
+                           .usage = "[VERB]",
+                           .arguments_max = 1,
+                           .examples = kExamples,
                            .run = run};
 
 }  // namespace spoolq::cli

@@ -75,15 +75,15 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kImportCommand{.text = {.name = "import",
-                                      .group = Group::send,
-                                      .summary = "take over another program's queue",
-                                      .usage = "--from=PROGRAM DIR Q",
-                                      .arguments_min = 2,
-                                      .arguments_max = 2,
-                                      .options = kOptions,
-                                      .examples = kExamples,
-                                      .details = kDetails},
+const Command kImportCommand{.name = "import",
+                             .group = Group::send,
+                             .summary = "take over another program's queue",
+                             .usage = "--from=PROGRAM DIR Q",
+                             .arguments_min = 2,
+                             .arguments_max = 2,
+                             .options = kOptions,
+                             .examples = kExamples,
+                             .details = kDetails,
                              .run = run};
 
 }  // namespace spoolq::cli

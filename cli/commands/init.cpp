@@ -74,15 +74,15 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kInitCommand{.text = {.name = "init",
-                                    .group = Group::start,
-                                    .summary = "make a queue",
-                                    .usage = "Q [k=v...]",
-                                    .arguments_min = 1,
-                                    .arguments_max = kUnlimited,
-                                    .options = kOptions,
-                                    .examples = kExamples,
-                                    .details = kDetails},
+const Command kInitCommand{.name = "init",
+                           .group = Group::start,
+                           .summary = "make a queue",
+                           .usage = "Q [k=v...]",
+                           .arguments_min = 1,
+                           .arguments_max = kUnlimited,
+                           .options = kOptions,
+                           .examples = kExamples,
+                           .details = kDetails,
                            .run = run};
 
 }  // namespace spoolq::cli

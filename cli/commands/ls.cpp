@@ -20,8 +20,7 @@ namespace {
 constexpr OptionText kOptions[] = {
     {.name = "state",
      .value = "S",
-     .help = "ready, claimed, delayed, failed or done; a list, or again; default: all but done",
-     .repeatable = true},
+     .help = "ready, claimed, delayed, failed or done; a list, or again; default: all but done"},
     kKeyOption,
     kTypeOption,
     kNameOption,
@@ -246,14 +245,14 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kListCommand{.text = {.name = "ls",
-                                    .group = Group::look,
-                                    .summary = "list messages",
-                                    .usage = "Q",
-                                    .arguments_min = 1,
-                                    .arguments_max = 1,
-                                    .options = kOptions,
-                                    .examples = kExamples},
+const Command kListCommand{.name = "ls",
+                           .group = Group::look,
+                           .summary = "list messages",
+                           .usage = "Q",
+                           .arguments_min = 1,
+                           .arguments_max = 1,
+                           .options = kOptions,
+                           .examples = kExamples,
                            .run = run};
 
 }  // namespace spoolq::cli

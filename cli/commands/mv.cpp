@@ -15,8 +15,7 @@ constexpr OptionText kOptions[] = {
     kCountOption,
     {.name = "state",
      .value = "S",
-     .help = "only those that are ready, delayed, failed or done; a list, or again",
-     .repeatable = true},
+     .help = "only those that are ready, delayed, failed or done; a list, or again"},
     kKeyOption,
     kTypeOption,
     kNameOption,
@@ -95,15 +94,15 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kMoveCommand{.text = {.name = "mv",
-                                    .group = Group::keep,
-                                    .summary = "move messages into another queue",
-                                    .usage = "Q TARGET ID...|--all",
-                                    .arguments_min = 2,
-                                    .arguments_max = kUnlimited,
-                                    .options = kOptions,
-                                    .examples = kExamples,
-                                    .details = kDetails},
+const Command kMoveCommand{.name = "mv",
+                           .group = Group::keep,
+                           .summary = "move messages into another queue",
+                           .usage = "Q TARGET ID...|--all",
+                           .arguments_min = 2,
+                           .arguments_max = kUnlimited,
+                           .options = kOptions,
+                           .examples = kExamples,
+                           .details = kDetails,
                            .run = run};
 
 }  // namespace spoolq::cli

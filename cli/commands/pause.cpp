@@ -21,14 +21,14 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kPauseCommand{.text = {.name = "pause",
-                                     .group = Group::keep,
-                                     .summary = "give nothing out for a while",
-                                     .usage = "Q",
-                                     .arguments_min = 1,
-                                     .arguments_max = 1,
-                                     .examples = kExamples,
-                                     .details = kDetails},
+const Command kPauseCommand{.name = "pause",
+                            .group = Group::keep,
+                            .summary = "give nothing out for a while",
+                            .usage = "Q",
+                            .arguments_min = 1,
+                            .arguments_max = 1,
+                            .examples = kExamples,
+                            .details = kDetails,
                             .run = run};
 
 }  // namespace spoolq::cli

@@ -32,14 +32,14 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kPeekCommand{.text = {.name = "peek",
-                                    .group = Group::look,
-                                    .summary = "print the next payloads, taking nothing",
-                                    .usage = "Q",
-                                    .arguments_min = 1,
-                                    .arguments_max = 1,
-                                    .options = kOptions,
-                                    .examples = kExamples},
+const Command kPeekCommand{.name = "peek",
+                           .group = Group::look,
+                           .summary = "print the next payloads, taking nothing",
+                           .usage = "Q",
+                           .arguments_min = 1,
+                           .arguments_max = 1,
+                           .options = kOptions,
+                           .examples = kExamples,
                            .run = run};
 
 }  // namespace spoolq::cli

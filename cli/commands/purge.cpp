@@ -16,8 +16,7 @@ namespace {
 constexpr OptionText kOptions[] = {
     {.name = "state",
      .value = "S",
-     .help = "those that are ready, claimed, delayed, failed or done; a list, or again",
-     .repeatable = true},
+     .help = "those that are ready, claimed, delayed, failed or done; a list, or again"},
     {.name = "all", .help = "those in any state"},
     kKeyOption,
     kTypeOption,
@@ -75,7 +74,7 @@ int run(const Parsed& parsed, Console& console) {
     throw UsageError{
         "purge: it removes messages for good; where nobody can be asked, --force says "
         "that this is meant",
-        &parsed.verb()};
+        &parsed.command()};
   }
   std::vector<MessageInfo> selected = select(queue, arguments.selection);
   if (!arguments.force) {
@@ -103,15 +102,15 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kPurgeCommand{.text = {.name = "purge",
-                                     .group = Group::keep,
-                                     .summary = "remove many messages",
-                                     .usage = "Q --state S|--all",
-                                     .arguments_min = 1,
-                                     .arguments_max = 1,
-                                     .options = kOptions,
-                                     .examples = kExamples,
-                                     .details = kDetails},
+const Command kPurgeCommand{.name = "purge",
+                            .group = Group::keep,
+                            .summary = "remove many messages",
+                            .usage = "Q --state S|--all",
+                            .arguments_min = 1,
+                            .arguments_max = 1,
+                            .options = kOptions,
+                            .examples = kExamples,
+                            .details = kDetails,
                             .run = run};
 
 }  // namespace spoolq::cli

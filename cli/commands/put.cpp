@@ -30,7 +30,7 @@ constexpr OptionText kOptions[] = {
     {.name = "name",
      .value = "NAME",
      .help = "original file name; default: FILE without its folder"},
-    {.name = "header", .value = "K=V", .help = "a header; may be given again", .repeatable = true},
+    {.name = "header", .value = "K=V", .help = "a header; may be given again"},
     {.name = "sync",
      .value = "HOW",
      .help = "durable (default); fs: one sync of the file system for many messages; none"},
@@ -105,7 +105,7 @@ int run(const Parsed& parsed, Console& console) {
   if (names.empty()) {
     if (::isatty(STDIN_FILENO) == 1) {
       throw UsageError{"put: standard input is a terminal; name a file, or - to type the message",
-                       &kPutCommand.text, true};
+                       &kPutCommand, true};
     }
     names.emplace_back("-");
   }
@@ -139,16 +139,16 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kPutCommand{.text = {.name = "put",
-                                   .aliases = kAliases,
-                                   .group = Group::send,
-                                   .summary = "put messages into a queue",
-                                   .usage = "Q [FILE...|-]",
-                                   .arguments_min = 1,
-                                   .arguments_max = kUnlimited,
-                                   .options = kOptions,
-                                   .examples = kExamples,
-                                   .details = kDetails},
+const Command kPutCommand{.name = "put",
+                          .aliases = kAliases,
+                          .group = Group::send,
+                          .summary = "put messages into a queue",
+                          .usage = "Q [FILE...|-]",
+                          .arguments_min = 1,
+                          .arguments_max = kUnlimited,
+                          .options = kOptions,
+                          .examples = kExamples,
+                          .details = kDetails,
                           .run = run};
 
 }  // namespace spoolq::cli

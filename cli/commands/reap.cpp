@@ -34,15 +34,15 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kReapCommand{.text = {.name = "reap",
-                                    .group = Group::keep,
-                                    .summary = "take back dead claims, move due messages",
-                                    .usage = "Q",
-                                    .arguments_min = 1,
-                                    .arguments_max = 1,
-                                    .options = kOptions,
-                                    .examples = kExamples,
-                                    .details = kDetails},
+const Command kReapCommand{.name = "reap",
+                           .group = Group::keep,
+                           .summary = "take back dead claims, move due messages",
+                           .usage = "Q",
+                           .arguments_min = 1,
+                           .arguments_max = 1,
+                           .options = kOptions,
+                           .examples = kExamples,
+                           .details = kDetails,
                            .run = run};
 
 }  // namespace spoolq::cli

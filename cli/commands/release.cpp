@@ -27,16 +27,16 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kReleaseCommand{.text = {.name = "release",
-                                       .aliases = kAliases,
-                                       .group = Group::take,
-                                       .summary = "give held messages back",
-                                       .usage = "Q REF...",
-                                       .arguments_min = 2,
-                                       .arguments_max = kUnlimited,
-                                       .options = kOptions,
-                                       .examples = kExamples,
-                                       .details = kDetails},
+const Command kReleaseCommand{.name = "release",
+                              .aliases = kAliases,
+                              .group = Group::take,
+                              .summary = "give held messages back",
+                              .usage = "Q REF...",
+                              .arguments_min = 2,
+                              .arguments_max = kUnlimited,
+                              .options = kOptions,
+                              .examples = kExamples,
+                              .details = kDetails,
                               .run = run};
 
 }  // namespace spoolq::cli

@@ -16,13 +16,13 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kResumeCommand{.text = {.name = "resume",
-                                      .group = Group::keep,
-                                      .summary = "give messages out again",
-                                      .usage = "Q",
-                                      .arguments_min = 1,
-                                      .arguments_max = 1,
-                                      .examples = kExamples},
+const Command kResumeCommand{.name = "resume",
+                             .group = Group::keep,
+                             .summary = "give messages out again",
+                             .usage = "Q",
+                             .arguments_min = 1,
+                             .arguments_max = 1,
+                             .examples = kExamples,
                              .run = run};
 
 }  // namespace spoolq::cli

@@ -63,16 +63,16 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kRetryCommand{.text = {.name = "retry",
-                                     .aliases = kAliases,
-                                     .group = Group::keep,
-                                     .summary = "try failed messages again",
-                                     .usage = "Q ID...|--all",
-                                     .arguments_min = 1,
-                                     .arguments_max = kUnlimited,
-                                     .options = kOptions,
-                                     .examples = kExamples,
-                                     .details = kDetails},
+const Command kRetryCommand{.name = "retry",
+                            .aliases = kAliases,
+                            .group = Group::keep,
+                            .summary = "try failed messages again",
+                            .usage = "Q ID...|--all",
+                            .arguments_min = 1,
+                            .arguments_max = kUnlimited,
+                            .options = kOptions,
+                            .examples = kExamples,
+                            .details = kDetails,
                             .run = run};
 
 }  // namespace spoolq::cli

@@ -38,15 +38,15 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kRemoveCommand{.text = {.name = "rm",
-                                      .group = Group::keep,
-                                      .summary = "remove messages",
-                                      .usage = "Q ID...",
-                                      .arguments_min = 2,
-                                      .arguments_max = kUnlimited,
-                                      .options = kOptions,
-                                      .examples = kExamples,
-                                      .details = kIdDetails},
+const Command kRemoveCommand{.name = "rm",
+                             .group = Group::keep,
+                             .summary = "remove messages",
+                             .usage = "Q ID...",
+                             .arguments_min = 2,
+                             .arguments_max = kUnlimited,
+                             .options = kOptions,
+                             .examples = kExamples,
+                             .details = kIdDetails,
                              .run = run};
 
 }  // namespace spoolq::cli

@@ -70,15 +70,15 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kShowCommand{.text = {.name = "show",
-                                    .group = Group::look,
-                                    .summary = "all that is known of a message",
-                                    .usage = "Q ID",
-                                    .arguments_min = 2,
-                                    .arguments_max = 2,
-                                    .options = kOptions,
-                                    .examples = kExamples,
-                                    .details = kIdDetails},
+const Command kShowCommand{.name = "show",
+                           .group = Group::look,
+                           .summary = "all that is known of a message",
+                           .usage = "Q ID",
+                           .arguments_min = 2,
+                           .arguments_max = 2,
+                           .options = kOptions,
+                           .examples = kExamples,
+                           .details = kIdDetails,
                            .run = run};
 
 }  // namespace spoolq::cli

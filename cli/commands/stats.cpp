@@ -66,15 +66,15 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kStatsCommand{.text = {.name = "stats",
-                                     .group = Group::look,
-                                     .summary = "counts and ages",
-                                     .usage = "Q...",
-                                     .arguments_min = 1,
-                                     .arguments_max = kUnlimited,
-                                     .options = kOptions,
-                                     .examples = kExamples,
-                                     .details = kDetails},
+const Command kStatsCommand{.name = "stats",
+                            .group = Group::look,
+                            .summary = "counts and ages",
+                            .usage = "Q...",
+                            .arguments_min = 1,
+                            .arguments_max = kUnlimited,
+                            .options = kOptions,
+                            .examples = kExamples,
+                            .details = kDetails,
                             .run = run};
 
 }  // namespace spoolq::cli

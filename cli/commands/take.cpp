@@ -131,7 +131,7 @@ Consumer open_consumer(const TakeArguments& arguments, const Console& console) {
   return Consumer{queue};
 }
 
-/// One run of the verb.
+/// One run of the command.
 class Taking {
  public:
   Taking(const TakeArguments& arguments, Console& console)
@@ -271,16 +271,16 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kTakeCommand{.text = {.name = "take",
-                                    .aliases = kAliases,
-                                    .group = Group::take,
-                                    .summary = "take the next messages",
-                                    .usage = "Q",
-                                    .arguments_min = 1,
-                                    .arguments_max = 1,
-                                    .options = kOptions,
-                                    .examples = kExamples,
-                                    .details = kDetails},
+const Command kTakeCommand{.name = "take",
+                           .aliases = kAliases,
+                           .group = Group::take,
+                           .summary = "take the next messages",
+                           .usage = "Q",
+                           .arguments_min = 1,
+                           .arguments_max = 1,
+                           .options = kOptions,
+                           .examples = kExamples,
+                           .details = kDetails,
                            .run = run};
 
 }  // namespace spoolq::cli

@@ -17,11 +17,11 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kVersionCommand{.text = {.name = "version",
-                                       .group = Group::other,
-                                       .summary = "print the version",
-                                       .options = kOptions,
-                                       .examples = kExamples},
+const Command kVersionCommand{.name = "version",
+                              .group = Group::other,
+                              .summary = "print the version",
+                              .options = kOptions,
+                              .examples = kExamples,
                               .run = run};
 
 }  // namespace spoolq::cli

@@ -66,7 +66,7 @@ using Clock = std::chrono::steady_clock;
 constexpr int kEventsPerLook = 1000;
 constexpr int kExitCodeMax = 255;
 
-/// One run of the verb.
+/// One run of the command.
 class Waiting {
  public:
   Waiting(const WaitArguments& arguments, const Console& console)
@@ -244,15 +244,15 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kWaitCommand{.text = {.name = "wait",
-                                    .group = Group::look,
-                                    .summary = "wait for the end of messages",
-                                    .usage = "Q ID...|--empty",
-                                    .arguments_min = 1,
-                                    .arguments_max = kUnlimited,
-                                    .options = kOptions,
-                                    .examples = kExamples,
-                                    .details = kDetails},
+const Command kWaitCommand{.name = "wait",
+                           .group = Group::look,
+                           .summary = "wait for the end of messages",
+                           .usage = "Q ID...|--empty",
+                           .arguments_min = 1,
+                           .arguments_max = kUnlimited,
+                           .options = kOptions,
+                           .examples = kExamples,
+                           .details = kDetails,
                            .run = run};
 
 }  // namespace spoolq::cli

@@ -79,15 +79,15 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kWatchCommand{.text = {.name = "watch",
-                                     .group = Group::look,
-                                     .summary = "tell what happens, as it happens",
-                                     .usage = "Q",
-                                     .arguments_min = 1,
-                                     .arguments_max = 1,
-                                     .options = kOptions,
-                                     .examples = kExamples,
-                                     .details = kDetails},
+const Command kWatchCommand{.name = "watch",
+                            .group = Group::look,
+                            .summary = "tell what happens, as it happens",
+                            .usage = "Q",
+                            .arguments_min = 1,
+                            .arguments_max = 1,
+                            .options = kOptions,
+                            .examples = kExamples,
+                            .details = kDetails,
                             .run = run};
 
 }  // namespace spoolq::cli

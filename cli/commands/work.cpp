@@ -88,7 +88,7 @@ constexpr Duration kStatusInterval = std::chrono::seconds{5};
 /// So long after a message was looked for its job has begun, or there was none.
 constexpr Duration kBegins{5};
 
-/// One run of the verb.
+/// One run of the command.
 class Work {
  public:
   Work(const WorkArguments& arguments, WorkLog& log)
@@ -294,15 +294,15 @@ int run(const Parsed& parsed, Console& console) {
 
 }  // namespace
 
-const Command kWorkCommand{.text = {.name = "work",
-                                    .group = Group::take,
-                                    .summary = "run a command for each message",
-                                    .usage = "Q -- CMD [ARG...]",
-                                    .arguments_min = 1,
-                                    .arguments_max = kUnlimited,
-                                    .options = kOptions,
-                                    .examples = kExamples,
-                                    .details = kDetails},
+const Command kWorkCommand{.name = "work",
+                           .group = Group::take,
+                           .summary = "run a command for each message",
+                           .usage = "Q -- CMD [ARG...]",
+                           .arguments_min = 1,
+                           .arguments_max = kUnlimited,
+                           .options = kOptions,
+                           .examples = kExamples,
+                           .details = kDetails,
                            .run = run};
 
 }  // namespace spoolq::cli

@@ -8,11 +8,11 @@
 
 namespace spoolq::cli {
 
-/// The codes of sysexits.h where they fit; every verb uses them in the same sense.
+/// The codes of sysexits.h where they fit; every command uses them in the same sense.
 enum ExitCode : int {
   kExitDone = 0,
   kExitNo = 1,               ///< Queue empty, nothing matched.
-  kExitUsage = 64,           ///< Unknown verb or option, an argument is missing.
+  kExitUsage = 64,           ///< Unknown command or option, an argument is missing.
   kExitBadValue = 65,        ///< A value that cannot be, a damaged message, a payload too large.
   kExitNotFound = 66,        ///< No such queue, file or message.
   kExitPaused = 69,          ///< The queue is paused.

@@ -62,7 +62,7 @@ enum class ColorChoice { automatic, always, never };
 /// whether it is a terminal.
 bool use_color(ColorChoice choice, int fd);
 
-/// Where a verb prints.
+/// Where a command prints.
 struct Console {
   Output& out;
   bool color = false;        ///< Colour on standard output.
