@@ -71,11 +71,7 @@ Queue open_queue(const std::string& argument, LogHandler log) {
   try {
     return Queue::open(path, std::move(log));
   } catch (const Error& error) {
-    const bool missing = error.code() == errc::not_a_queue ||
-                         error.code() == std::errc::no_such_file_or_directory ||
-                         error.code() == std::errc::not_a_directory ||
-                         error.code() == std::errc::filename_too_long ||
-                         error.code() == std::errc::too_many_symbolic_link_levels;
+    const bool missing = error.code() == errc::not_a_queue || leads_nowhere(error.code());
     // A queue that lacks something is described by what it lacks.
     if (!missing || exists(path + "/spoolq.json")) throw;
     if (const std::string why = obstacle(path); !why.empty()) {

@@ -1,5 +1,4 @@
 // spoolq export: copies messages out, for other programs.
-// what has been copied is to be removed.
 //
 // 1. Copy one message after another. With --move each is claimed first, so that no other program
 //    takes it meanwhile. What cannot be read, or has moved on, is reported.
@@ -195,21 +194,6 @@ class Export {
   std::size_t copied_ = 0;
   int code_ = kExitDone;
 };
-
-}  // namespace
-
-void throw_export_failure(int error, const std::string& path) {
-  const std::error_code code{error, std::generic_category()};
-  ExitCode exit_code = kExitInputOutput;
-  if (error == EACCES || error == EPERM || error == EROFS) exit_code = kExitPermission;
-  if (error == ENOENT || error == ENOTDIR || error == EEXIST || error == ENAMETOOLONG ||
-      error == ELOOP) {
-    exit_code = kExitCannotCreate;
-  }
-  throw Failure{exit_code, fmt::format("export: {}: {}", shown_path(path), code.message())};
-}
-
-namespace {
 
 int run(const Parsed& parsed, Console& console) {
   const ExportArguments arguments = parse_export(parsed);

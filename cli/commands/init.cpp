@@ -58,13 +58,9 @@ int run(const Parsed& parsed, Console& console) {
     }
   } catch (const Error& error) {
     ExitCode code = exit_code_of(error.code());
-    const bool impossible = error.code() == std::errc::not_a_directory ||
-                            error.code() == std::errc::file_exists ||
+    const bool impossible = leads_nowhere(error.code()) || error.code() == std::errc::file_exists ||
                             error.code() == std::errc::directory_not_empty ||
-                            error.code() == std::errc::no_such_file_or_directory ||
                             error.code() == std::errc::cross_device_link ||
-                            error.code() == std::errc::filename_too_long ||
-                            error.code() == std::errc::too_many_symbolic_link_levels ||
                             error.code() == errc::not_a_queue || error.code() == errc::bad_value;
     if (impossible) code = kExitCannotCreate;
     throw Failure{code, describe(error)};

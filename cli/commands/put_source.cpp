@@ -19,17 +19,6 @@ namespace {
 
 /// What has been put is not kept waiting longer than this for slow input.
 constexpr int kIdleMilliseconds = 100;
-constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
-
-SourceFailure source_failure(int error, const std::string& source) {
-  const std::error_code code{error, std::generic_category()};
-  ExitCode exit_code = exit_code_of(code);
-  if (error == ENOENT || error == ENOTDIR || error == EISDIR || error == ENAMETOOLONG ||
-      error == ELOOP) {
-    exit_code = kExitNotFound;
-  }
-  return SourceFailure{exit_code, fmt::format("{}: {}", shown_path(source), code.message())};
-}
 
 /// One FILE, or standard input.
 class Source {
@@ -38,7 +27,7 @@ class Source {
       : name_{std::move(name)}, publisher_{publisher}, file_{open(name_)} {
     struct stat status{};
     if (::fstat(descriptor(), &status) == 0 && S_ISDIR(status.st_mode)) {
-      throw source_failure(EISDIR, shown());
+      throw SourceFailure{input_failure(EISDIR, shown())};
     }
     // Standard input may have been read in part.
     if (!is_input() && S_ISREG(status.st_mode)) size_ = static_cast<std::uint64_t>(status.st_size);
@@ -62,7 +51,7 @@ class Source {
       const ssize_t count = ::read(descriptor(), buffer_.data(), buffer_.size());
       if (count >= 0) return {buffer_.data(), static_cast<std::size_t>(count)};
       // Whoever started us made the pipe so that it does not block, and another reader was first.
-      if (errno != EINTR && errno != EAGAIN) throw source_failure(errno, shown());
+      if (errno != EINTR && errno != EAGAIN) throw SourceFailure{input_failure(errno, shown())};
     }
   }
 
@@ -78,10 +67,10 @@ class Source {
     File file{::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)};
     if (file) return file;
     const int error = errno;
-    if (error != ENOENT || name.find('/') != std::string::npos) throw source_failure(error, name);
-    const SourceFailure failure = source_failure(error, name);
-    throw SourceFailure{failure.code(),
-                        fmt::format("{}. A message itself goes to standard input", failure.what())};
+    const Failure failure = input_failure(error, name);
+    if (error != ENOENT || name.find('/') != std::string::npos) throw SourceFailure{failure};
+    throw SourceFailure{{failure.code(), fmt::format("{}. A message itself goes to standard input",
+                                                     failure.what())}};
   }
 
   std::string name_;

@@ -12,7 +12,7 @@ namespace spoolq::cli {
 /// A source that cannot be read. The others still can.
 class SourceFailure : public Failure {
  public:
-  using Failure::Failure;
+  explicit SourceFailure(const Failure& failure) : Failure{failure} {}
 };
 
 enum class Split { none, lines, nuls };

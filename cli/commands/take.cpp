@@ -123,7 +123,6 @@ TakeArguments parse_take(const Parsed& parsed) {
 
 /// Payloads up to this size are verified before their first byte is written.
 constexpr std::uint64_t kVerifiedFirstMax = std::uint64_t{16} * 1024 * 1024;
-constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
 
 Consumer open_consumer(const TakeArguments& arguments, const Console& console) {
   const Queue queue = open_queue(arguments.queue, console);

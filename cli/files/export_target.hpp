@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "cli/output/exit_codes.hpp"
 #include "cli/output/print.hpp"
 #include "spoolq/queue.hpp"
 
@@ -34,7 +35,9 @@ std::unique_ptr<ExportTarget> export_to_tar_file(const std::string& file);
 /// A tar archive on standard output.
 std::unique_ptr<ExportTarget> export_to_tar(Output& out);
 
-/// Throws Failure for an errno: the copy at `path` cannot be written.
-[[noreturn]] void throw_export_failure(int error, const std::string& path);
+/// The copy at `path` cannot be written.
+inline Failure export_failure(int error, const std::string& path) {
+  return output_failure(error, path, "export: ");
+}
 
 }  // namespace spoolq::cli

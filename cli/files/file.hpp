@@ -4,9 +4,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <utility>
 
 namespace spoolq::cli {
+
+/// How many bytes of a file are read or written at a time.
+inline constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
 
 /// Owns a descriptor. Move-only; empty when moved from.
 class File {

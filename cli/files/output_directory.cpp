@@ -12,24 +12,19 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <random>
-#include <span>
 #include <utility>
 #include <vector>
 
-#include "cli/files/sync_directory.hpp"
 #include "cli/output/exit_codes.hpp"
 #include "cli/output/print.hpp"
 
 namespace spoolq::cli {
 namespace {
 
-constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
 /// Leaves room for a number behind it within NAME_MAX.
 constexpr std::size_t kNameLengthMax = 240;
 constexpr int kNumberMax = 100'000;
@@ -46,59 +41,19 @@ std::string as_file_name(std::string_view field) {
   return result;
 }
 
-bool write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
-    if (count < 0 && errno != EINTR) return false;
-    if (count > 0) bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return true;
-}
-
-/// Fills `buffer` as far as the file goes; -1 with errno on failure.
-ssize_t read_full(int fd, std::span<char> buffer) {
-  std::size_t filled = 0;
-  while (filled < buffer.size()) {
-    const ssize_t count = ::read(fd, buffer.data() + filled, buffer.size() - filled);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return -1;
-    if (count == 0) break;
-    filled += static_cast<std::size_t>(count);
-  }
-  return static_cast<ssize_t>(filled);
-}
-
-/// An output file cannot be made: what the errno says of messages (such as "refused for now") does
-/// not hold here.
-Failure cannot_write(int error, const std::string& path) {
-  const std::error_code code{error, std::generic_category()};
-  ExitCode exit_code = kExitInputOutput;
-  if (error == EACCES || error == EPERM || error == EROFS) exit_code = kExitPermission;
-  if (error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG || error == ELOOP) {
-    exit_code = kExitCannotCreate;
-  }
-  return Failure{exit_code, fmt::format("{}: {}", shown_path(path), code.message())};
-}
-
 }  // namespace
 
 OutputDirectory::OutputDirectory(std::string path, std::string name_template)
     : path_{std::move(path)},
       name_template_{std::move(name_template)},
-      fd_{::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)} {
+      folder_{open_folder(path_)} {
   // Asked before anything is claimed: every claim counts as an attempt.
-  if (fd_ < 0 || ::faccessat(fd_, ".", W_OK | X_OK, AT_EACCESS) != 0) {
-    const int error = errno;
-    if (fd_ >= 0) ::close(fd_);
-    throw cannot_write(error, path_);
+  if (!folder_ || ::faccessat(folder_.get(), ".", W_OK | X_OK, AT_EACCESS) != 0) {
+    throw output_failure(errno, path_);
   }
 }
 
-OutputDirectory::~OutputDirectory() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-OutputDirectory::Draft OutputDirectory::create(const MessageInfo& message) const {
+NewFile OutputDirectory::create(const MessageInfo& message) const {
   const std::string id = message.id.to_string();
   std::string name = fmt::format(".spoolq-{}.tmp", id);
   for (int i = 0; i < kDraftsMax; ++i) {
@@ -107,91 +62,64 @@ OutputDirectory::Draft OutputDirectory::create(const MessageInfo& message) const
       name = fmt::format(".spoolq-{}-{:08x}.tmp", id, std::random_device{}());
     }
   }
-  throw cannot_write(EEXIST, shown(name));
+  throw output_failure(EEXIST, shown(name));
 }
 
 /// nullopt when there is a file of that name.
-std::optional<OutputDirectory::Draft> OutputDirectory::create_draft(const std::string& name) const {
-  Draft draft;
-  draft.name = name;
-  draft.file =
-      File{::openat(fd_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666)};
-  if (!draft.file && errno == EEXIST) return std::nullopt;
-  struct stat status{};
-  if (!draft.file || ::fstat(draft.file.get(), &status) != 0) {
-    throw cannot_write(errno, shown(name));
+std::optional<NewFile> OutputDirectory::create_draft(const std::string& name) const {
+  NewFile draft{folder_, name, 0666};
+  if (!draft) {
+    if (errno == EEXIST) return std::nullopt;
+    throw output_failure(errno, shown(name));
   }
-  draft.device = status.st_dev;
-  draft.inode = status.st_ino;
-  // Another process may have taken it for that of a dead one. Without locks, it is left alone.
-  if (::flock(draft.file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    return std::nullopt;
-  }
-  if (!is_there(draft)) return std::nullopt;
-  return draft;
+  // Another process may have taken it for that of a dead one, and removes it. Without locks, it is
+  // left alone.
+  const bool locked = ::flock(draft.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+  if (locked && draft.is_there()) return draft;
+  draft.leave();
+  return std::nullopt;
 }
 
-/// Only who has a lock on a draft removes it. False when its writer lives, or may live.
+/// Only a process that has a lock on a draft removes it. False when its writer lives, or may live.
 bool OutputDirectory::remove_dead_draft(const std::string& name) const {
-  Draft dead;
-  dead.name = name;
-  dead.file = File{::openat(fd_, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
-  if (!dead.file) return errno == ENOENT;
-  struct stat status{};
-  if (::flock(dead.file.get(), LOCK_EX | LOCK_NB) != 0 || ::fstat(dead.file.get(), &status) != 0) {
-    return false;
-  }
-  dead.device = status.st_dev;
-  dead.inode = status.st_ino;
-  return !is_there(dead) || ::unlinkat(fd_, name.c_str(), 0) == 0;
+  const File dead = open_to_read(folder_, name);
+  if (!dead) return errno == ENOENT;
+  if (::flock(dead.get(), LOCK_EX | LOCK_NB) != 0) return false;
+  return !is_named(folder_, name, dead) || ::unlinkat(folder_.get(), name.c_str(), 0) == 0;
 }
 
-void OutputDirectory::discard(const Draft& draft) const {
-  if (is_there(draft)) ::unlinkat(fd_, draft.name.c_str(), 0);
-}
-
-std::string OutputDirectory::publish(Draft& draft, const MessageInfo& message) const {
-  try {
-    const std::string& temporary = draft.name;
-    // A job may have removed it.
-    if (!is_there(draft)) throw cannot_write(ENOENT, shown(temporary));
-    // It stays open, and so locked, until it has its own name.
-    if (::fsync(draft.file.get()) != 0) throw cannot_write(errno, shown(temporary));
-    const std::string wanted = file_name(message);
-    // A name made of fields only may well be meant for two messages with one content.
-    const bool may_be_again =
-        name_template_.find("{id}") != std::string::npos || message.attempts > 1;
-    std::string name = wanted;
-    for (int number = 1; !rename(temporary, name); ++number) {
-      if (may_be_again && holds_same(name, temporary)) {
-        if (::unlinkat(fd_, temporary.c_str(), 0) != 0) throw cannot_write(errno, shown(temporary));
-        break;
-      }
-      if (number > kNumberMax) throw cannot_write(EEXIST, shown(wanted));
-      name = fmt::format("{}.{}", wanted, number);
+std::string OutputDirectory::publish(NewFile draft, const MessageInfo& message) const {
+  // A job may have removed it.
+  if (!draft.is_there()) throw output_failure(ENOENT, shown(draft.name()));
+  // It stays open, and so locked, until it has its own name.
+  if (!draft.sync()) throw output_failure(errno, shown(draft.name()));
+  const std::string wanted = file_name(message);
+  // A name made of fields only may well be meant for two messages with one content.
+  const bool may_be_again =
+      name_template_.find("{id}") != std::string::npos || message.attempts > 1;
+  std::string name = wanted;
+  for (int number = 1; !draft.rename(folder_, name); ++number) {
+    if (errno != EEXIST) throw output_failure(errno, shown(name));
+    if (may_be_again && holds(name, draft)) {
+      if (!draft.remove()) throw output_failure(errno, shown(draft.name()));
+      break;
     }
-    if (!sync_directory(fd_)) throw cannot_write(errno, path_);
-    return shown(name);
-  } catch (...) {
-    discard(draft);
-    throw;
+    if (number > kNumberMax) throw output_failure(EEXIST, shown(wanted));
+    name = fmt::format("{}.{}", wanted, number);
   }
+  if (!sync_folder(folder_)) throw output_failure(errno, path_);
+  return shown(name);
 }
 
 std::string OutputDirectory::save(Claim& claim) const {
-  Draft draft = create(claim.info());
-  try {
-    std::vector<std::byte> buffer(kBufferSize);
-    while (const std::size_t count = claim.read(buffer)) {
-      if (!write_all(draft.file.get(), {reinterpret_cast<const char*>(buffer.data()), count})) {
-        throw cannot_write(errno, shown(draft.name));
-      }
+  NewFile draft = create(claim.info());
+  std::vector<std::byte> buffer(kBufferSize);
+  while (const std::size_t count = claim.read(buffer)) {
+    if (!draft.write({reinterpret_cast<const char*>(buffer.data()), count})) {
+      throw output_failure(errno, shown(draft.name()));
     }
-  } catch (...) {
-    discard(draft);
-    throw;
   }
-  return publish(draft, claim.info());
+  return publish(std::move(draft), claim.info());
 }
 
 std::string OutputDirectory::file_name(const MessageInfo& message) const {
@@ -220,47 +148,10 @@ std::string OutputDirectory::shown(const std::string& name) const {
   return path_.ends_with('/') ? path_ + name : path_ + "/" + name;
 }
 
-bool OutputDirectory::holds_same(const std::string& name, const std::string& other) const {
-  constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-  const File there{::openat(fd_, name.c_str(), kFlags)};
-  const File ours{::openat(fd_, other.c_str(), kFlags)};
-  struct stat there_status{};
-  struct stat our_status{};
-  if (there.get() < 0 || ours.get() < 0 || ::fstat(there.get(), &there_status) != 0 ||
-      ::fstat(ours.get(), &our_status) != 0 || !S_ISREG(there_status.st_mode) ||
-      there_status.st_size != our_status.st_size) {
-    return false;
-  }
-  std::vector<char> left(kBufferSize);
-  std::vector<char> right(kBufferSize);
-  while (true) {
-    const ssize_t left_count = read_full(there.get(), left);
-    const ssize_t right_count = read_full(ours.get(), right);
-    if (left_count < 0 || left_count != right_count) return false;
-    const auto count = static_cast<std::size_t>(left_count);
-    if (std::string_view{left.data(), count} != std::string_view{right.data(), count}) return false;
-    if (count < kBufferSize) break;
-  }
+bool OutputDirectory::holds(const std::string& name, const NewFile& draft) const {
+  const File there = open_to_read(folder_, name);
   // It may have been written just before the death.
-  return ::fsync(there.get()) == 0;
-}
-
-bool OutputDirectory::is_there(const Draft& draft) const {
-  struct stat there{};
-  return ::fstatat(fd_, draft.name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-         there.st_dev == draft.device && there.st_ino == draft.inode;
-}
-
-bool OutputDirectory::rename(const std::string& temporary, const std::string& name) const {
-  if (::renameat2(fd_, temporary.c_str(), fd_, name.c_str(), RENAME_NOREPLACE) == 0) return true;
-  if (errno == EINVAL || errno == ENOSYS) {
-    // No such rename on this file system; a link does not overwrite either.
-    if (::linkat(fd_, temporary.c_str(), fd_, name.c_str(), 0) == 0) {
-      return ::unlinkat(fd_, temporary.c_str(), 0) == 0;
-    }
-  }
-  if (errno == EEXIST) return false;
-  throw cannot_write(errno, shown(name));
+  return draft.has_content_of(there).value_or(false) && ::fsync(there.get()) == 0;
 }
 
 }  // namespace spoolq::cli

@@ -22,14 +22,13 @@
 #include <vector>
 
 #include "cli/files/export_target.hpp"
-#include "cli/files/file.hpp"
-#include "cli/files/sync_directory.hpp"
+#include "cli/files/new_file.hpp"
 #include "cli/output/exit_codes.hpp"
+#include "cli/output/units.hpp"
 
 namespace spoolq::cli {
 namespace {
 
-constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
 constexpr std::string_view kAttributes = "user.spoolq.";
 
 /// The last two parts of a path: the folder of the queue and the name in it.
@@ -120,8 +119,8 @@ class Tar : public ExportTarget {
     archive_entry_set_uid(entry.get(), status.st_uid);
     archive_entry_set_gid(entry.get(), status.st_gid);
     archive_entry_set_size(entry.get(), status.st_size);
-    const auto put = message.enqueued().time_since_epoch().count();
-    archive_entry_set_mtime(entry.get(), put / 1000, static_cast<long>(put % 1000 * 1'000'000));
+    const timespec put = to_timespec(message.enqueued());
+    archive_entry_set_mtime(entry.get(), put.tv_sec, put.tv_nsec);
     copy_attributes(file, entry.get(), message.path);
     require(archive_write_header(archive_.get(), entry.get()));
   }
@@ -152,75 +151,45 @@ class Tar : public ExportTarget {
   std::unique_ptr<struct archive, decltype(&free)> archive_;
 };
 
-/// A new file, which has its name when it is whole and on disk.
-class NewFile {
- public:
-  explicit NewFile(std::string path) : path_{std::move(path)} {
-    const std::size_t slash = path_.rfind('/');
-    folder_path_ = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
-    name_ = slash == std::string::npos ? path_ : path_.substr(slash + 1);
-    temporary_ = fmt::format(".{}.{}.{:08x}.tmp", name_, ::getpid(), std::random_device{}());
-    folder_ = File{::open(folder_path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!folder_) throw_export_failure(errno, folder_path_);
-    if (::faccessat(folder_.get(), name_.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-      throw_export_failure(EEXIST, path_);
-    }
-    file_ = File{::openat(folder_.get(), temporary_.c_str(),
-                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
-    if (!file_) throw_export_failure(errno, path_);
-  }
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
-  ~NewFile() {
-    if (!temporary_.empty()) ::unlinkat(folder_.get(), temporary_.c_str(), 0);
-  }
-
-  void write(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
-      if (count < 0 && errno != EINTR) throw_export_failure(errno, path_);
-      if (count > 0) bytes.remove_prefix(static_cast<std::size_t>(count));
-    }
-  }
-
-  void publish() {
-    if (::fsync(file_.get()) != 0 || !file_.close()) throw_export_failure(errno, path_);
-    if (::renameat2(folder_.get(), temporary_.c_str(), folder_.get(), name_.c_str(),
-                    RENAME_NOREPLACE) != 0) {
-      // No such rename on this file system; a link does not overwrite either.
-      if ((errno != EINVAL && errno != ENOSYS) ||
-          ::linkat(folder_.get(), temporary_.c_str(), folder_.get(), name_.c_str(), 0) != 0) {
-        throw_export_failure(errno, path_);
-      }
-      ::unlinkat(folder_.get(), temporary_.c_str(), 0);
-    }
-    temporary_.clear();
-    if (!sync_directory(folder_.get())) throw_export_failure(errno, folder_path_);
-  }
-
- private:
-  std::string path_;
-  std::string folder_path_;
-  std::string name_;
-  std::string temporary_;  ///< Empty when it has its own name.
-  File folder_;
-  File file_;
-};
-
+/// An archive in a file that gets its name when it is whole and on disk.
 class TarFile final : public ExportTarget {
  public:
   explicit TarFile(const std::string& path)
-      : file_{path}, tar_{[this](std::string_view bytes) { file_.write(bytes); }, path} {}
+      : path_{path},
+        name_{path.substr(path.rfind('/') + 1)},
+        folder_path_{path == name_ ? "." : path.substr(0, path.size() - name_.size())},
+        folder_{open_folder(folder_path_)},
+        file_{create()},
+        tar_{[this](std::string_view bytes) { write(bytes); }, path} {}
 
   void add(const Queue& queue, const MessageInfo& message, const MessageInfo& source) override {
     tar_.add(queue, message, source);
   }
   void finish(bool durable) override {
     tar_.finish(durable);
-    file_.publish();
+    if (!file_.sync() || !file_.rename(folder_, name_)) throw export_failure(errno, path_);
+    if (!sync_folder(folder_)) throw export_failure(errno, folder_path_);
   }
 
  private:
+  [[nodiscard]] NewFile create() const {
+    if (!folder_) throw export_failure(errno, folder_path_);
+    if (::faccessat(folder_.get(), name_.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+      throw export_failure(EEXIST, path_);
+    }
+    NewFile file{folder_,
+                 fmt::format(".{}.{}.{:08x}.tmp", name_, ::getpid(), std::random_device{}()), 0600};
+    if (!file) throw export_failure(errno, path_);
+    return file;
+  }
+  void write(std::string_view bytes) {
+    if (!file_.write(bytes)) throw export_failure(errno, path_);
+  }
+
+  std::string path_;
+  std::string name_;
+  std::string folder_path_;
+  File folder_;
   NewFile file_;
   Tar tar_;
 };
@@ -236,7 +205,7 @@ class PrintedTar final : public ExportTarget {
   void finish(bool durable) override {
     tar_.finish(durable);
     out_.flush();
-    if (durable && ::fsync(STDOUT_FILENO) != 0) throw_export_failure(errno, "standard output");
+    if (durable && ::fsync(STDOUT_FILENO) != 0) throw export_failure(errno, "standard output");
   }
 
  private:

@@ -41,6 +41,8 @@ ExitCode exit_code_of_library(errc code) {
   return kExitInputOutput;
 }
 
+bool is_forbidden(int error) { return error == EACCES || error == EPERM || error == EROFS; }
+
 }  // namespace
 
 ExitCode exit_code_of(const std::error_code& code) {
@@ -48,14 +50,12 @@ ExitCode exit_code_of(const std::error_code& code) {
     return exit_code_of_library(static_cast<errc>(code.value()));
   }
   if (code == condition::temporary) return kExitRefusedForNow;
-  switch (code.value()) {
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return kExitPermission;
-    default:
-      return kExitInputOutput;
-  }
+  return is_forbidden(code.value()) ? kExitPermission : kExitInputOutput;
+}
+
+bool leads_nowhere(const std::error_code& code) {
+  return code == std::errc::no_such_file_or_directory || code == std::errc::not_a_directory ||
+         code == std::errc::filename_too_long || code == std::errc::too_many_symbolic_link_levels;
 }
 
 std::string describe(const Error& error) {
@@ -71,6 +71,24 @@ Failure system_failure(int error, const std::string& operation, const std::strin
   const std::error_code code{error, std::generic_category()};
   return Failure{exit_code_of(code),
                  fmt::format("{} {}: {}", operation, escape(path), code.message())};
+}
+
+Failure input_failure(int error, const std::string& path) {
+  const std::error_code code{error, std::generic_category()};
+  const bool missing = leads_nowhere(code) || error == EISDIR;
+  return Failure{missing ? kExitNotFound : exit_code_of(code),
+                 fmt::format("{}: {}", shown_path(path), code.message())};
+}
+
+Failure output_failure(int error, const std::string& path, std::string_view before,
+                       ExitCode otherwise) {
+  const std::error_code code{error, std::generic_category()};
+  if (is_forbidden(error)) {
+    otherwise = kExitPermission;
+  } else if (leads_nowhere(code) || error == EEXIST) {
+    otherwise = kExitCannotCreate;
+  }
+  return Failure{otherwise, fmt::format("{}{}: {}", before, shown_path(path), code.message())};
 }
 
 }  // namespace spoolq::cli

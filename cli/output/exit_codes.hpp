@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include "spoolq/error.hpp"
 
@@ -46,7 +47,16 @@ class Failure : public std::runtime_error {
   ExitCode code_;
 };
 
+/// Whether a path leads nowhere: a part of it is missing, no folder, too long, or a link to itself.
+bool leads_nowhere(const std::error_code& code);
+
 /// A failure of the system, reported as OPERATION PATH: REASON; its code follows from the errno.
 Failure system_failure(int error, const std::string& operation, const std::string& path);
+/// The file at `path` cannot be read. Reported as PATH: REASON.
+Failure input_failure(int error, const std::string& path);
+/// The file at `path` cannot be made or written: `before` PATH: REASON. What an errno says of
+/// messages, such as "refused for now", does not hold here.
+Failure output_failure(int error, const std::string& path, std::string_view before = {},
+                       ExitCode otherwise = kExitInputOutput);
 
 }  // namespace spoolq::cli

@@ -115,6 +115,11 @@ std::string format_time(Time time) {
                      clock.subseconds().count());
 }
 
+timespec to_timespec(Time time) {
+  const auto milliseconds = time.time_since_epoch().count();
+  return {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1'000'000};
+}
+
 double to_seconds(Duration duration) { return static_cast<double>(duration.count()) / 1000.0; }
 
 std::string readable_duration(Duration duration) {

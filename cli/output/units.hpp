@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <ctime>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@ std::optional<Time> parse_time(std::string_view text, Time now);
 
 /// RFC 3339, UTC, with milliseconds.
 std::string format_time(Time time);
+timespec to_timespec(Time time);
 /// A duration as a number of seconds, for JSON.
 double to_seconds(Duration duration);
 /// A duration for people: `0.3s`, `4m12s`, `2h03m`, `3d04h`.

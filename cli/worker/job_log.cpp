@@ -36,10 +36,7 @@ bool append(int fd, std::string_view line) {
 }
 
 Failure cannot_write(const std::string& path) {
-  const std::error_code code{errno, std::generic_category()};
-  const bool forbidden = errno == EACCES || errno == EPERM || errno == EROFS;
-  return Failure{forbidden ? kExitPermission : kExitCannotCreate,
-                 fmt::format("{}: {}", shown_path(path), code.message())};
+  return output_failure(errno, path, {}, kExitCannotCreate);
 }
 
 /// Of several workers that begin together one writes the headings. Not for long: somebody may have

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "cli/files/file.hpp"
 #include "cli/output/exit_codes.hpp"
 #include "cli/output/print.hpp"
 
@@ -17,7 +18,6 @@ namespace {
 
 /// As `take` does. Larger ones would be read twice for it.
 constexpr std::uint64_t kVerifiedMax = std::uint64_t{16} * 1024 * 1024;
-constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
 
 bool same_file(const struct stat& one, const struct stat& other) {
   return one.st_dev == other.st_dev && one.st_ino == other.st_ino;

@@ -68,7 +68,7 @@ bool is_exit(const JobEnd& end, std::initializer_list<int> codes) {
 struct Worker::Run {
   explicit Run(WorkLog& log, const MessageInfo& message) : error_output{log, message} {}
   ErrorOutput error_output;
-  std::optional<OutputDirectory::Draft> output;
+  std::optional<NewFile> output;
   std::vector<std::string> command;
   Time started = now();
 };
@@ -173,7 +173,7 @@ void Worker::work_on(Claim& claim) {
   verify_payload(claim);
   if (has_enough()) stop_();
   Run run{log_, claim.info()};
-  if (output_) run.output = output_->create(claim.info());
+  if (output_) run.output.emplace(output_->create(claim.info()));
   try {
     const JobEnd end = run_job_of(claim, run);
     note_job(claim, run, end);
@@ -182,7 +182,7 @@ void Worker::work_on(Claim& claim) {
     run.error_output.finish();
     log_.tell(event);
   } catch (...) {
-    if (run.output) output_->discard(*run.output);
+    run.output.reset();
     run.error_output.finish();
     throw;
   }
@@ -203,7 +203,7 @@ JobEnd Worker::run_job_of(Claim& claim, Run& run) {
   return run_job({.command = command,
                   .input = input.get(),
                   .holder = &holder,
-                  .output = run.output ? run.output->file.get() : STDOUT_FILENO,
+                  .output = run.output ? run.output->get() : STDOUT_FILENO,
                   .descriptors = &descriptors_,
                   .timeout = arguments_.timeout,
                   .grace = arguments_.grace,
@@ -254,7 +254,7 @@ bool Worker::renew(Claim& claim) {
 void Worker::note_job(const Claim& claim, const Run& run, const JobEnd& end) {
   if (!job_log_) return;
   struct stat output{};
-  const bool is_file = run.output && ::fstat(run.output->file.get(), &output) == 0;
+  const bool is_file = run.output && ::fstat(run.output->get(), &output) == 0;
   const auto received = is_file ? static_cast<std::uint64_t>(output.st_size) : 0;
   if (job_log_->add(run.started, end, claim.info().size.value_or(0), received, run.command)) return;
   const std::error_code code{errno, std::generic_category()};
@@ -265,7 +265,7 @@ void Worker::note_job(const Claim& claim, const Run& run, const JobEnd& end) {
 
 WorkEvent Worker::finish(Claim& claim, Run& run, const JobEnd& end) {
   if (is_exit(end, {0, kDoneAndStop})) return succeed(claim, run, end);
-  if (run.output) output_->discard(*std::exchange(run.output, std::nullopt));
+  run.output.reset();
   if (!output_ && end.kind != JobEnd::Kind::claim_lost && reader_has_gone(STDOUT_FILENO)) {
     stop_with(std::make_exception_ptr(OutputError{EPIPE}));
     return give_back(claim, end, "nobody reads the standard output any more");
@@ -327,10 +327,8 @@ bool Worker::pause_before_again(Duration pause) {
 
 WorkEvent Worker::succeed(Claim& claim, Run& run, const JobEnd& end) {
   if (is_exit(end, {kDoneAndStop})) stop_();
-  if (run.output) {
-    static_cast<void>(output_->publish(*run.output, claim.info()));
-    run.output.reset();
-  }
+  if (run.output) static_cast<void>(output_->publish(std::move(*run.output), claim.info()));
+  run.output.reset();
   if (target_) {
     try {
       hand_over(claim);
