@@ -40,8 +40,7 @@ std::optional<std::string> wrong_state(const Queue& queue, const std::string& te
                                        const std::vector<State>& states) {
   if (text.starts_with('@')) return std::nullopt;
   try {
-    const MessageInfo found = queue.find(
-        text, {State::ready, State::claimed, State::delayed, State::failed, State::done});
+    const MessageInfo found = queue.find(text, all_states());
     if (std::ranges::find(states, found.state) != states.end()) return std::nullopt;
     std::string wanted;
     for (const State state : states) {
@@ -66,6 +65,10 @@ std::string as_spelled(const std::string& text) {
 }
 
 }  // namespace
+
+std::vector<State> all_states() {
+  return {State::ready, State::claimed, State::delayed, State::failed, State::done};
+}
 
 std::string id_text(const std::string& text) {
   const auto id = text.find('/') == std::string::npos ? std::nullopt : MessageId::from_path(text);
@@ -123,8 +126,7 @@ DetachedClaim find_held_claim(const Queue& queue, const std::string& text) {
 }
 
 MessageInfo find_any(const Queue& queue, const std::string& text) {
-  return find_message(queue, text,
-                      {State::ready, State::claimed, State::delayed, State::failed, State::done});
+  return find_message(queue, text, all_states());
 }
 
 }  // namespace spoolq::cli

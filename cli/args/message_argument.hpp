@@ -9,6 +9,8 @@
 
 namespace spoolq::cli {
 
+std::vector<State> all_states();
+
 /// The message in one of `states` that `text` names: an id, its beginning or end, the path of its
 /// file as it was once printed, @oldest or @newest of those that are not done. Throws Failure where
 /// there is none; when the message is in another state, it tells which.
@@ -25,7 +27,7 @@ std::string id_text(const std::string& text);
 bool may_be_id(const std::string& text);
 
 /// The held claim that `text` names: a path that `take --hold` printed, or an id. Throws as
-/// find_message(), and the errors of Queue::held_claim().
+/// find_message(), and the errors of Queue::detached_claim().
 DetachedClaim find_held_claim(const Queue& queue, const std::string& text);
 
 }  // namespace spoolq::cli

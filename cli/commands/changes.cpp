@@ -1,56 +1,59 @@
 // Changing one message after another.
 #include "cli/commands/changes.hpp"
 
+#include <fmt/format.h>
+
 #include "cli/args/message_argument.hpp"
+#include "cli/commands/error_report.hpp"
 
 namespace spoolq::cli {
-
-void Changes::change_named(const Queue& queue, const std::vector<std::string>& ids,
-                           const std::vector<State>& states) {
-  for (const std::string& id : ids) {
-    attempt([&] { change_(find_message(queue, id, states)); });
-  }
-}
-
-void Changes::change_all(const std::vector<MessageInfo>& messages) {
-  for (const MessageInfo& message : messages) {
-    if (stopped_) return;
-    about_ = message.id.to_string() + ": ";
-    attempt([&] {
-      try {
-        change_(message);
-        ++done_;
-      } catch (const Error& error) {
-        if (error.code() != errc::no_such_message) throw;
-        report("left out: it has moved on", kExitDone);
-      }
-    });
-  }
-  about_.clear();
-}
-
-void Changes::attempt(const std::function<void()>& step) {
-  try {
-    step();
-  } catch (const Failure& failure) {
-    report(failure.what(), failure.code());
-  } catch (const Error& error) {
-    // A full target, or a disk that failed, would say the same of every message.
-    const ExitCode code = exit_code_of(error.code());
-    stopped_ = code == kExitInputOutput || error.code() == errc::queue_full ||
-               error.code() == errc::condemned;
-    report(describe(error), code);
-  }
-}
-
-void Changes::report(const std::string& text, ExitCode code) {
-  console_.complain(about_ + text);
-  if (code_ == kExitDone) code_ = code;
-}
+namespace {
 
 Sync sync_of_each(std::size_t count) {
   constexpr std::size_t kFewMax = 16;
   return count <= kFewMax ? Sync::durable : Sync::none;
+}
+
+/// Whether every other message would meet this error too: a full target, or a disk that fails.
+bool meets_all(const std::error_code& error) {
+  return error && (exit_code_of(error) == kExitInputOutput || error == errc::queue_full);
+}
+
+}  // namespace
+
+int change_named(const Console& console, const Queue& queue, const std::vector<std::string>& ids,
+                 const std::vector<State>& states, const Change& change) {
+  const Sync sync = sync_of_each(ids.size());
+  ErrorReport errors{console};
+  for (const std::string& id : ids) {
+    errors.attempt([&] { change.one(find_message(queue, id, states), sync); });
+  }
+  if (sync == Sync::none) errors.attempt(change.sync);
+  return errors.code();
+}
+
+int change_selected(const Console& console, const std::vector<MessageInfo>& messages,
+                    const Change& change, std::string_view done) {
+  if (messages.empty()) return nothing_selected(console);
+  const Sync sync = sync_of_each(messages.size());
+  ErrorReport errors{console};
+  std::size_t count = 0;
+  for (const MessageInfo& message : messages) {
+    const std::string about = message.id.to_string() + ": ";
+    const auto change_it = [&] {
+      try {
+        change.one(message, sync);
+        ++count;
+      } catch (const Error& error) {
+        if (error.code() != errc::no_such_message) throw;
+        console.complain(about + "left out: it has moved on");
+      }
+    };
+    if (meets_all(errors.attempt(change_it, about))) break;
+  }
+  if (sync == Sync::none) errors.attempt(change.sync);
+  console.out.write(fmt::format("{} {}\n", done, count));
+  return errors.code();
 }
 
 int nothing_selected(const Console& console) {
@@ -58,7 +61,7 @@ int nothing_selected(const Console& console) {
   return kExitNo;
 }
 
-int print_ids(const std::vector<MessageInfo>& messages, Console& console) {
+int print_ids(const std::vector<MessageInfo>& messages, const Console& console) {
   for (const MessageInfo& message : messages) console.out.write(message.id.to_string() + "\n");
   return messages.empty() ? kExitNo : kExitDone;
 }

@@ -1,53 +1,37 @@
 // Changing messages by hand: what retry, mv, rm and purge have in common.
 #pragma once
 
-#include <cstddef>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "cli/output/exit_codes.hpp"
 #include "cli/output/print.hpp"
 #include "spoolq/queue.hpp"
 
 namespace spoolq::cli {
 
-/// Changes one message after another. One that cannot be changed is reported and the others are
-/// done; the exit code is the first error's.
-class Changes {
- public:
-  Changes(const Console& console, std::function<void(const MessageInfo&)> change)
-      : console_{console}, change_{std::move(change)} {}
-
-  /// Those that `ids` name, among the messages in `states`.
-  void change_named(const Queue& queue, const std::vector<std::string>& ids,
-                    const std::vector<State>& states);
-  /// A message that another process was quicker to take is reported, and is no error.
-  void change_all(const std::vector<MessageInfo>& messages);
-  /// Also for what comes after the messages: a sync, say.
-  void attempt(const std::function<void()>& step);
-
-  [[nodiscard]] int code() const { return code_; }
-  /// How many change_all() changed.
-  [[nodiscard]] std::size_t done() const { return done_; }
-
- private:
-  void report(const std::string& text, ExitCode code);
-
-  const Console& console_;
-  std::string about_;  ///< What is in hand, for errors that do not name it.
-  std::function<void(const MessageInfo&)> change_;
-  int code_ = kExitDone;
-  std::size_t done_ = 0;
-  bool stopped_ = false;
+/// How a command changes a message. Few messages are synced one by one. For many, one sync of the
+/// whole file system is quicker, though it waits for what other programs have written too.
+struct Change {
+  std::function<void(const MessageInfo&, Sync)> one;
+  std::function<void()> sync;  ///< Called after messages that were changed with Sync::none.
 };
 
-/// Few messages are synced one by one. For many, one sync of the whole file system is quicker,
-/// though it waits for what other programs have written too.
-Sync sync_of_each(std::size_t count);
-/// Says that no message was selected; the exit code.
+// A message that cannot be changed is reported and the others are changed. These return the exit
+// code, which is the first error's.
+
+/// Changes the messages that `ids` name, among those in `states`.
+int change_named(const Console& console, const Queue& queue, const std::vector<std::string>& ids,
+                 const std::vector<State>& states, const Change& change);
+/// Changes `messages` and prints how many it changed after the word `done`. A message that another
+/// process was quicker to take is reported, and is no error.
+int change_selected(const Console& console, const std::vector<MessageInfo>& messages,
+                    const Change& change, std::string_view done);
+
+/// Says that no message was selected. Returns the exit code.
 int nothing_selected(const Console& console);
-/// For --dry-run; the exit code.
-int print_ids(const std::vector<MessageInfo>& messages, Console& console);
+/// For --dry-run. Returns the exit code.
+int print_ids(const std::vector<MessageInfo>& messages, const Console& console);
 
 }  // namespace spoolq::cli

@@ -3,29 +3,21 @@
 
 #include "cli/args/message_argument.hpp"
 #include "cli/args/queue_argument.hpp"
-#include "cli/output/exit_codes.hpp"
+#include "cli/commands/error_report.hpp"
 
 namespace spoolq::cli {
 
 int for_each_claim(const Parsed& parsed, const Console& console,
                    const std::function<void(DetachedClaim&)>& finish) {
   const Queue queue = open_queue(parsed.queue(), console);
-  int code = kExitDone;
-  const auto report = [&](const std::string& text, ExitCode its_code) {
-    console.complain(text);
-    if (code == kExitDone) code = its_code;
-  };
+  ErrorReport errors{console};
   for (const std::string& reference : parsed.rest()) {
-    try {
+    errors.attempt([&] {
       DetachedClaim claim = find_held_claim(queue, reference);
       finish(claim);
-    } catch (const Failure& failure) {
-      report(failure.what(), failure.code());
-    } catch (const Error& error) {
-      report(describe(error), exit_code_of(error.code()));
-    }
+    });
   }
-  return code;
+  return errors.code();
 }
 
 std::optional<Duration> parse_lease(const Parsed& parsed) {

@@ -9,6 +9,7 @@
 
 #include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/error_report.hpp"
 #include "cli/commands/selection.hpp"
 #include "cli/output/json.hpp"
 #include "cli/output/message_text.hpp"
@@ -208,7 +209,7 @@ int run(const Parsed& parsed, Console& console) {
   const Time at = now();
   const char end = arguments.nul ? '\0' : '\n';
   Table table = message_table(arguments.more);
-  int code = kExitDone;
+  ErrorReport errors{console};
   for (const MessageInfo& info : listing.messages) {
     if (arguments.ids) {
       console.out.write(info.id.to_string() + end);
@@ -224,8 +225,7 @@ int run(const Parsed& parsed, Console& console) {
         message = queue.details(info);
       } catch (const Error& error) {
         if (error.code() == errc::no_such_message) continue;  // It has moved on.
-        console.complain(describe(error));
-        if (code == kExitDone) code = exit_code_of(error.code());
+        errors.add(Failure{error});
       }
     }
     if (arguments.json) {
@@ -240,7 +240,7 @@ int run(const Parsed& parsed, Console& console) {
     console.complain(
         fmt::format("{} of {} shown; all: -n 0", listing.messages.size(), listing.total));
   }
-  return code;
+  return errors.code();
 }
 
 }  // namespace

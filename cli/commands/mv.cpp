@@ -36,60 +36,40 @@ the middle may leave a message in both queues, so that it is delivered twice; no
 Claimed messages are not moved. What does not fit the limits of the target stays (65, 75).
 Dead letters stay dead: `spoolq retry TARGET --all` makes them ready there.)";
 
-struct MoveArguments {
-  std::string queue;
-  std::string target;
-  std::vector<std::string> ids;  ///< Empty: all that are selected.
-  Selection selection;
-  bool dry_run = false;
-};
-
-MoveArguments parse_move(const Parsed& parsed) {
-  MoveArguments move;
-  move.queue = parsed.queue();
-  move.target = parsed.arguments()[1];
-  move.ids = {parsed.arguments().begin() + 2, parsed.arguments().end()};
-  move.dry_run = parsed.flag("dry-run");
+int run(const Parsed& parsed, Console& console) {
+  const std::string& target_argument = parsed.arguments()[1];
+  const std::vector<std::string> ids{parsed.arguments().begin() + 2, parsed.arguments().end()};
   // By name also what is done; all means what there is still to do.
   std::vector<State> states{State::ready, State::delayed, State::failed};
-  if (!move.ids.empty()) states.push_back(State::done);
-  move.selection = parse_selection(parsed, parse_states(parsed, states));
-  move.selection.count = parsed.number("n", kCountMax).value_or(0);
-  if (move.selection.has(State::claimed)) {
+  if (!ids.empty()) states.push_back(State::done);
+  Selection selection = parse_selection(parsed, parse_states(parsed, states));
+  selection.count = parsed.number("n", kCountMax).value_or(0);
+  if (selection.has(State::claimed)) {
     parsed.bad_value("state", "claimed", "claimed messages are not moved");
   }
-  require_ids_or_all(parsed, move.ids, move.selection);
-  return move;
-}
-
-int run(const Parsed& parsed, Console& console) {
-  const MoveArguments arguments = parse_move(parsed);
-  Queue queue = open_queue(arguments.queue, console);
-  Queue target = open_queue(arguments.target, console);
+  require_ids_or_all(parsed, ids, selection);
+  Queue queue = open_queue(parsed.queue(), console);
+  Queue target = open_queue(target_argument, console);
   if (queue.path() == target.path()) {
-    throw Failure{kExitBadValue, fmt::format("mv: {} is the same queue", escape(arguments.target))};
+    throw Failure{kExitBadValue, fmt::format("mv: {} is the same queue", escape(target_argument))};
   }
   std::vector<MessageInfo> selected;
-  if (arguments.ids.empty()) selected = select(queue, arguments.selection);
-  if (arguments.dry_run) {
-    for (const std::string& id : arguments.ids) {
-      selected.push_back(find_message(queue, id, arguments.selection.states));
+  if (ids.empty()) selected = select(queue, selection);
+  if (parsed.flag("dry-run")) {
+    for (const std::string& id : ids) {
+      selected.push_back(find_message(queue, id, selection.states));
     }
     return print_ids(selected, console);
   }
-  if (arguments.ids.empty() && selected.empty()) return nothing_selected(console);
-  const Sync sync = sync_of_each(arguments.ids.size() + selected.size());
-  Changes changes{console, [&](const MessageInfo& message) { queue.move(message, target, sync); }};
-  changes.change_named(queue, arguments.ids, arguments.selection.states);
-  changes.change_all(selected);
-  if (sync == Sync::none) {
-    changes.attempt([&] {
-      target.sync();
-      queue.sync();
-    });
-  }
-  if (arguments.ids.empty()) console.out.write(fmt::format("moved {}\n", changes.done()));
-  return changes.code();
+  const Change move{
+      .one = [&](const auto& message, Sync sync) { queue.move(message, target, sync); },
+      .sync =
+          [&] {
+            target.sync();
+            queue.sync();
+          }};
+  if (!ids.empty()) return change_named(console, queue, ids, selection.states, move);
+  return change_selected(console, selected, move, "moved");
 }
 
 }  // namespace

@@ -4,8 +4,8 @@
 
 #include <array>
 
+#include "cli/args/message_argument.hpp"
 #include "cli/args/queue_argument.hpp"
-#include "cli/args/usage_error.hpp"
 #include "cli/commands/changes.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/selection.hpp"
@@ -35,28 +35,6 @@ constexpr std::string_view kDetails =
     R"(Asks on a terminal; elsewhere --force is needed (64). Claimed messages are removed only with
 --force: whoever holds one learns of it at the end. Prints how many were removed.)";
 
-struct PurgeArguments {
-  std::string queue;
-  Selection selection;
-  bool force = false;
-  bool dry_run = false;
-};
-
-PurgeArguments parse_purge(const Parsed& parsed) {
-  PurgeArguments purge;
-  purge.queue = parsed.queue();
-  purge.force = parsed.flag("force");
-  purge.dry_run = parsed.flag("dry-run");
-  purge.selection =
-      parse_selection(parsed, parse_states(parsed, {State::ready, State::claimed, State::delayed,
-                                                    State::failed, State::done}));
-  const bool all = parsed.flag("all");
-  const bool states = parsed.flag("state");
-  if (all && states) parsed.wrong_use("--state and --all exclude each other");
-  if (!all && !states) parsed.wrong_use("which messages? --state S, or --all", true);
-  return purge;
-}
-
 /// Whether the person at the terminal says yes.
 bool confirmed(const std::string& question) {
   const std::string text = question + " [y/N] ";
@@ -67,37 +45,37 @@ bool confirmed(const std::string& question) {
 }
 
 int run(const Parsed& parsed, Console& console) {
-  const PurgeArguments arguments = parse_purge(parsed);
-  Queue queue = open_queue(arguments.queue, console);
+  const bool force = parsed.flag("force");
+  const bool dry_run = parsed.flag("dry-run");
+  const Selection selection = parse_selection(parsed, parse_states(parsed, all_states()));
+  const bool all = parsed.flag("all");
+  const bool states = parsed.flag("state");
+  if (all && states) parsed.wrong_use("--state and --all exclude each other");
+  if (!all && !states) parsed.wrong_use("which messages? --state S, or --all", true);
+  Queue queue = open_queue(parsed.queue(), console);
   const bool asks = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
-  if (!arguments.force && !arguments.dry_run && !asks) {
-    throw UsageError{
-        "purge: it removes messages for good; where nobody can be asked, --force says "
-        "that this is meant",
-        &parsed.command()};
+  if (!force && !dry_run && !asks) {
+    parsed.wrong_use(
+        "it removes messages for good; where nobody can be asked, --force says that this is meant");
   }
-  std::vector<MessageInfo> selected = select(queue, arguments.selection);
-  if (!arguments.force) {
+  std::vector<MessageInfo> selected = select(queue, selection);
+  if (!force) {
     const std::size_t claimed = std::erase_if(
         selected, [](const MessageInfo& message) { return message.state == State::claimed; });
     if (claimed > 0) {
       console.complain(fmt::format("{} claimed messages stay; --force removes them too", claimed));
     }
   }
-  if (arguments.dry_run) return print_ids(selected, console);
-  if (selected.empty()) return nothing_selected(console);
+  if (dry_run) return print_ids(selected, console);
   const auto question = [&] {
     return fmt::format("Remove {} message{} from {} for good?", selected.size(),
                        selected.size() == 1 ? "" : "s", escape(queue.path()));
   };
-  if (!arguments.force && !confirmed(question())) return kExitNo;
-  const Sync sync = sync_of_each(selected.size());
-  Changes changes{console,
-                  [&](const MessageInfo& message) { queue.remove_claimed(message, sync); }};
-  changes.change_all(selected);
-  if (sync == Sync::none) changes.attempt([&] { queue.sync(); });
-  console.out.write(fmt::format("removed {}\n", changes.done()));
-  return changes.code();
+  if (!force && !selected.empty() && !confirmed(question())) return kExitNo;
+  const Change remove{
+      .one = [&](const auto& message, Sync sync) { queue.remove_claimed(message, sync); },
+      .sync = [&] { queue.sync(); }};
+  return change_selected(console, selected, remove, "removed");
 }
 
 }  // namespace

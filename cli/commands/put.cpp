@@ -112,29 +112,25 @@ int run(const Parsed& parsed, Console& console) {
   console.out.check();
   const StopOnSignals stop_on_signals;
   Publisher publisher{arguments.queue, arguments.publishing, console};
-  int code = kExitDone;
-  const Report report = [&](const std::string& text, ExitCode its_code) {
-    console.complain(text);
-    if (code == kExitDone) code = its_code;
-  };
+  ErrorReport errors{console};
   try {
     for (const std::string& name : names) {
       try {
-        put_source(name, publisher, arguments.split, report);
+        put_source(name, publisher, arguments.split, errors);
       } catch (const SourceFailure& failure) {
-        report(failure.what(), failure.code());
+        errors.add(failure);
       } catch (const Error& error) {
         // Too large is this file; anything else would meet the next one too.
         if (error.code() != errc::too_large) throw;
         const std::string source = name == "-" ? "standard input" : escape(name);
-        report(fmt::format("{}: {}", source, describe(error)), kExitBadValue);
+        errors.add(fmt::format("{}: {}", source, describe(error)), kExitBadValue);
       }
     }
     publisher.flush();
   } catch (const Error& error) {
-    report(describe(error), exit_code_of(error.code()));
+    errors.add(Failure{error});
   }
-  return code;
+  return errors.code();
 }
 
 }  // namespace

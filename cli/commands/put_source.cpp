@@ -92,8 +92,8 @@ void put_whole(Source& source, Publisher& publisher) {
 /// too large is reported and the others are put.
 class Parts {
  public:
-  Parts(Source& source, Publisher& publisher, char end, const Report& report)
-      : source_{source}, publisher_{publisher}, end_{end}, report_{report} {}
+  Parts(Source& source, Publisher& publisher, char end, ErrorReport& errors)
+      : source_{source}, publisher_{publisher}, end_{end}, errors_{errors} {}
 
   void put() {
     for (std::string_view bytes = source_.read(); !bytes.empty(); bytes = source_.read()) {
@@ -119,9 +119,9 @@ class Parts {
       if (error.code() != errc::too_large) throw;
       draft_.reset();
       refused_ = true;
-      report_(fmt::format("{}, {} {}: {}", shown_path(source_.shown()),
-                          end_ == '\n' ? "line" : "part", number_, describe(error)),
-              kExitBadValue);
+      errors_.add(fmt::format("{}, {} {}: {}", shown_path(source_.shown()),
+                              end_ == '\n' ? "line" : "part", number_, describe(error)),
+                  kExitBadValue);
     }
   }
   void finish() {
@@ -133,7 +133,7 @@ class Parts {
   Source& source_;
   Publisher& publisher_;
   char end_;
-  const Report& report_;
+  ErrorReport& errors_;
   std::optional<Draft> draft_;
   bool begun_ = false;    ///< A part has begun, with however few bytes.
   bool refused_ = false;  ///< It was too large; its rest is passed over.
@@ -142,15 +142,15 @@ class Parts {
 
 }  // namespace
 
-void put_source(const std::string& name, Publisher& publisher, Split split, const Report& report) {
+void put_source(const std::string& name, Publisher& publisher, Split split, ErrorReport& errors) {
   Source source{name, publisher};
   switch (split) {
     case Split::none:
       return put_whole(source, publisher);
     case Split::lines:
-      return Parts{source, publisher, '\n', report}.put();
+      return Parts{source, publisher, '\n', errors}.put();
     case Split::nuls:
-      return Parts{source, publisher, '\0', report}.put();
+      return Parts{source, publisher, '\0', errors}.put();
   }
 }
 

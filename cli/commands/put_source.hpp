@@ -1,11 +1,10 @@
 // What put reads: files, and standard input.
 #pragma once
 
-#include <functional>
 #include <string>
 
+#include "cli/commands/error_report.hpp"
 #include "cli/commands/publisher.hpp"
-#include "cli/output/exit_codes.hpp"
 
 namespace spoolq::cli {
 
@@ -17,11 +16,8 @@ class SourceFailure : public Failure {
 
 enum class Split { none, lines, nuls };
 
-/// Says what is wrong with one message; the others go on.
-using Report = std::function<void(const std::string& text, ExitCode code)>;
-
 /// Puts the file `name`, or standard input for "-", as one message or as one for each part. A part
 /// that is too large is reported and the others are put. Throws SourceFailure, Failure, Error.
-void put_source(const std::string& name, Publisher& publisher, Split split, const Report& report);
+void put_source(const std::string& name, Publisher& publisher, Split split, ErrorReport& errors);
 
 }  // namespace spoolq::cli

@@ -1,6 +1,4 @@
 // spoolq retry: tries failed messages again.
-#include <fmt/format.h>
-
 #include "cli/args/queue_argument.hpp"
 #include "cli/commands/changes.hpp"
 #include "cli/commands/commands.hpp"
@@ -31,34 +29,16 @@ live was over has none any more.
 ID is a whole id, four or more of its first or last characters, the path of the message's file,
 or @oldest or @newest.)";
 
-struct RetryArguments {
-  std::string queue;
-  std::vector<std::string> ids;  ///< Empty: all that are selected.
-  Selection selection;
-};
-
-RetryArguments parse_retry(const Parsed& parsed) {
-  RetryArguments retry{parsed.queue(), parsed.rest(), parse_selection(parsed, {State::failed})};
-  retry.selection.count = parsed.number("n", kCountMax).value_or(0);
-  require_ids_or_all(parsed, retry.ids, retry.selection);
-  return retry;
-}
-
 int run(const Parsed& parsed, Console& console) {
-  const RetryArguments arguments = parse_retry(parsed);
-  Queue queue = open_queue(arguments.queue, console);
-  std::vector<MessageInfo> selected;
-  if (arguments.ids.empty()) {
-    selected = select(queue, arguments.selection);
-    if (selected.empty()) return nothing_selected(console);
-  }
-  const Sync sync = sync_of_each(arguments.ids.size() + selected.size());
-  Changes changes{console, [&](const MessageInfo& message) { queue.retry(message, sync); }};
-  changes.change_named(queue, arguments.ids, arguments.selection.states);
-  changes.change_all(selected);
-  if (sync == Sync::none) changes.attempt([&] { queue.sync(); });
-  if (arguments.ids.empty()) console.out.write(fmt::format("retried {}\n", changes.done()));
-  return changes.code();
+  const auto ids = parsed.rest();
+  Selection selection = parse_selection(parsed, {State::failed});
+  selection.count = parsed.number("n", kCountMax).value_or(0);
+  require_ids_or_all(parsed, ids, selection);
+  Queue queue = open_queue(parsed.queue(), console);
+  const Change retry{.one = [&](const auto& message, Sync sync) { queue.retry(message, sync); },
+                     .sync = [&] { queue.sync(); }};
+  if (!ids.empty()) return change_named(console, queue, ids, selection.states, retry);
+  return change_selected(console, select(queue, selection), retry, "retried");
 }
 
 }  // namespace

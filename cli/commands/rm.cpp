@@ -1,6 +1,7 @@
 // spoolq rm: removes messages.
 #include <fmt/format.h>
 
+#include "cli/args/message_argument.hpp"
 #include "cli/args/queue_argument.hpp"
 #include "cli/commands/changes.hpp"
 #include "cli/commands/commands.hpp"
@@ -18,22 +19,20 @@ constexpr Example kExamples[] = {
 };
 
 int run(const Parsed& parsed, Console& console) {
-  const auto ids = parsed.rest();
   const bool force = parsed.flag("force");
   Queue queue = open_queue(parsed.queue(), console);
-  const Sync sync = sync_of_each(ids.size());
-  Changes changes{console, [&](const MessageInfo& message) {
-                    if (message.state == State::claimed && !force) {
-                      throw Failure{kExitClaimLost,
-                                    fmt::format("{} is claimed; to remove it all the same: --force",
-                                                message.id)};
-                    }
-                    queue.remove_claimed(message, sync);
-                  }};
-  changes.change_named(queue, ids,
-                       {State::ready, State::claimed, State::delayed, State::failed, State::done});
-  if (sync == Sync::none) changes.attempt([&] { queue.sync(); });
-  return changes.code();
+  const Change remove{.one =
+                          [&](const MessageInfo& message, Sync sync) {
+                            if (message.state == State::claimed && !force) {
+                              throw Failure{
+                                  kExitClaimLost,
+                                  fmt::format("{} is claimed; to remove it all the same: --force",
+                                              message.id.to_string())};
+                            }
+                            queue.remove_claimed(message, sync);
+                          },
+                      .sync = [&] { queue.sync(); }};
+  return change_named(console, queue, parsed.rest(), all_states(), remove);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/error_report.hpp"
 #include "cli/output/json.hpp"
 #include "cli/output/units.hpp"
 
@@ -36,32 +37,21 @@ int run(const Parsed& parsed, Console& console) {
                {"CONSUMERS", kRight},
                {"PAUSED"}}};
   const bool json = parsed.flag("json");
-  int code = kExitDone;
-  const auto report = [&](const std::string& text, ExitCode its_code) {
-    console.complain(text);
-    if (code == kExitDone) code = its_code;
-  };
+  ErrorReport errors{console};
   for (const std::string& argument : parsed.arguments()) {
-    try {
+    errors.attempt([&] {
       const Stats stats = open_queue(argument, console).stats();
-      if (json) {
-        console.out.write(stats_document(stats, now()));
-        continue;
-      }
+      if (json) return console.out.write(stats_document(stats, now()));
       const auto number = [](std::uint64_t value) { return fmt::format("{}", value); };
       table.add({escape(argument == "@" ? stats.path : argument),
                  stats.oldest_ready ? readable_duration(*stats.oldest_ready) : "-",
                  number(stats.ready), number(stats.claimed), number(stats.delayed),
                  number(stats.failed), number(stats.done), number(stats.bad),
                  readable_size(stats.bytes), number(stats.consumers), stats.paused ? "yes" : "no"});
-    } catch (const Failure& failure) {
-      report(failure.what(), failure.code());
-    } catch (const Error& error) {
-      report(describe(error), exit_code_of(error.code()));
-    }
+    });
   }
   table.print(console);
-  return code;
+  return errors.code();
 }
 
 }  // namespace

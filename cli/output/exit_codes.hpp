@@ -41,6 +41,7 @@ std::string describe(const Error& error);
 class Failure : public std::runtime_error {
  public:
   Failure(ExitCode code, const std::string& message) : std::runtime_error{message}, code_{code} {}
+  explicit Failure(const Error& error) : Failure{exit_code_of(error.code()), describe(error)} {}
   [[nodiscard]] ExitCode code() const { return code_; }
 
  private:
