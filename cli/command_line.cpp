@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
-
 #include "cli/args/help.hpp"
 #include "cli/args/parsed.hpp"
 #include "cli/args/usage_error.hpp"
@@ -18,9 +16,9 @@ namespace {
 using Words = std::vector<std::string>;
 
 void set_up_console(const Parsed& parsed, Console& console) {
-  const ColorChoice color =
-      std::array{ColorChoice::automatic, ColorChoice::always,
-                 ColorChoice::never}[parsed.choice("color", {"auto", "always", "never"})];
+  const auto color = parsed.choice<ColorChoice>("color", {{"auto", ColorChoice::automatic},
+                                                          {"always", ColorChoice::always},
+                                                          {"never", ColorChoice::never}});
   console.color = use_color(color, STDOUT_FILENO);
   console.error_color = use_color(color, STDERR_FILENO);
   console.terminal = ::isatty(STDOUT_FILENO) == 1;

@@ -168,15 +168,16 @@ std::optional<std::size_t> Parsed::number(const std::string& key, std::size_t ma
   return static_cast<std::size_t>(*result);
 }
 
-std::size_t Parsed::choice(const std::string& key,
-                           const std::vector<std::string_view>& names) const {
+/// The place of the given word in `words`.
+std::size_t Parsed::choice_of(const std::string& key,
+                              const std::vector<std::string_view>& words) const {
   const auto text = value(key);
   if (!text) return 0;
-  const auto found = std::ranges::find(names, *text);
-  if (found == names.end()) {
-    bad_value(key, *text, fmt::format("not one of {}", fmt::join(names, ", ")));
+  const auto found = std::ranges::find(words, *text);
+  if (found == words.end()) {
+    bad_value(key, *text, fmt::format("not one of {}", fmt::join(words, ", ")));
   }
-  return static_cast<std::size_t>(found - names.begin());
+  return static_cast<std::size_t>(found - words.begin());
 }
 
 void Parsed::bad_value(const std::string& key, std::string_view value,

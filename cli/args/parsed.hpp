@@ -6,10 +6,12 @@
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cli/args/command.hpp"
@@ -54,9 +56,22 @@ class Parsed {
   [[nodiscard]] std::optional<Duration> duration(const std::string& key) const;
   [[nodiscard]] std::optional<std::size_t> number(const std::string& key, std::size_t maximum,
                                                   std::size_t minimum = 0) const;
-  /// Which of `names` was given, as its place in the list; the first where none was.
-  [[nodiscard]] std::size_t choice(const std::string& key,
-                                   const std::vector<std::string_view>& names) const;
+  /// What stands beside the word that was given; the first where none was.
+  template <typename Value>
+  [[nodiscard]] Value choice(
+      const std::string& key,
+      std::initializer_list<std::pair<std::string_view, Value>> choices) const {
+    std::vector<std::string_view> words;
+    for (const auto& [word, value] : choices) words.push_back(word);
+    return (choices.begin() + choice_of(key, words))->second;
+  }
+  /// The same, where to_string() spells the words.
+  template <typename Value>
+  [[nodiscard]] Value choice(const std::string& key, std::initializer_list<Value> choices) const {
+    std::vector<std::string_view> words;
+    for (const Value each : choices) words.push_back(to_string(each));
+    return *(choices.begin() + choice_of(key, words));
+  }
   [[noreturn]] void bad_value(const std::string& key, std::string_view value,
                               std::string_view expected) const;
 
@@ -64,6 +79,9 @@ class Parsed {
   [[noreturn]] void wrong_use(std::string_view text, bool missing = false) const;
 
  private:
+  [[nodiscard]] std::size_t choice_of(const std::string& key,
+                                      const std::vector<std::string_view>& words) const;
+
   const Command& command_;
   Commands commands_;
   Words arguments_;

@@ -1,8 +1,6 @@
 // spoolq adopt: takes the files of a folder into a queue.
 #include <fmt/format.h>
 
-#include <array>
-
 #include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/transfer_report.hpp"
@@ -54,51 +52,39 @@ no meaning with rename and marker.
 With --keep a file counts as the same as long as its inode, size, time and name are, and the
 path of DIR. Where DIR is on the queue's file system, `init --inbox` makes it the queue's own.)";
 
-struct AdoptArguments {
-  std::string directory;
-  std::string queue;
-  AdoptOptions options{};
-  bool follow = false;
-  bool dry_run = false;
-  bool json = false;
-};
-
-AdoptArguments parse_adopt(const Parsed& parsed) {
-  AdoptArguments adopt{.directory = parsed.queue(), .queue = parsed.arguments()[1]};
-  constexpr std::array kCompletions{Completion::automatic, Completion::rename, Completion::close,
-                                    Completion::stable,    Completion::marker, Completion::lease};
-  std::vector<std::string_view> names;
-  names.reserve(kCompletions.size());
-  for (const Completion each : kCompletions) names.push_back(to_string(each));
-  adopt.options.done = kCompletions.at(parsed.choice("done", names));
-  adopt.options.settle = parsed.duration("settle");
-  adopt.options.keep = parsed.flag("keep");
-  adopt.follow = parsed.flag("follow");
-  adopt.dry_run = parsed.flag("dry-run");
-  adopt.json = parsed.flag("json");
-  if (adopt.follow && adopt.dry_run) parsed.wrong_use("--follow and --dry-run exclude each other");
-  const bool timed =
-      adopt.options.done != Completion::rename && adopt.options.done != Completion::marker;
-  if (adopt.options.settle && !timed) {
-    parsed.wrong_use(
-        fmt::format("--settle has no meaning with --done={}", to_string(adopt.options.done)));
+AdoptOptions parse_options(const Parsed& parsed) {
+  const AdoptOptions options{
+      .done = parsed.choice("done", {Completion::automatic, Completion::rename, Completion::close,
+                                     Completion::stable, Completion::marker, Completion::lease}),
+      .settle = parsed.duration("settle"),
+      .keep = parsed.flag("keep")};
+  if (parsed.flag("follow") && parsed.flag("dry-run")) {
+    parsed.wrong_use("--follow and --dry-run exclude each other");
   }
-  return adopt;
+  const bool timed = options.done != Completion::rename && options.done != Completion::marker;
+  if (options.settle && !timed) {
+    parsed.wrong_use(
+        fmt::format("--settle has no meaning with --done={}", to_string(options.done)));
+  }
+  return options;
 }
 
 int run(const Parsed& parsed, Console& console) {
-  const AdoptArguments arguments = parse_adopt(parsed);
+  const AdoptOptions options = parse_options(parsed);
+  const std::string& directory = parsed.queue();
   console.out.check();
-  const Queue queue = open_queue(arguments.queue, console);
-  require_folder(arguments.directory);
-  Adopter adopter{queue, arguments.directory, arguments.options};
-  if (arguments.dry_run) {
-    print_verdicts(adopter.appraise(), arguments.json, console);
+  const Queue queue = open_queue(parsed.arguments()[1], console);
+  require_folder(directory);
+  Adopter adopter{queue, directory, options};
+  const bool json = parsed.flag("json");
+  const bool follow = parsed.flag("follow");
+  if (parsed.flag("dry-run")) {
+    print_verdicts(adopter.appraise(), json, console);
     return kExitDone;
   }
   const StopOnSignals stop_on_signals{adopter};
-  TransferReport outcomes{console, arguments.json, arguments.follow};
-  if (!arguments.follow) {
+  TransferReport outcomes{console, json, follow};
+  if (!follow) {
     return run_once(outcomes, console, [&](const auto& report) { adopter.adopt(report); });
   }
   try {

@@ -9,15 +9,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "cli/args/queue_argument.hpp"
-#include "cli/args/usage_error.hpp"
+#include "cli/commands/changes.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/error_report.hpp"
 #include "cli/commands/selection.hpp"
 #include "cli/files/export_target.hpp"
 #include "cli/output/exit_codes.hpp"
@@ -60,27 +59,23 @@ In the Maildir, which is made where it is missing, a message has a name made fro
 it again doubles nothing. Its time is that of the put; priority, key, type, name, time to live,
 headers and reason stay behind, and are gone with --move.)";
 
-enum class ExportFormat { tar, maildir };
-
 struct ExportArguments {
-  std::string queue;
-  ExportFormat format = ExportFormat::tar;
-  std::optional<std::string> directory;  ///< The Maildir.
-  std::optional<std::string> output;     ///< The archive; empty: standard output.
+  std::optional<std::string> maildir;  ///< Empty: an archive.
+  std::optional<std::string> output;   ///< The archive's file; empty: standard output.
   Selection selection;
   bool move = false;
+
+  [[nodiscard]] bool prints_archive() const { return !maildir && !output; }
 };
 
 ExportArguments parse_export(const Parsed& parsed) {
   ExportArguments made;
-  made.queue = parsed.queue();
-  made.format =
-      std::array{ExportFormat::tar, ExportFormat::maildir}[parsed.choice("to", {"tar", "maildir"})];
-  const bool is_maildir = made.format == ExportFormat::maildir;
-  if (!parsed.rest().empty()) made.directory = parsed.rest().front();
-  if (is_maildir && !made.directory) parsed.wrong_use("--to=maildir needs DIR", true);
-  if (!is_maildir && made.directory)
+  const bool is_maildir = parsed.choice<bool>("to", {{"tar", false}, {"maildir", true}});
+  if (!parsed.rest().empty()) made.maildir = parsed.rest().front();
+  if (is_maildir && !made.maildir) parsed.wrong_use("--to=maildir needs DIR", true);
+  if (!is_maildir && made.maildir) {
     parsed.wrong_use("DIR is for --to=maildir; an archive: -o FILE");
+  }
   made.output = parsed.value("output");
   if (is_maildir && made.output) parsed.wrong_use("-o is for --to=tar");
   made.selection =
@@ -98,48 +93,36 @@ bool is_empty_regular_file(int fd) {
   return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0;
 }
 
-/// Throws UsageError for an archive that nobody would want where it goes.
-void require_usable_output(const ExportArguments& arguments, const Console& console) {
-  if (arguments.format != ExportFormat::tar || arguments.output) return;
-  if (console.terminal) {
-    throw UsageError{"export: an archive is not for a terminal; -o FILE", &kExportCommand};
-  }
-  if (arguments.move && !is_empty_regular_file(STDOUT_FILENO)) {
-    throw UsageError{
-        "export: --move removes what is safe on disk, which only an empty file can promise; -o "
-        "FILE",
-        &kExportCommand};
+/// Throws UsageError for an archive that cannot be of use where it goes.
+void require_usable_output(const Parsed& parsed, bool move, const Console& console) {
+  if (console.terminal) parsed.wrong_use("an archive is not for a terminal; -o FILE");
+  if (move && !is_empty_regular_file(STDOUT_FILENO)) {
+    parsed.wrong_use(
+        "--move removes what is safe on disk, which only an empty file can promise; -o FILE");
   }
   console.out.check();
 }
 
 std::unique_ptr<ExportTarget> make_target(const ExportArguments& arguments, Console& console) {
-  if (arguments.format == ExportFormat::maildir) return export_to_maildir(*arguments.directory);
+  if (arguments.maildir) return export_to_maildir(*arguments.maildir);
   return arguments.output ? export_to_tar_file(*arguments.output) : export_to_tar(console.out);
 }
 
 /// One run of the command.
 class Export {
  public:
-  Export(const ExportArguments& arguments, Console& console)
-      : arguments_{arguments}, console_{console}, queue_{open_queue(arguments.queue, console)} {
-    if (arguments.move) require_takeable(queue_);
-    require_usable_output(arguments, console);
-  }
+  Export(const ExportArguments& arguments, Queue queue, Console& console)
+      : arguments_{arguments}, console_{console}, queue_{std::move(queue)}, errors_{console} {}
 
   int run() {
     const std::vector<MessageInfo> selected = select(queue_, arguments_.selection);
-    if (selected.empty()) {
-      console_.complain("no such messages");
-      return kExitNo;
-    }
+    if (selected.empty()) return nothing_selected(console_);
     target_ = make_target(arguments_, console_);
     for (const MessageInfo& message : selected) copy(message);
     target_->finish(arguments_.move);
     if (arguments_.move) remove();
-    const bool is_archive_printed = arguments_.format == ExportFormat::tar && !arguments_.output;
-    if (!is_archive_printed) console_.out.write(fmt::format("exported {}\n", copied_));
-    return code_;
+    if (!arguments_.prints_archive()) console_.out.write(fmt::format("exported {}\n", copied_));
+    return errors_.code();
   }
 
  private:
@@ -163,8 +146,7 @@ class Export {
       } else if (error.code() == std::errc::resource_unavailable_try_again) {
         report(message, "left out: it is still being written");
       } else {
-        report(message, describe(error));
-        if (code_ == kExitDone) code_ = exit_code_of(error.code());
+        report(message, describe(error), exit_code_of(error.code()));
       }
     }
   }
@@ -175,15 +157,15 @@ class Export {
         claimed.remove(Sync::none);
       } catch (const Error& error) {
         if (error.code() != errc::claim_lost) throw;
-        report(claimed.info(), "it has moved on, and its copy is there as well");
-        if (code_ == kExitDone) code_ = exit_code_of(error.code());
+        report(claimed.info(), "it has moved on, and its copy is there as well",
+               exit_code_of(error.code()));
       }
     }
     queue_.sync();
   }
 
-  void report(const MessageInfo& message, const std::string& text) {
-    console_.complain(fmt::format("{}: {}", message.id, text));
+  void report(const MessageInfo& message, const std::string& text, ExitCode code = kExitDone) {
+    errors_.add(fmt::format("{}: {}", message.id.to_string(), text), code);
   }
 
   const ExportArguments& arguments_;
@@ -192,12 +174,15 @@ class Export {
   std::unique_ptr<ExportTarget> target_;
   std::vector<MoveOut> claimed_;  ///< With --move: what was copied, until it is removed.
   std::size_t copied_ = 0;
-  int code_ = kExitDone;
+  ErrorReport errors_;
 };
 
 int run(const Parsed& parsed, Console& console) {
   const ExportArguments arguments = parse_export(parsed);
-  return Export{arguments, console}.run();
+  const Queue queue = open_queue(parsed.queue(), console);
+  if (arguments.move) require_takeable(queue);
+  if (arguments.prints_archive()) require_usable_output(parsed, arguments.move, console);
+  return Export{arguments, queue, console}.run();
 }
 
 }  // namespace

@@ -1,6 +1,4 @@
 // spoolq import: takes over the queue of another program.
-#include <array>
-
 #include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/transfer_report.hpp"
@@ -35,41 +33,22 @@ they have locked is left, and said to be.
   nq       jobs that were not run. The payload is `exec nq CMD...`; to run CMD:
            spoolq work Q -- sh -c 'sed "1s/^exec nq //;q" | sh')";
 
-struct ImportArguments {
-  std::string directory;
-  std::string queue;
-  ImportFormat format = ImportFormat::dirq;
-  ImportOptions options{};
-  bool dry_run = false;
-  bool json = false;
-};
-
-ImportArguments parse_import(const Parsed& parsed) {
-  if (!parsed.flag("from")) parsed.wrong_use("whose queue is it? --from=dirq, maildir or nq", true);
-  constexpr std::array kFormats{ImportFormat::dirq, ImportFormat::maildir, ImportFormat::nq};
-  std::vector<std::string_view> names;
-  names.reserve(kFormats.size());
-  for (const ImportFormat each : kFormats) names.push_back(to_string(each));
-  return {.directory = parsed.queue(),
-          .queue = parsed.arguments()[1],
-          .format = kFormats.at(parsed.choice("from", names)),
-          .options = {.keep = parsed.flag("keep")},
-          .dry_run = parsed.flag("dry-run"),
-          .json = parsed.flag("json")};
-}
-
 int run(const Parsed& parsed, Console& console) {
-  const ImportArguments arguments = parse_import(parsed);
+  if (!parsed.flag("from")) parsed.wrong_use("whose queue is it? --from=dirq, maildir or nq", true);
+  const auto format =
+      parsed.choice("from", {ImportFormat::dirq, ImportFormat::maildir, ImportFormat::nq});
+  const std::string& directory = parsed.queue();
   console.out.check();
-  const Queue queue = open_queue(arguments.queue, console);
-  require_folder(arguments.directory);
-  Importer importer{queue, arguments.directory, arguments.format, arguments.options};
-  if (arguments.dry_run) {
-    print_verdicts(importer.appraise(), arguments.json, console);
+  const Queue queue = open_queue(parsed.arguments()[1], console);
+  require_folder(directory);
+  Importer importer{queue, directory, format, {.keep = parsed.flag("keep")}};
+  const bool json = parsed.flag("json");
+  if (parsed.flag("dry-run")) {
+    print_verdicts(importer.appraise(), json, console);
     return kExitDone;
   }
   const StopOnSignals stop_on_signals{importer};
-  TransferReport outcomes{console, arguments.json, false};
+  TransferReport outcomes{console, json, false};
   return run_once(outcomes, console, [&](const auto& report) { importer.import(report); });
 }
 

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <iterator>
 #include <optional>
@@ -63,9 +62,11 @@ ListArguments parse_list(const Parsed& parsed) {
   list.queue = parsed.queue();
   list.selection = parse_selection(
       parsed, parse_states(parsed, {State::ready, State::claimed, State::delayed, State::failed}));
-  list.order = std::array{
-      Order::delivery, Order::age, Order::size, Order::attempts,
-      Order::name}[parsed.choice("sort", {"delivery", "age", "size", "attempts", "name"})];
+  list.order = parsed.choice<Order>("sort", {{"delivery", Order::delivery},
+                                             {"age", Order::age},
+                                             {"size", Order::size},
+                                             {"attempts", Order::attempts},
+                                             {"name", Order::name}});
   list.reverse = parsed.flag("reverse");
   list.count = parsed.number("n", kCountMax);
   list.more = parsed.flag("l");

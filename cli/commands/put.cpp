@@ -2,11 +2,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
 #include <optional>
 #include <vector>
 
-#include "cli/args/usage_error.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/publisher.hpp"
 #include "cli/commands/put_source.hpp"
@@ -94,8 +92,9 @@ PutArguments parse_put(const Parsed& parsed) {
   }
   if (parsed.flag("each-line")) put.split = Split::lines;
   if (parsed.flag("each-nul")) put.split = Split::nuls;
-  put.publishing.sync = std::array{PutSync::durable, PutSync::file_system,
-                                   PutSync::none}[parsed.choice("sync", {"durable", "fs", "none"})];
+  put.publishing.sync = parsed.choice<PutSync>(
+      "sync",
+      {{"durable", PutSync::durable}, {"fs", PutSync::file_system}, {"none", PutSync::none}});
   return put;
 }
 
@@ -104,8 +103,7 @@ int run(const Parsed& parsed, Console& console) {
   std::vector<std::string> names = arguments.files;
   if (names.empty()) {
     if (::isatty(STDIN_FILENO) == 1) {
-      throw UsageError{"put: standard input is a terminal; name a file, or - to type the message",
-                       &kPutCommand, true};
+      parsed.wrong_use("standard input is a terminal; name a file, or - to type the message", true);
     }
     names.emplace_back("-");
   }

@@ -117,7 +117,7 @@ TakeArguments parse_take(const Parsed& parsed) {
   }
   take.lease = parse_lease(parsed);
   if (take.lease && !take.hold) parsed.wrong_use("--lease needs --hold");
-  take.ack = parsed.choice("ack", {"durable", "none"}) == 0 ? Sync::durable : Sync::none;
+  take.ack = parsed.choice<Sync>("ack", {{"durable", Sync::durable}, {"none", Sync::none}});
   return take;
 }
 

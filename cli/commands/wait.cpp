@@ -46,20 +46,6 @@ count. While the queue is paused, it waits. It prints nothing on standard output
 ID is a whole id, four or more of its first or last characters, the path of the message's file,
 or @oldest or @newest of those that are not done, as it is when the wait begins.)";
 
-struct WaitArguments {
-  std::string queue;
-  std::vector<std::string> ids;     ///< Empty: until the queue is empty.
-  std::optional<Duration> timeout;  ///< Empty: for ever.
-};
-
-WaitArguments parse_wait(const Parsed& parsed) {
-  WaitArguments wait{parsed.queue(), parsed.rest(), parsed.duration("timeout")};
-  const bool empty = parsed.flag("empty");
-  if (empty && !wait.ids.empty()) parsed.wrong_use("ids and --empty exclude each other");
-  if (!empty && wait.ids.empty()) parsed.wrong_use("what for? Ids, or --empty", true);
-  return wait;
-}
-
 using Clock = std::chrono::steady_clock;
 
 /// So many events are taken before a look at the messages that are gone: one look for all of them.
@@ -69,10 +55,10 @@ constexpr int kExitCodeMax = 255;
 /// One run of the command.
 class Waiting {
  public:
-  Waiting(const WaitArguments& arguments, const Console& console)
-      : arguments_{arguments},
+  Waiting(Queue queue, std::optional<Duration> timeout, const Console& console)
+      : timeout_{timeout},
         console_{console},
-        queue_{open_queue(arguments.queue, console)},
+        queue_{std::move(queue)},
         monitor_{queue_},
         stop_on_signals_{monitor_} {}
 
@@ -89,10 +75,10 @@ class Waiting {
     }
   }
 
-  int for_messages() {
+  int for_messages(const std::vector<std::string>& words) {
     std::vector<std::optional<MessageId>> ids;
-    ids.reserve(arguments_.ids.size());
-    for (const std::string& word : arguments_.ids) ids.push_back(resolve(word));
+    ids.reserve(words.size());
+    for (const std::string& word : words) ids.push_back(resolve(word));
     for (const auto& id : ids) {
       if (id) pending_.insert(*id);
     }
@@ -108,7 +94,7 @@ class Waiting {
       look_at(std::exchange(gone_, {}));
     }
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      const int code = ids[i] ? codes_[*ids[i]] : nowhere(arguments_.ids[i]);
+      const int code = ids[i] ? codes_[*ids[i]] : nowhere(words[i]);
       if (code != kExitDone) return code;
     }
     return kExitDone;
@@ -122,9 +108,9 @@ class Waiting {
   /// nullopt: a stop signal, or the time is over.
   std::optional<Event> next() {
     if (stop_signal() != 0) return std::nullopt;
-    if (!arguments_.timeout) return monitor_.next();
+    if (!timeout_) return monitor_.next();
     const auto waited = std::chrono::floor<Duration>(Clock::now() - begin_);
-    return monitor_.next(std::max(*arguments_.timeout - waited, Duration{0}));
+    return monitor_.next(std::max(*timeout_ - waited, Duration{0}));
   }
 
   [[nodiscard]] int stopped(const std::string& what) const {
@@ -225,7 +211,7 @@ class Waiting {
     return kExitDone;
   }
 
-  const WaitArguments& arguments_;
+  std::optional<Duration> timeout_;  ///< Empty: for ever.
   const Console& console_;
   Clock::time_point begin_ = Clock::now();
   Queue queue_;
@@ -237,9 +223,13 @@ class Waiting {
 };
 
 int run(const Parsed& parsed, Console& console) {
-  const WaitArguments arguments = parse_wait(parsed);
-  Waiting waiting{arguments, console};
-  return arguments.ids.empty() ? waiting.until_empty() : waiting.for_messages();
+  const auto ids = parsed.rest();
+  const auto timeout = parsed.duration("timeout");
+  const bool empty = parsed.flag("empty");
+  if (empty && !ids.empty()) parsed.wrong_use("ids and --empty exclude each other");
+  if (!empty && ids.empty()) parsed.wrong_use("what for? Ids, or --empty", true);
+  Waiting waiting{open_queue(parsed.queue(), console), timeout, console};
+  return empty ? waiting.until_empty() : waiting.for_messages(ids);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // What `work` makes of its options and arguments.
 #include "cli/worker/arguments.hpp"
 
-#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -95,9 +94,9 @@ WorkArguments parse_work(const Parsed& parsed) {
   }
   work.queue = parsed.queue();
   work.command = command;
-  work.drain = std::array{
-      Drain::no, Drain::ready,
-      Drain::all}[parsed.flag("drain") ? 1 + parsed.choice("drain", {"ready", "all"}) : 0];
+  if (parsed.flag("drain")) {
+    work.drain = parsed.choice<Drain>("drain", {{"ready", Drain::ready}, {"all", Drain::all}});
+  }
   work.once = parsed.flag("once");
   if (work.once && parsed.flag("max-messages")) {
     parsed.wrong_use("--once and --max-messages exclude each other");
@@ -108,8 +107,8 @@ WorkArguments parse_work(const Parsed& parsed) {
   work.job_log = parsed.value("joblog");
   work.bar = parsed.flag("bar");
   work.quiet = parsed.flag("quiet");
-  work.json = parsed.choice("log-format", {"text", "json"}) == 1;
-  work.ack = parsed.choice("ack", {"durable", "none"}) == 0 ? Sync::durable : Sync::none;
+  work.json = parsed.choice<bool>("log-format", {{"text", false}, {"json", true}});
+  work.ack = parsed.choice<Sync>("ack", {{"durable", Sync::durable}, {"none", Sync::none}});
   if (work.once) work.messages_max = 1;
   return work;
 }
