@@ -20,23 +20,21 @@ Supervisor::Supervisor(const Launch& launch) {
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     throw std::system_error{errno, std::generic_category(), "socketpair"};
   }
+  socket_ = File{ends[0]};
+  const File its_socket{ends[1]};
   sigset_t all{};
   sigset_t before{};
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   process_ = ::fork();
-  if (process_ == 0) supervise(launch, ends[1]);
+  if (process_ == 0) supervise(launch, its_socket.get());
   const int error = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  ::close(ends[1]);
-  socket_ = ends[0];
-  if (process_ > 0) return;
-  ::close(socket_);
-  throw std::system_error{error, std::generic_category(), "fork"};
+  if (process_ < 0) throw std::system_error{error, std::generic_category(), "fork"};
 }
 
 Supervisor::~Supervisor() {
-  ::close(socket_);  // As if we had died.
+  socket_.close();  // As if we had died.
   wake();
   while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
   }
@@ -46,7 +44,7 @@ std::optional<Report> Supervisor::report() {
   Report report;
   ssize_t count = -1;
   do {
-    count = ::recv(socket_, &report, sizeof report, 0);
+    count = ::recv(socket_.get(), &report, sizeof report, 0);
   } while (count < 0 && errno == EINTR);
   if (count != static_cast<ssize_t>(sizeof report)) {
     // Killed, by hand or for want of memory. The job's first process went with it; its group
@@ -63,12 +61,12 @@ void Supervisor::wake() const { ::kill(process_, SIGCONT); }
 
 void Supervisor::terminate() const {
   wake();
-  static_cast<void>(::send(socket_, &kTerminate, 1, MSG_NOSIGNAL | MSG_DONTWAIT));
+  static_cast<void>(::send(socket_.get(), &kTerminate, 1, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 void Supervisor::kill() const {
   wake();
-  static_cast<void>(::send(socket_, &kKill, 1, MSG_NOSIGNAL | MSG_DONTWAIT));
+  static_cast<void>(::send(socket_.get(), &kKill, 1, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 }  // namespace spoolq::cli

@@ -6,6 +6,7 @@
 
 #include <optional>
 
+#include "cli/files/file.hpp"
 #include "spoolq/consumer.hpp"
 
 namespace spoolq::cli {
@@ -50,7 +51,7 @@ class Supervisor {
   ~Supervisor();
 
   /// Readable when report() has something.
-  [[nodiscard]] int descriptor() const { return socket_; }
+  [[nodiscard]] int descriptor() const { return socket_.get(); }
   /// The next report; empty: the supervisor is gone. Blocks until there is one.
   std::optional<Report> report();
 
@@ -62,7 +63,7 @@ class Supervisor {
   void kill() const;
 
  private:
-  int socket_ = -1;
+  File socket_;
   pid_t process_ = -1;
   pid_t job_ = -1;  ///< Once it is known.
 };
