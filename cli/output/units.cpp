@@ -13,70 +13,63 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// Takes exactly `count` digits from the front of `text`.
-std::optional<int> take_digits(std::string_view& text, std::size_t count) {
-  if (text.size() < count) return std::nullopt;
-  int value = 0;
-  for (const char c : text.substr(0, count)) {
-    if (!is_digit(c)) return std::nullopt;
-    value = value * 10 + (c - '0');
-  }
-  text.remove_prefix(count);
-  return value;
+/// Whether `text` begins as `form`, in which d is a digit, T a T or a blank, Z a Z, s a sign.
+bool begins_as(std::string_view text, std::string_view form) {
+  const auto fits = [](char c, char kind) {
+    switch (kind) {
+      case 'd':
+        return is_digit(c);
+      case 'T':
+        return c == 'T' || c == 't' || c == ' ';
+      case 'Z':
+        return c == 'Z' || c == 'z';
+      case 's':
+        return c == '+' || c == '-';
+      default:
+        return c == kind;
+    }
+  };
+  return text.size() >= form.size() && std::ranges::equal(text.substr(0, form.size()), form, fits);
 }
 
-bool take_char(std::string_view& text, std::string_view accepted) {
-  if (text.empty() || accepted.find(text.front()) == std::string_view::npos) return false;
-  text.remove_prefix(1);
-  return true;
+/// The number that the `count` digits at `start` are.
+int number_at(std::string_view text, std::size_t start, std::size_t count) {
+  int number = 0;
+  for (const char c : text.substr(start, count)) number = number * 10 + (c - '0');
+  return number;
 }
 
 std::optional<Time> parse_rfc3339(std::string_view text) {
   using namespace std::chrono;
-  const auto year_number = take_digits(text, 4);
-  if (!year_number || !take_char(text, "-")) return std::nullopt;
-  const auto month_number = take_digits(text, 2);
-  if (!month_number || !take_char(text, "-")) return std::nullopt;
-  const auto day_number = take_digits(text, 2);
-  if (!day_number || !take_char(text, "Tt ")) return std::nullopt;
-  const year_month_day date{year{*year_number}, month{static_cast<unsigned>(*month_number)},
-                            day{static_cast<unsigned>(*day_number)}};
-  if (!date.ok()) return std::nullopt;
+  constexpr std::string_view kForm = "dddd-dd-ddTdd:dd:dd";
+  if (!begins_as(text, kForm)) return std::nullopt;
+  const auto two_at = [text](std::size_t start) { return number_at(text, start, 2); };
+  const year_month_day date{year{number_at(text, 0, 4)}, month{static_cast<unsigned>(two_at(5))},
+                            day{static_cast<unsigned>(two_at(8))}};
+  const int second = two_at(17);
+  // 60: a leap second.
+  if (!date.ok() || two_at(11) > 23 || two_at(14) > 59 || second > 60) return std::nullopt;
+  Time time = Time{sys_days{date}} + hours{two_at(11)} + minutes{two_at(14)} + seconds{second};
+  std::string_view rest = text.substr(kForm.size());
 
-  const auto hour_number = take_digits(text, 2);
-  if (!hour_number || *hour_number > 23 || !take_char(text, ":")) return std::nullopt;
-  const auto minute_number = take_digits(text, 2);
-  if (!minute_number || *minute_number > 59 || !take_char(text, ":")) return std::nullopt;
-  const auto second_number = take_digits(text, 2);
-  if (!second_number || *second_number > 60) return std::nullopt;  // 60: a leap second.
-
-  int milliseconds_number = 0;
-  if (take_char(text, ".")) {
-    int digits = 0;
-    while (!text.empty() && is_digit(text.front())) {
-      if (digits < 3) milliseconds_number = milliseconds_number * 10 + (text.front() - '0');
-      ++digits;
-      text.remove_prefix(1);
+  if (begins_as(rest, ".d")) {
+    rest.remove_prefix(1);
+    const std::size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
+    milliseconds unit{100};
+    for (const char c : rest.substr(0, std::min<std::size_t>(digits, 3))) {
+      time += (c - '0') * unit;
+      unit /= 10;
     }
-    if (digits == 0) return std::nullopt;
-    for (; digits < 3; ++digits) milliseconds_number *= 10;
+    rest.remove_prefix(digits);
   }
 
-  minutes offset{0};
-  if (text.empty()) return std::nullopt;
-  if (!take_char(text, "Zz")) {
-    const bool west = text.front() == '-';
-    if (!take_char(text, "+-")) return std::nullopt;
-    const auto offset_hours = take_digits(text, 2);
-    if (!offset_hours || *offset_hours > 23 || !take_char(text, ":")) return std::nullopt;
-    const auto offset_minutes = take_digits(text, 2);
-    if (!offset_minutes || *offset_minutes > 59) return std::nullopt;
-    offset = hours{*offset_hours} + minutes{*offset_minutes};
-    if (west) offset = -offset;
-  }
-  if (!text.empty()) return std::nullopt;
-  return Time{sys_days{date}} + hours{*hour_number} + minutes{*minute_number} +
-         seconds{*second_number} + milliseconds{milliseconds_number} - offset;
+  if (begins_as(rest, "Z") && rest.size() == 1) return time;
+  if (!begins_as(rest, "sdd:dd") || rest.size() != 6) return std::nullopt;
+  const int offset_hours = number_at(rest, 1, 2);
+  const int offset_minutes = number_at(rest, 4, 2);
+  if (offset_hours > 23 || offset_minutes > 59) return std::nullopt;
+  const minutes offset = hours{offset_hours} + minutes{offset_minutes};
+  return rest.front() == '-' ? time + offset : time - offset;
 }
 
 }  // namespace
