@@ -94,11 +94,15 @@ Failure queue_is_paused(const Queue& queue) {
                                           escape(queue.path()), shell_quote(queue.path()))};
 }
 
-Duration detached_lease(const Queue& queue) {
-  for (const auto& [name, value] : queue.settings()) {
-    if (name != "detached_lease") continue;
-    if (const auto lease = parse_duration(value)) return *lease;
+std::string setting(const Queue& queue, std::string_view name) {
+  for (const auto& [each, value] : queue.settings()) {
+    if (each == name) return value;
   }
+  return {};
+}
+
+Duration detached_lease(const Queue& queue) {
+  if (const auto lease = parse_duration(setting(queue, "detached_lease"))) return *lease;
   throw Failure{kExitSettings, "the setting detached_lease is not a duration; give --lease"};
 }
 

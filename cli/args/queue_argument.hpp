@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "cli/output/exit_codes.hpp"
 #include "cli/output/print.hpp"
@@ -21,10 +22,12 @@ Queue open_queue(const std::string& argument, LogHandler log);
 
 /// Throws Failure for a Maildir, from which nothing can be taken.
 void require_takeable(const Queue& queue);
-/// The failure of who takes from a queue that is paused.
+/// The failure of a command that takes from a paused queue.
 Failure queue_is_paused(const Queue& queue);
 
-/// The setting detached_lease: how long a held claim lasts that does not say.
+/// The value of a setting; empty where there is none of that name.
+std::string setting(const Queue& queue, std::string_view name);
+/// The setting detached_lease: how long a held claim lasts without --lease.
 Duration detached_lease(const Queue& queue);
 
 /// Prints what the libraries have to say on standard error; notices only when verbose.

@@ -202,13 +202,11 @@ class Waiting {
     return kExitBadValue;
   }
   [[nodiscard]] int nowhere(const std::string& word) const {
-    for (const auto& [name, value] : queue_.settings()) {
-      if (name != "keep_done" || value == "off") continue;
-      console_.complain(fmt::format("{}: no such message in {}, and what is done is kept there",
-                                    escape(word), escape(queue_.path())));
-      return kExitNotFound;
-    }
-    return kExitDone;
+    const std::string keep_done = setting(queue_, "keep_done");
+    if (keep_done.empty() || keep_done == "off") return kExitDone;
+    console_.complain(fmt::format("{}: no such message in {}, and what is done is kept there",
+                                  escape(word), escape(queue_.path())));
+    return kExitNotFound;
   }
 
   std::optional<Duration> timeout_;  ///< Empty: for ever.

@@ -1,9 +1,5 @@
 // spoolq watch: tells what happens, as it happens.
 #include <fmt/format.h>
-#include <poll.h>
-#include <unistd.h>
-
-#include <cerrno>
 
 #include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
@@ -43,12 +39,6 @@ reported. Watching takes nothing and slows nobody. INT and TERM end it (130, 143
 /// A reader that has gone is noticed after this at the latest, also where nothing happens.
 constexpr Duration kReaderCheck{1000};
 
-/// Throws when standard output is a pipe or a socket that nobody reads any more.
-void require_reader() {
-  struct pollfd out = {.fd = STDOUT_FILENO, .events = 0, .revents = 0};
-  if (::poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP)) != 0) throw OutputError{EPIPE};
-}
-
 std::string line_of(const Console& console, const Event& event) {
   const std::string kind{to_string(event.kind)};
   const bool red = console.color && event.kind == EventKind::failed;
@@ -73,7 +63,7 @@ int run(const Parsed& parsed, Console& console) {
     }
     console.out.flush();
     if (const int signal = stop_signal(); signal != 0) return kExitSignal + signal;
-    require_reader();
+    console.out.require_reader();
   }
 }
 

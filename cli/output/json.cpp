@@ -11,6 +11,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json document(std::string_view schema) {
+  Json json;
+  json["schema"] = schema;
+  return json;
+}
+
 /// Bytes that are not UTF-8 become U+FFFD here; put_text() keeps them.
 std::string line_of(const Json& document) {
   return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -23,6 +29,10 @@ Json value_or_null(const std::optional<Value>& value) {
 
 Json time_or_null(const std::optional<Time>& time) {
   return time ? Json(format_time(*time)) : Json{};
+}
+
+Json seconds_or_null(const std::optional<Duration>& duration) {
+  return duration ? Json(to_seconds(*duration)) : Json{};
 }
 
 std::string base64(std::string_view bytes) {
@@ -80,8 +90,7 @@ Json reason_or_null(const std::optional<Reason>& reason) {
 
 std::string message_document(const MessageDetails& message, Time at) {
   const MessageInfo& info = message.info;
-  Json json;
-  json["schema"] = "spoolq.message/1";
+  Json json = document("spoolq.message/1");
   json["id"] = info.id.to_string();
   json["state"] = to_string(info.state);
   json["priority"] = info.priority;
@@ -103,12 +112,10 @@ std::string message_document(const MessageDetails& message, Time at) {
 }
 
 std::string stats_document(const Stats& stats, Time at) {
-  Json json;
-  json["schema"] = "spoolq.stats/1";
+  Json json = document("spoolq.stats/1");
   put_text(json, "queue", stats.path);
   json["at"] = format_time(at);
-  json["oldest_ready_seconds"] =
-      stats.oldest_ready ? Json(to_seconds(*stats.oldest_ready)) : Json{};
+  json["oldest_ready_seconds"] = seconds_or_null(stats.oldest_ready);
   json["ready"] = stats.ready;
   json["claimed"] = stats.claimed;
   json["delayed"] = stats.delayed;
@@ -122,8 +129,7 @@ std::string stats_document(const Stats& stats, Time at) {
 }
 
 std::string event_document(const Event& event) {
-  Json json;
-  json["schema"] = "spoolq.event/1";
+  Json json = document("spoolq.event/1");
   json["at"] = format_time(event.at);
   json["event"] = to_string(event.kind);
   json["id"] = event.id.to_string();
@@ -135,8 +141,7 @@ std::string event_document(const Event& event) {
 }
 
 std::string appraisal_document(const Appraisal& appraisal) {
-  Json json;
-  json["schema"] = "spoolq.appraisal/1";
+  Json json = document("spoolq.appraisal/1");
   put_text(json, "file", appraisal.file);
   json["verdict"] = to_string(appraisal.verdict);
   put_text_or_null(json, "reason", appraisal.reason);
@@ -147,8 +152,7 @@ std::string appraisal_document(const Appraisal& appraisal) {
 
 std::string settings_document(const std::string& queue,
                               const std::vector<SettingChange>& settings) {
-  Json json;
-  json["schema"] = "spoolq.settings/1";
+  Json json = document("spoolq.settings/1");
   put_text(json, "queue", queue);
   json["settings"] = Json::object();
   for (const auto& [name, value] : settings) json["settings"][name] = value;
@@ -156,8 +160,7 @@ std::string settings_document(const std::string& queue,
 }
 
 std::string reap_document(const std::string& queue, const ReapCounts& counts) {
-  Json json;
-  json["schema"] = "spoolq.reap/1";
+  Json json = document("spoolq.reap/1");
   put_text(json, "queue", queue);
   json["returned"] = counts.returned;
   json["failed"] = counts.failed;
@@ -168,8 +171,7 @@ std::string reap_document(const std::string& queue, const ReapCounts& counts) {
 }
 
 std::string work_event_document(const WorkEvent& event, Time at) {
-  Json json;
-  json["schema"] = "spoolq.log/1";
+  Json json = document("spoolq.log/1");
   json["at"] = format_time(at);
   json["level"] = event.level == LogLevel::warning ? "warning" : "notice";
   json["event"] = event.event;
@@ -177,7 +179,7 @@ std::string work_event_document(const WorkEvent& event, Time at) {
   json["id"] = message != nullptr ? Json(message->id.to_string()) : Json{};
   put_text_or_null(json, "name", message != nullptr ? message->name : std::string{});
   json["attempt"] = message != nullptr ? Json(message->attempts) : Json{};
-  json["seconds"] = event.runtime ? Json(to_seconds(*event.runtime)) : Json{};
+  json["seconds"] = seconds_or_null(event.runtime);
   json["exit_code"] = value_or_null(event.exit_code);
   json["signal"] = value_or_null(event.signal);
   json["due_at"] = time_or_null(event.due);
@@ -186,8 +188,7 @@ std::string work_event_document(const WorkEvent& event, Time at) {
 }
 
 std::string version_document(const std::string& version) {
-  Json json;
-  json["schema"] = "spoolq.version/1";
+  Json json = document("spoolq.version/1");
   json["version"] = version;
   json["format"] = 1;
   return line_of(json);

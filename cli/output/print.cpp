@@ -81,6 +81,10 @@ void Output::check() const {
   if (::write(fd_, "", 0) < 0) throw OutputError{errno};
 }
 
+void Output::require_reader() const {
+  if (reader_has_gone(fd_)) throw OutputError{EPIPE};
+}
+
 void Output::write(std::string_view bytes) {
   if (buffer_.size() + bytes.size() < kBufferSize) {
     buffer_ += bytes;
@@ -120,6 +124,12 @@ void Output::write_all(std::string_view bytes) const {
     // A signal ends the wait for a reader with what has been written so far.
     if (const int signal = stop_signal(); signal != 0 && !bytes.empty()) throw Interrupted{signal};
   }
+}
+
+bool reader_has_gone(int fd) {
+  struct pollfd output = {.fd = fd, .events = 0, .revents = 0};
+  // A pipe has POLLERR then, a socket POLLHUP.
+  return ::poll(&output, 1, 0) > 0 && (output.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 bool use_color(ColorChoice choice, int fd) {

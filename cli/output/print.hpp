@@ -42,6 +42,8 @@ class Output {
   /// Throws unless the descriptor can be written at all. Verbs that change the queue and then
   /// print call this first.
   void check() const;
+  /// Throws when the reader has gone.
+  void require_reader() const;
   /// Throws OutputError, Interrupted.
   void write(std::string_view bytes);
   /// Writes what is in the buffer. Throws as write().
@@ -55,6 +57,9 @@ class Output {
   int fd_;
   std::string buffer_;
 };
+
+/// Whether `fd` is a pipe or a socket that has no reader any more.
+bool reader_has_gone(int fd);
 
 enum class ColorChoice { automatic, always, never };
 

@@ -11,14 +11,13 @@
 #include <utility>
 
 #include "cli/output/json.hpp"
+#include "cli/output/message_text.hpp"
 #include "cli/output/print.hpp"
 #include "cli/output/units.hpp"
 
 namespace spoolq::cli {
 namespace {
 
-/// The characters that tell ids apart stand at their end.
-constexpr std::size_t kShortIdLength = 8;
 /// In milliseconds: how long one wait for standard error takes, and how many there are once the
 /// worker is to end.
 constexpr int kWriteWait = 100;
@@ -37,8 +36,7 @@ std::string text_line(const WorkEvent& event, bool color) {
   std::string line = fmt::format("{} {}{}{}", format_time(now()), code, event.event,
                                  code.empty() ? "" : "\x1b[0m");
   if (const MessageInfo* message = event.message) {
-    const std::string id = message->id.to_string();
-    line += fmt::format(" {}", id.substr(id.size() - kShortIdLength));
+    line += fmt::format(" {}", short_id(message->id));
     if (!message->name.empty()) line += fmt::format(" {}", escape(message->name));
     line += fmt::format(", attempt {}", message->attempts);
   }

@@ -2,11 +2,9 @@
 #include "cli/worker/preconditions.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <vector>
 
 #include "cli/files/file.hpp"
@@ -24,16 +22,6 @@ bool same_file(const struct stat& one, const struct stat& other) {
 }
 
 }  // namespace
-
-bool reader_has_gone(int fd) {
-  struct pollfd output = {.fd = fd, .events = 0, .revents = 0};
-  // A pipe has POLLERR then, a socket POLLHUP.
-  return ::poll(&output, 1, 0) > 0 && (output.revents & (POLLERR | POLLHUP)) != 0;
-}
-
-void require_reader() {
-  if (reader_has_gone(STDOUT_FILENO)) throw OutputError{EPIPE};
-}
 
 void require_path(const Claim& claim, int file) {
   struct stat opened{};

@@ -5,11 +5,6 @@
 
 namespace spoolq::cli {
 
-/// Whether `fd` is a pipe or a socket that nobody reads any more.
-bool reader_has_gone(int fd);
-/// Throws OutputError when nobody reads our standard output any more: each job would die of it.
-void require_reader();
-
 /// Throws Failure when the path that a job is given for its file leads to no or another file: then
 /// the queue was renamed. `file` is the message's file.
 void require_path(const Claim& claim, int file);

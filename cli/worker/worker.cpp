@@ -43,13 +43,6 @@ constexpr Duration kHandOverPatience = std::chrono::minutes{1};
 /// A claim is renewed this many times in its lease.
 constexpr int kRenewalsPerLease = 3;
 
-std::string setting(const Queue& queue, std::string_view wanted) {
-  for (const auto& [name, value] : queue.settings()) {
-    if (name == wanted) return value;
-  }
-  return {};
-}
-
 /// Tells the library that the claim is still held. It tries to give it back once more, and again
 /// later.
 struct NotFinished : std::exception {
@@ -169,7 +162,8 @@ void Worker::give_back_after(std::exception_ptr error, Claim& claim) {
 }
 
 void Worker::work_on(Claim& claim) {
-  if (!output_) require_reader();
+  // Without one, each job would die of it.
+  if (!output_ && reader_has_gone(STDOUT_FILENO)) throw OutputError{EPIPE};
   verify_payload(claim);
   if (has_enough()) stop_();
   Run run{log_, claim.info()};
