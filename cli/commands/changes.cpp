@@ -26,9 +26,9 @@ int change_named(const Console& console, const Queue& queue, const std::vector<s
   const Sync sync = sync_of_each(ids.size());
   ErrorReport errors{console};
   for (const std::string& id : ids) {
-    errors.attempt([&] { change.one(find_message(queue, id, states), sync); });
+    (void)errors.attempt([&] { change.one(find_message(queue, id, states), sync); });
   }
-  if (sync == Sync::none) errors.attempt(change.sync);
+  if (sync == Sync::none) (void)errors.attempt(change.sync);
   return errors.code();
 }
 
@@ -51,7 +51,7 @@ int change_selected(const Console& console, const std::vector<MessageInfo>& mess
     };
     if (meets_all(errors.attempt(change_it, about))) break;
   }
-  if (sync == Sync::none) errors.attempt(change.sync);
+  if (sync == Sync::none) (void)errors.attempt(change.sync);
   console.out.write(fmt::format("{} {}\n", done, count));
   return errors.code();
 }

@@ -23,7 +23,7 @@ class ErrorReport {
   /// Takes a step and adds the Failure or Error that it throws, with `about` before it. Returns the
   /// code of an Error.
   template <typename Step>
-  std::error_code attempt(Step step, const std::string& about = {}) {
+  std::error_code attempt(const Step& step, const std::string& about = {}) {
     try {
       step();
     } catch (const Failure& failure) {

@@ -228,7 +228,7 @@ class Taking {
       print_record(path, id + "\t");
     } catch (...) {
       // Nobody has learnt of the claim, so nobody could finish it.
-      Queue queue = consumer_.queue();
+      const Queue queue = consumer_.queue();
       queue.detached_claim(path).release();
       throw;
     }

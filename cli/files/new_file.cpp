@@ -70,7 +70,7 @@ NewFile::NewFile(NewFile&& other) noexcept
       name_{std::move(other.name_)},
       file_{std::move(other.file_)} {}
 
-bool NewFile::write(std::string_view bytes) {
+bool NewFile::write(std::string_view bytes) const {
   while (!bytes.empty()) {
     const ssize_t count = ::write(get(), bytes.data(), bytes.size());
     if (count < 0 && errno != EINTR) return false;
@@ -79,7 +79,7 @@ bool NewFile::write(std::string_view bytes) {
   return true;
 }
 
-bool NewFile::sync() { return ::fsync(get()) == 0; }
+bool NewFile::sync() const { return ::fsync(get()) == 0; }
 
 bool NewFile::rename(const File& folder, const std::string& name) {
   if (::renameat2(folder_->get(), name_.c_str(), folder.get(), name.c_str(), RENAME_NOREPLACE) ==
@@ -107,7 +107,8 @@ std::optional<bool> NewFile::has_content_of(const File& other) const {
   const File ours = open_to_read(*folder_, name_);
   struct stat status{};
   struct stat our_status{};
-  if (!other || ::fstat(other.get(), &status) != 0 || ::fstat(ours.get(), &our_status) != 0) {
+  if (!other || !ours || ::fstat(other.get(), &status) != 0 ||
+      ::fstat(ours.get(), &our_status) != 0) {
     return std::nullopt;
   }
   if (!S_ISREG(status.st_mode) || status.st_size != our_status.st_size) return false;

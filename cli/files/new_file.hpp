@@ -42,8 +42,8 @@ class NewFile {
 
   // These return false with errno on failure.
 
-  [[nodiscard]] bool write(std::string_view bytes);
-  [[nodiscard]] bool sync();
+  [[nodiscard]] bool write(std::string_view bytes) const;
+  [[nodiscard]] bool sync() const;
   /// EEXIST: there is a file of that name, which stays.
   [[nodiscard]] bool rename(const File& folder, const std::string& name);
   [[nodiscard]] bool remove();

@@ -32,8 +32,8 @@ class KnownFiles : public std::map<std::string, KnownFile> {
   void note(const std::vector<InboxEvent>& events, const Completeness& completeness);
   /// How long until the first file is to be looked at again, at most `limit`.
   [[nodiscard]] Duration time_to_next_look(Duration limit) const;
-  /// Whether a file that is settling is to be looked at before `end`.
-  [[nodiscard]] bool settles_before(Clock::time_point end) const;
+  /// Whether a file that is settling is to be looked at before `limit`.
+  [[nodiscard]] bool settles_before(Clock::time_point limit) const;
 };
 
 }  // namespace spoolq::detail
