@@ -52,7 +52,7 @@ void MoveClaim::inspect() {
 }
 
 void MoveClaim::inspect_foreign(const StoredMessage& before) {
-  Store& store = queue_.store();
+  const Store& store = queue_.store();
   // A writer may have opened it between the last look and the claim.
   if (store.has_writer(message_->at) == true) {
     throw_errno(EAGAIN, "move", store.path(before.at), "its writer has it open again");
