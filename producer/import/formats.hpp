@@ -42,7 +42,7 @@ using VisitElements = std::function<bool(std::vector<Element>& elements, int dir
 // first. They change nothing. Throw errc::bad_value for a folder that is not of the format.
 
 void visit_dirq(const TransferFolder& folder, const VisitElements& visit);
-void visit_maildir(const TransferFolder& folder, const VisitElements& visit);
+void visit_maildir(const TransferFolder& maildir, const VisitElements& visit);
 void visit_nq(const TransferFolder& folder, const VisitElements& visit);
 
 /// A message's name for something put at `time` since 1970. Names sort by all of it, ids hold its
