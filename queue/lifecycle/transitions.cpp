@@ -263,7 +263,7 @@ bool remove(OpenQueue& queue, const StoredMessage& message, Sync sync) {
       // The reaper puts it back as soon as its owner is gone.
       queue.drop_mover();
     }
-    throw_errno(error.code().value(), "unlink", queue.store().path(message.at));
+    throw Error{error.code(), error.operation(), queue.store().path(message.at), error.detail()};
   }
   if (sync == Sync::durable) queue.store().sync({held.at.state()});
   return true;
