@@ -36,7 +36,8 @@ class PendingMessage {
   /// Syncs and publishes; see Draft::commit(). Returns where it is now.
   Location publish();
   /// Syncs the file and renames it into `directory`, which is no folder of messages, under its
-  /// message's name; whoever publishes it from there calls published() then. Throws the errno.
+  /// message's name; the caller that publishes it from there calls published() then. Throws the
+  /// errno.
   std::string stage(int directory);
   void published() { allowance_.publish(); }
 

@@ -16,8 +16,8 @@ class OpenQueue;
 /// is published, it is removed. One thread.
 class DraftFile {
  public:
-  /// Called as the message `name`, which is used for no other file in tmp/; without it, by an id of
-  /// its own. Throws the errno; EAGAIN when each file was swept before it was locked.
+  /// Its name has `id`, which no other file in tmp/ may have, or without it an id of its own.
+  /// Throws the errno; EAGAIN if each file was swept before it was locked.
   DraftFile(OpenQueue& queue, int priority, const std::optional<MessageId>& id);
   DraftFile(const DraftFile&) = delete;
   DraftFile& operator=(const DraftFile&) = delete;

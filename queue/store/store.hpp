@@ -19,9 +19,9 @@ namespace spoolq::detail {
 
 class OpenQueue;
 
-/// The verbs that act on a Location. Each that changes something is one rename or unlink of an
-/// exact name, so it has one winner: of two callers one gets nullopt or false. Nothing is synced
-/// but by sync(). Any thread.
+/// The verbs that act on a Location. Those that change something rename or unlink an exact name, so
+/// each has one winner: of two callers one gets nullopt or false. Only sync() and sync_file() make
+/// anything durable. Any thread.
 class Store {
  public:
   explicit Store(OpenQueue& queue) : queue_{queue} {}
@@ -52,7 +52,7 @@ class Store {
   [[nodiscard]] std::optional<StoredMessage> find(Location at) const;
   /// The same of a path that MessageInfo::path has given.
   [[nodiscard]] std::optional<StoredMessage> find_path(State state, std::string_view path) const;
-  /// The path of a place; an empty `file` stands for the folder of that state.
+  /// The path of a place, and of the folder of a state.
   [[nodiscard]] std::string path(const Location& at) const;
   [[nodiscard]] std::string path(State state) const;
   /// The place as a log shows it, below the queue's path.

@@ -1,5 +1,4 @@
-// Message ids as arguments of fmt::format(). Needs the library fmt, which spoolq.pc does not ask
-// for.
+// Message ids as arguments of fmt::format(). A program that includes this header links fmt itself.
 #pragma once
 
 #include <fmt/format.h>

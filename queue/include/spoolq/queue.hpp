@@ -30,10 +30,10 @@ using LogHandler = std::function<void(LogLevel, std::string_view)>;
 /// A setting and its value as text, such as {"max_attempts", "3"}.
 using SettingChange = std::pair<std::string, std::string>;
 
-/// A claim without a living owner (`spoolq take --hold`), made by Queue::detached_claim(). Whoever
-/// has its receipt may finish it. Once one of ack(), release() and fail() has returned, it is over.
-/// All throw errc::claim_lost when the claim is no longer there, and the errno. One thread at a
-/// time.
+/// A claim without a living owner (`spoolq take --hold`), made by Queue::detached_claim(). Any
+/// process that has its receipt may finish it. Once one of ack(), release() and fail() has
+/// returned, it is over. All throw errc::claim_lost when the claim is no longer there, and the
+/// errno. One thread at a time.
 class SPOOLQ_EXPORT DetachedClaim {
  public:
   /// The message; its path is the receipt.
