@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "queue/store/consumer_locks.hpp"
 #include "queue/store/queue_access.hpp"
@@ -327,10 +329,19 @@ TEST_CASE("the payload of a message is read through its description", "[queue][l
   const Queue queue = handle(world.queue);
   plant(world, Folder::ready, "report.txt", "of a stranger");
   const MessageInfo info = queue.list(State::ready).at(0);
-  const Payload payload = queue.open_payload(info);
+  std::optional<Payload> payload = queue.open_payload(info);
+  const int file = payload->get();
   std::array<char, 100> buffer{};
-  const auto got = world.disk.read(payload.get(), buffer.data(), buffer.size());
+  const auto got = world.disk.read(file, buffer.data(), buffer.size());
   CHECK(std::string_view{buffer.data(), static_cast<std::size_t>(got.value())} == "of a stranger");
+  // It closes its descriptor, once, also when it was moved.
+  Payload moved = std::move(*payload);
+  payload.reset();
+  struct stat status = {};
+  CHECK(world.disk.fstat(file, status).ok());
+  payload = std::move(moved);
+  payload.reset();
+  CHECK_FALSE(world.disk.fstat(file, status).ok());
 }
 
 }  // namespace spoolq::test
