@@ -16,7 +16,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
-#include <functional>
 #include <random>
 #include <string_view>
 #include <vector>
@@ -57,19 +56,16 @@ void copy_attributes(int fd, archive_entry* entry, const std::string& path) {
 
 class Tar : public ExportTarget {
  public:
-  /// Where the bytes of the archive go; throws when they cannot.
-  using Sink = std::function<void(std::string_view)>;
-
-  Tar(Sink sink, std::string shown)
-      : sink_{std::move(sink)}, shown_{std::move(shown)}, archive_{::archive_write_new(), &free} {
+  explicit Tar(std::string shown)
+      : shown_{std::move(shown)}, archive_{::archive_write_new(), &free} {
     require(archive_write_set_format_pax(archive_.get()));
     // Attributes as GNU tar, star and bsdtar read them. libarchive's own form beside it makes GNU
     // tar complain.
     require(archive_write_set_format_option(archive_.get(), "pax", "xattrheader", "SCHILY"));
-    require(archive_write_open(archive_.get(), this, nullptr, &Tar::write, nullptr));
+    require(archive_write_open(archive_.get(), this, nullptr, &Tar::pass_on, nullptr));
   }
 
-  void add(const Queue& queue, const MessageInfo& message, const MessageInfo& source) override {
+  void add(const Queue& queue, const MessageInfo& message, const MessageInfo& source) final {
     queue.read_payload(source, [](std::string_view) {});
     const Payload file = queue.open_payload(source);
     struct stat status{};
@@ -78,7 +74,16 @@ class Tar : public ExportTarget {
     write_payload(message, file.get(), status.st_size);
   }
 
-  void finish(bool /*durable*/) override { require(archive_write_close(archive_.get())); }
+  void finish(bool durable) final {
+    require(archive_write_close(archive_.get()));
+    end(durable);
+  }
+
+ protected:
+  /// Takes the next bytes of the archive.
+  virtual void write(std::string_view bytes) = 0;
+  /// Called after the last byte, as finish().
+  virtual void end(bool durable) = 0;
 
  private:
   /// An archive that was not closed is abandoned: what freeing it would write goes nowhere.
@@ -87,11 +92,11 @@ class Tar : public ExportTarget {
     (void)archive_write_free(archive);
   }
 
-  static la_ssize_t write(struct archive* archive, void* self, const void* bytes,
-                          std::size_t size) {
+  static la_ssize_t pass_on(struct archive* archive, void* self, const void* bytes,
+                            std::size_t size) {
     Tar& tar = *static_cast<Tar*>(self);
     try {
-      tar.sink_({static_cast<const char*>(bytes), size});
+      tar.write({static_cast<const char*>(bytes), size});
       return static_cast<la_ssize_t>(size);
     } catch (...) {
       // Not through the functions of C that stand in between.
@@ -145,33 +150,30 @@ class Tar : public ExportTarget {
     require(archive_write_finish_entry(archive_.get()));
   }
 
-  Sink sink_;
   std::string shown_;
   std::exception_ptr failure_;
   std::unique_ptr<struct archive, decltype(&free)> archive_;
 };
 
 /// An archive in a file that gets its name when it is whole and on disk.
-class TarFile final : public ExportTarget {
+class TarFile final : public Tar {
  public:
   explicit TarFile(const std::string& path)
-      : path_{path},
+      : Tar{path},
+        path_{path},
         name_{path.substr(path.rfind('/') + 1)},
         folder_path_{path == name_ ? "." : path.substr(0, path.size() - name_.size())},
         folder_{open_folder(folder_path_)},
-        file_{create()},
-        tar_{[this](std::string_view bytes) { write(bytes); }, path} {}
+        file_{create()} {}
 
-  void add(const Queue& queue, const MessageInfo& message, const MessageInfo& source) override {
-    tar_.add(queue, message, source);
+ private:
+  void write(std::string_view bytes) override {
+    if (!file_.write(bytes)) throw export_failure(errno, path_);
   }
-  void finish(bool durable) override {
-    tar_.finish(durable);
+  void end(bool /*durable*/) override {
     if (!file_.sync() || !file_.rename(folder_, name_)) throw export_failure(errno, path_);
     if (!sync_folder(folder_)) throw export_failure(errno, folder_path_);
   }
-
- private:
   [[nodiscard]] NewFile create() const {
     if (!folder_) throw export_failure(errno, folder_path_);
     if (::faccessat(folder_.get(), name_.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -182,35 +184,26 @@ class TarFile final : public ExportTarget {
     if (!file) throw export_failure(errno, path_);
     return file;
   }
-  void write(std::string_view bytes) {
-    if (!file_.write(bytes)) throw export_failure(errno, path_);
-  }
 
   std::string path_;
   std::string name_;
   std::string folder_path_;
   File folder_;
   NewFile file_;
-  Tar tar_;
 };
 
-class PrintedTar final : public ExportTarget {
+class PrintedTar final : public Tar {
  public:
-  explicit PrintedTar(Output& out)
-      : out_{out}, tar_{[this](std::string_view bytes) { out_.write(bytes); }, "standard output"} {}
+  explicit PrintedTar(Output& out) : Tar{"standard output"}, out_{out} {}
 
-  void add(const Queue& queue, const MessageInfo& message, const MessageInfo& source) override {
-    tar_.add(queue, message, source);
-  }
-  void finish(bool durable) override {
-    tar_.finish(durable);
+ private:
+  void write(std::string_view bytes) override { out_.write(bytes); }
+  void end(bool durable) override {
     out_.flush();
     if (durable && ::fsync(STDOUT_FILENO) != 0) throw export_failure(errno, "standard output");
   }
 
- private:
   Output& out_;
-  Tar tar_;
 };
 
 }  // namespace
