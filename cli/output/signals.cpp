@@ -41,15 +41,19 @@ void install(int signal) {
 
 }  // namespace
 
+sigset_t signal_set(std::initializer_list<int> signals) {
+  sigset_t set{};
+  ::sigemptyset(&set);
+  for (const int signal : signals) ::sigaddset(&set, signal);
+  return set;
+}
+
 int stop_signal() { return received.load(); }
 
 bool wait_for_input(int fd, int milliseconds) {
   // Between the look at the signal and the wait none may come: it would not end the wait.
-  sigset_t stops{};
+  const sigset_t stops = signal_set({SIGINT, SIGTERM});
   sigset_t before{};
-  ::sigemptyset(&stops);
-  ::sigaddset(&stops, SIGINT);
-  ::sigaddset(&stops, SIGTERM);
   ::pthread_sigmask(SIG_BLOCK, &stops, &before);
   struct pollfd ready = {.fd = fd, .events = POLLIN, .revents = 0};
   const timespec limit = {.tv_sec = milliseconds / 1000,

@@ -2,7 +2,13 @@
 // ends.
 #pragma once
 
+#include <csignal>
+#include <initializer_list>
+
 namespace spoolq::cli {
+
+/// A set of signals.
+sigset_t signal_set(std::initializer_list<int> signals);
 
 /// The number of the stop signal that was received, or 0.
 int stop_signal();

@@ -14,6 +14,8 @@
 #include <system_error>
 #include <utility>
 
+#include "cli/output/signals.hpp"
+
 namespace spoolq::cli {
 namespace {
 
@@ -105,18 +107,14 @@ void WorkSignals::handle(int signal) {
   }
   // Something hangs that cannot be killed.
   std::signal(signal, SIG_DFL);
-  sigset_t one{};
-  ::sigemptyset(&one);
-  ::sigaddset(&one, signal);
+  const sigset_t one = signal_set({signal});
   ::pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
   ::raise(signal);
 }
 
 void WorkSignals::merge_repeated(int signal) const {
   const auto end = Clock::now() + std::chrono::milliseconds{kRepeatedMilliseconds};
-  sigset_t one{};
-  ::sigemptyset(&one);
-  ::sigaddset(&one, signal);
+  const sigset_t one = signal_set({signal});
   while (Clock::now() < end) {
     const timespec wait = {.tv_sec = 0, .tv_nsec = 5'000'000};
     ::sigtimedwait(&one, nullptr, &wait);

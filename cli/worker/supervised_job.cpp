@@ -43,6 +43,8 @@
 #include <system_error>
 #include <utility>
 
+#include "cli/output/signals.hpp"
+
 namespace spoolq::cli {
 namespace {
 
@@ -336,9 +338,7 @@ void supervise(const Launch& launch, int socket) {
   }
   // Step 3.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  sigset_t child_ended{};
-  ::sigemptyset(&child_ended);
-  ::sigaddset(&child_ended, SIGCHLD);
+  const sigset_t child_ended = signal_set({SIGCHLD});
   const int signals = ::signalfd(-1, &child_ended, SFD_CLOEXEC | SFD_NONBLOCK);
   const pid_t self = ::getpid();
   const pid_t job = signals < 0 ? -1 : ::_Fork();
