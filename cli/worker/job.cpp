@@ -219,6 +219,11 @@ class Job {
 
 }  // namespace
 
+std::optional<int> JobEnd::exit_code() const {
+  if (kind == Kind::timed_out) return kExitTimedOut;
+  return kind == Kind::exited ? std::optional{value} : std::nullopt;
+}
+
 JobEnd run_job(const JobSetup& setup, ErrorOutput& error_output) {
   return Job{setup, error_output}.run();
 }
@@ -252,12 +257,10 @@ WorkEvent event_of_end(std::string_view event, const MessageInfo& message, const
                  .event = event,
                  .message = &message,
                  .runtime = end.runtime,
-                 .exit_code = {},
+                 .exit_code = end.exit_code(),
                  .signal = {},
                  .due = {},
                  .text = text};
-  if (end.kind == JobEnd::Kind::exited) told.exit_code = end.value;
-  if (end.kind == JobEnd::Kind::timed_out) told.exit_code = kExitTimedOut;
   if (end.kind == JobEnd::Kind::killed) told.signal = end.value;
   return told;
 }

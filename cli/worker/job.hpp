@@ -48,6 +48,9 @@ struct JobEnd {
   Kind kind = Kind::exited;
   int value = 0;
   Duration runtime{0};
+
+  /// As timeout(1) gives it for a job that ran too long.
+  [[nodiscard]] std::optional<int> exit_code() const;
 };
 
 /// Runs a job, and waits until nothing of it is left; call error_output.finish() then. Throws

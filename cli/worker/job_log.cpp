@@ -67,14 +67,11 @@ bool JobLog::add(Time started, const JobEnd& end, std::uint64_t sent, std::uint6
   for (const std::string& word : command) {
     words += (words.empty() ? "" : " ") + shell_quote(word);
   }
-  int exit_code = 0;
+  int exit_code = end.exit_code().value_or(0);
   int signal = 0;
   switch (end.kind) {
     case JobEnd::Kind::exited:
-      exit_code = end.value;
-      break;
     case JobEnd::Kind::timed_out:
-      exit_code = kExitTimedOut;
       break;
     case JobEnd::Kind::killed:
       signal = end.value;

@@ -51,6 +51,10 @@ struct NotFinished : std::exception {
   }
 };
 
+WorkEvent warning(std::string_view event, const MessageInfo* message, std::string text) {
+  return {.level = LogLevel::warning, .event = event, .message = message, .text = std::move(text)};
+}
+
 bool is_exit(const JobEnd& end, std::initializer_list<int> codes) {
   return end.kind == JobEnd::Kind::exited && std::ranges::count(codes, end.value) > 0;
 }
@@ -127,16 +131,11 @@ void Worker::handle(Claim& claim) {
     }
   } catch (const Error& error) {
     if (error.code() == errc::claim_lost || error.code() == errc::no_such_message) {
-      log_.tell({.level = LogLevel::warning,
-                 .event = "lost",
-                 .message = &claim.info(),
-                 .text = "the claim was lost: the message was taken back, removed or moved"});
+      log_.tell(warning("lost", &claim.info(),
+                        "the claim was lost: the message was taken back, removed or moved"));
     } else if (error.code() == errc::damaged) {
       --begun_;  // No job was started for it.
-      log_.tell({.level = LogLevel::warning,
-                 .event = "damaged",
-                 .message = &claim.info(),
-                 .text = error.detail()});
+      log_.tell(warning("damaged", &claim.info(), error.detail()));
     } else {
       // The queue's disk fails.
       give_back_after(std::current_exception(), claim);
@@ -206,10 +205,7 @@ JobEnd Worker::run_job_of(Claim& claim, Run& run) {
                   .renew = [&] { return renew(claim); },
                   .warn =
                       [&](const std::string& text) {
-                        log_.tell_soon({.level = LogLevel::warning,
-                                        .event = "warning",
-                                        .message = &claim.info(),
-                                        .text = text});
+                        log_.tell_soon(warning("warning", &claim.info(), text));
                       },
                   .warn_no_proc = [&] { warn_no_proc(); }},
                  run.error_output);
@@ -217,10 +213,9 @@ JobEnd Worker::run_job_of(Claim& claim, Run& run) {
 
 void Worker::warn_no_proc() {
   if (no_proc_told_.exchange(true)) return;
-  log_.tell_soon({.level = LogLevel::warning,
-                  .event = "warning",
-                  .text = "cannot read /proc: what a job leaves running outside its process group "
-                          "is waited for, but not killed"});
+  log_.tell_soon(warning("warning", nullptr,
+                         "cannot read /proc: what a job leaves running outside its process group "
+                         "is waited for, but not killed"));
 }
 
 unsigned Worker::attempts_max() const {
@@ -344,8 +339,7 @@ WorkEvent Worker::fail(Claim& claim, const Run& run, const JobEnd& end, bool for
   Reason reason;
   reason.text = describe(end, arguments_.timeout);
   reason.error_output = run.error_output.end();
-  if (end.kind == JobEnd::Kind::exited) reason.exit_code = end.value;
-  if (end.kind == JobEnd::Kind::timed_out) reason.exit_code = kExitTimedOut;
+  reason.exit_code = end.exit_code();
   if (end.kind == JobEnd::Kind::killed) reason.signal = end.value;
   if (end.kind == JobEnd::Kind::unsupervised) reason.signal = SIGKILL;
   if (!for_good) return retry(claim, reason, end);
