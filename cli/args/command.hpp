@@ -34,8 +34,9 @@ struct Command {
   Group group = Group::other;
   std::string_view summary;
   std::string_view usage{};  ///< What follows the name.
-  std::size_t arguments_min = 0;
-  std::size_t arguments_max = 0;
+  // One argument, the queue, unless the command says otherwise.
+  std::size_t arguments_min = 1;
+  std::size_t arguments_max = 1;
   std::span<const OptionText> options{};
   std::span<const Example> examples;
   std::string_view details{};  ///< Further paragraphs, for --help only.

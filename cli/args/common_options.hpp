@@ -9,6 +9,11 @@ namespace spoolq::cli {
 
 inline constexpr OptionText kJson{.name = "json", .help = "print JSON"};
 
+inline constexpr OptionText kNotClaimedOption{
+    .name = "state",
+    .value = "S",
+    .help = "only those that are ready, delayed, failed or done; a list, or again"};
+
 inline constexpr OptionText kKeyOption{
     .name = "key", .value = "KEY", .help = "only messages with this key"};
 

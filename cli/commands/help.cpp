@@ -22,7 +22,7 @@ const Command kHelpCommand{.name = "help",
                            .group = Group::other,
                            .summary = "explain a verb",
                            .usage = "[VERB]",
-                           .arguments_max = 1,
+                           .arguments_min = 0,
                            .examples = kExamples,
                            .run = run};
 

@@ -13,9 +13,7 @@ namespace {
 constexpr OptionText kOptions[] = {
     {.name = "all", .help = "all that are ready, delayed or failed; prints how many"},
     kCountOption,
-    {.name = "state",
-     .value = "S",
-     .help = "only those that are ready, delayed, failed or done; a list, or again"},
+    kNotClaimedOption,
     kKeyOption,
     kTypeOption,
     kNameOption,

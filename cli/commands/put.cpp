@@ -55,18 +55,9 @@ whose time to live is over goes to failed/.
 standard input is slow to give is not waited for. --sync=none syncs nothing: such messages
 survive the death of the program, not of the machine.)";
 
-struct PutArguments {
-  std::string queue;
-  std::vector<std::string> files;  ///< "-" is standard input; empty: only that.
+Publishing parse_publishing(const Parsed& parsed) {
   Publishing publishing;
-  Split split = Split::none;
-};
-
-PutArguments parse_put(const Parsed& parsed) {
-  PutArguments put;
-  put.queue = parsed.queue();
-  put.files = parsed.rest();
-  PutOptions& options = put.publishing.options;
+  PutOptions& options = publishing.options;
   options.priority = static_cast<int>(parsed.number("priority", 9).value_or(5));
   options.delay = parsed.duration("delay").value_or(Duration{0});
   if (const auto at = parsed.value("at")) {
@@ -78,7 +69,7 @@ PutArguments parse_put(const Parsed& parsed) {
   options.time_to_live = parsed.duration("ttl");
   options.key = parsed.value("key").value_or("");
   options.type = parsed.value("type").value_or("");
-  put.publishing.named = parsed.value("name").has_value();
+  publishing.named = parsed.value("name").has_value();
   options.name = parsed.value("name").value_or("");
   for (const std::string& header : parsed.values("header")) {
     const std::size_t equals = header.find('=');
@@ -90,17 +81,18 @@ PutArguments parse_put(const Parsed& parsed) {
   if (parsed.flag("each-line") && parsed.flag("each-nul")) {
     parsed.wrong_use("--each-line and --each-nul exclude each other");
   }
-  if (parsed.flag("each-line")) put.split = Split::lines;
-  if (parsed.flag("each-nul")) put.split = Split::nuls;
-  put.publishing.sync = parsed.choice<PutSync>(
+  publishing.sync = parsed.choice<PutSync>(
       "sync",
       {{"durable", PutSync::durable}, {"fs", PutSync::file_system}, {"none", PutSync::none}});
-  return put;
+  return publishing;
 }
 
 int run(const Parsed& parsed, Console& console) {
-  const PutArguments arguments = parse_put(parsed);
-  std::vector<std::string> names = arguments.files;
+  const Publishing publishing = parse_publishing(parsed);
+  const Split split = parsed.flag("each-line")  ? Split::lines
+                      : parsed.flag("each-nul") ? Split::nuls
+                                                : Split::none;
+  std::vector<std::string> names = parsed.rest();
   if (names.empty()) {
     if (::isatty(STDIN_FILENO) == 1) {
       parsed.wrong_use("standard input is a terminal; name a file, or - to type the message", true);
@@ -109,12 +101,12 @@ int run(const Parsed& parsed, Console& console) {
   }
   console.out.check();
   const StopOnSignals stop_on_signals;
-  Publisher publisher{arguments.queue, arguments.publishing, console};
+  Publisher publisher{parsed.queue(), publishing, console};
   ErrorReport errors{console};
   try {
     for (const std::string& name : names) {
       try {
-        put_source(name, publisher, arguments.split, errors);
+        put_source(name, publisher, split, errors);
       } catch (const SourceFailure& failure) {
         errors.add(failure);
       } catch (const Error& error) {
@@ -138,7 +130,6 @@ const Command kPutCommand{.name = "put",
                           .group = Group::send,
                           .summary = "put messages into a queue",
                           .usage = "Q [FILE...|-]",
-                          .arguments_min = 1,
                           .arguments_max = kUnlimited,
                           .options = kOptions,
                           .examples = kExamples,

@@ -20,8 +20,6 @@ const Command kResumeCommand{.name = "resume",
                              .group = Group::keep,
                              .summary = "give messages out again",
                              .usage = "Q",
-                             .arguments_min = 1,
-                             .arguments_max = 1,
                              .examples = kExamples,
                              .run = run};
 

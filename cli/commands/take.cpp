@@ -56,16 +56,11 @@ when nothing is, the exit code is 1. With --wait and -n, each message is waited 
 whose payload is damaged is reported and the next one taken.
 In file names made by --name-as, / and leading dots of a message's fields become _.)";
 
-/// How long to wait for a message.
-struct Wait {
-  bool waits = false;
-  std::optional<Duration> limit;  ///< Empty: for ever.
-};
-
 struct TakeArguments {
   std::string queue;
   std::size_t count = 1;  ///< 0: all there are.
-  Wait wait;
+  bool waits = false;
+  std::optional<Duration> wait_max;      ///< Empty: for ever.
   std::string terminator;                ///< After each payload.
   bool nul = false;                      ///< A NUL after each printed path or claim.
   std::optional<std::string> directory;  ///< Each payload into a file there.
@@ -95,8 +90,8 @@ TakeArguments parse_take(const Parsed& parsed) {
   take.queue = parsed.queue();
   take.count = parsed.number("n", kCountMax).value_or(1);
   if (const auto wait = parsed.value("wait")) {
-    take.wait.waits = true;
-    if (*wait != "forever") take.wait.limit = parsed.duration("wait");
+    take.waits = true;
+    if (*wait != "forever") take.wait_max = parsed.duration("wait");
   }
   take.directory = parsed.value("o");
   take.hold = parsed.flag("hold");
@@ -166,7 +161,7 @@ class Taking {
     if (taken > 0) return kExitDone;
     if (damaged_) return kExitBadValue;
     if (consumer_.queue().paused()) {
-      if (!arguments_.wait.waits) throw paused();
+      if (!arguments_.waits) throw paused();
       console_.complain(paused().what());
     } else if (const auto left = consumer_.queue().list(State::ready); !left.empty()) {
       console_.complain(
@@ -182,8 +177,8 @@ class Taking {
   [[nodiscard]] Failure paused() const { return queue_is_paused(consumer_.queue()); }
 
   std::optional<Claim> next() {
-    if (!arguments_.wait.waits) return consumer_.try_take();
-    return arguments_.wait.limit ? consumer_.take(*arguments_.wait.limit) : consumer_.take();
+    if (!arguments_.waits) return consumer_.try_take();
+    return arguments_.wait_max ? consumer_.take(*arguments_.wait_max) : consumer_.take();
   }
 
   /// A message that we could not hand on was not tried: a full disk, or a reader that goes away,
@@ -275,8 +270,6 @@ const Command kTakeCommand{.name = "take",
                            .group = Group::take,
                            .summary = "take the next messages",
                            .usage = "Q",
-                           .arguments_min = 1,
-                           .arguments_max = 1,
                            .options = kOptions,
                            .examples = kExamples,
                            .details = kDetails,

@@ -20,6 +20,8 @@ int run(const Parsed& parsed, Console& console) {
 const Command kVersionCommand{.name = "version",
                               .group = Group::other,
                               .summary = "print the version",
+                              .arguments_min = 0,
+                              .arguments_max = 0,
                               .options = kOptions,
                               .examples = kExamples,
                               .run = run};
