@@ -69,6 +69,19 @@ AdoptOptions parse_options(const Parsed& parsed) {
   return options;
 }
 
+/// Goes on with what comes. Being stopped is how this ends well.
+int follow(Adopter& adopter, bool json, Console& console) {
+  const StopOnSignals stop_on_signals{adopter};
+  TransferReport outcomes{console, json, true};
+  try {
+    adopter.follow([&outcomes](const Appraisal& appraisal) { outcomes.tell(appraisal); });
+  } catch (const Error& error) {
+    if (error.code() != std::errc::no_such_file_or_directory) throw;
+    throw Failure{kExitNotFound, describe(error)};
+  }
+  return kExitDone;
+}
+
 int run(const Parsed& parsed, Console& console) {
   const AdoptOptions options = parse_options(parsed);
   const std::string& directory = parsed.queue();
@@ -76,25 +89,8 @@ int run(const Parsed& parsed, Console& console) {
   const Queue queue = open_queue(parsed.arguments()[1], console);
   require_folder(directory);
   Adopter adopter{queue, directory, options};
-  const bool json = parsed.flag("json");
-  const bool follow = parsed.flag("follow");
-  if (parsed.flag("dry-run")) {
-    print_verdicts(adopter.appraise(), json, console);
-    return kExitDone;
-  }
-  const StopOnSignals stop_on_signals{adopter};
-  TransferReport outcomes{console, json, follow};
-  if (!follow) {
-    return run_once(outcomes, console, [&](const auto& report) { adopter.adopt(report); });
-  }
-  try {
-    adopter.follow([&outcomes](const Appraisal& appraisal) { outcomes.tell(appraisal); });
-  } catch (const Error& error) {
-    if (error.code() != std::errc::no_such_file_or_directory) throw;
-    throw Failure{kExitNotFound, describe(error)};
-  }
-  // Being stopped is how this ends well.
-  return kExitDone;
+  if (parsed.flag("follow")) return follow(adopter, parsed.flag("json"), console);
+  return run_pass(parsed, console, adopter, [&](const auto& report) { adopter.adopt(report); });
 }
 
 }  // namespace

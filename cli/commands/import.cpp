@@ -42,14 +42,7 @@ int run(const Parsed& parsed, Console& console) {
   const Queue queue = open_queue(parsed.arguments()[1], console);
   require_folder(directory);
   Importer importer{queue, directory, format, {.keep = parsed.flag("keep")}};
-  const bool json = parsed.flag("json");
-  if (parsed.flag("dry-run")) {
-    print_verdicts(importer.appraise(), json, console);
-    return kExitDone;
-  }
-  const StopOnSignals stop_on_signals{importer};
-  TransferReport outcomes{console, json, false};
-  return run_once(outcomes, console, [&](const auto& report) { importer.import(report); });
+  return run_pass(parsed, console, importer, [&](const auto& report) { importer.import(report); });
 }
 
 }  // namespace

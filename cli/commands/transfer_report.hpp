@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/args/parsed.hpp"
 #include "cli/output/exit_codes.hpp"
 #include "cli/output/print.hpp"
 #include "cli/output/signals.hpp"
@@ -38,10 +39,17 @@ void print_verdicts(const std::vector<Appraisal>& appraisals, bool json, Console
 /// Throws Failure unless there is a folder at `path`.
 void require_folder(const std::string& path);
 
-/// One pass: `pass` is given what tells the report. What was taken before an error is printed.
-/// Gives the exit code.
-template <typename Pass>
-int run_once(TransferReport& outcomes, Console& console, Pass pass) {
+/// One pass of an Adopter or Importer, or, with --dry-run, what would become of each file. `pass`
+/// is given what it reports to. What was taken before an error is printed. Returns the exit code.
+template <typename Transfer, typename Pass>
+int run_pass(const Parsed& parsed, Console& console, Transfer& transfer, Pass pass) {
+  const bool json = parsed.flag("json");
+  if (parsed.flag("dry-run")) {
+    print_verdicts(transfer.appraise(), json, console);
+    return kExitDone;
+  }
+  const StopOnSignals stop_on_signals{transfer};
+  TransferReport outcomes{console, json, false};
   try {
     pass([&outcomes](const Appraisal& appraisal) { outcomes.tell(appraisal); });
   } catch (const Error&) {
