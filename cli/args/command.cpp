@@ -57,22 +57,4 @@ const Command& require_command(Commands commands, std::string_view name) {
                    nullptr};
 }
 
-std::string_view heading_of(Group group) {
-  switch (group) {
-    case Group::start:
-      return "Start";
-    case Group::send:
-      return "Send";
-    case Group::take:
-      return "Take";
-    case Group::look:
-      return "Look";
-    case Group::keep:
-      return "Keep";
-    case Group::other:
-      return "Other";
-  }
-  return {};
-}
-
 }  // namespace spoolq::cli

@@ -56,6 +56,5 @@ std::span<const OptionText> common_options();
 const Command* find_command(Commands commands, std::string_view name);
 /// The same. Throws UsageError, with what may be meant, when there is none.
 const Command& require_command(Commands commands, std::string_view name);
-std::string_view heading_of(Group group);
 
 }  // namespace spoolq::cli

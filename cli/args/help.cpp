@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <utility>
 
 namespace spoolq::cli {
 namespace {
@@ -58,11 +58,14 @@ constexpr std::string_view kProgramExamples =
     "  spoolq take jobs > next            take the next message\n"
     "  spoolq ls jobs                     look at what is there\n";
 
+constexpr std::pair<Group, std::string_view> kHeadings[] = {
+    {Group::start, "Start"}, {Group::send, "Send"}, {Group::take, "Take"},
+    {Group::look, "Look"},   {Group::keep, "Keep"}, {Group::other, "Other"}};
+
 std::string command_lines(Commands commands) {
   std::string text;
-  for (const Group group :
-       {Group::start, Group::send, Group::take, Group::look, Group::keep, Group::other}) {
-    text += fmt::format("{}\n", heading_of(group));
+  for (const auto& [group, heading] : kHeadings) {
+    text += fmt::format("{}\n", heading);
     for (const Command* each : commands) {
       if (each->group == group) text += fmt::format("  {:<8}  {}\n", each->name, each->summary);
     }
