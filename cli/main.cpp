@@ -49,6 +49,11 @@ int output_failed(const OutputError& error, const Console& console) {
   return kExitInputOutput;
 }
 
+int failed(const Failure& failure, const Console& console) {
+  console.complain(failure.what());
+  return failure.code();
+}
+
 int run_program(int argc, char** argv) {
   Output out{STDOUT_FILENO};
   Console console{.out = out};
@@ -64,17 +69,14 @@ int run_program(int argc, char** argv) {
   } catch (const Interrupted& interrupted) {
     return kExitSignal + interrupted.signal();
   } catch (const Failure& failure) {
-    console.complain(failure.what());
-    return failure.code();
+    return failed(failure, console);
   } catch (const Error& error) {
-    console.complain(describe(error));
-    return exit_code_of(error.code());
+    return failed(Failure{error}, console);
   } catch (const std::system_error& error) {
-    console.complain(escape(error.what()));
-    return exit_code_of(error.code());
+    return failed({exit_code_of(error.code()), escape(error.what())}, console);
   } catch (const std::exception& error) {
-    console.complain(fmt::format("this should not happen: {}", escape(error.what())));
-    return kExitBug;
+    return failed({kExitBug, fmt::format("this should not happen: {}", escape(error.what()))},
+                  console);
   }
 }
 

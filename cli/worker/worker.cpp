@@ -151,7 +151,7 @@ void Worker::handle(Claim& claim) {
 
 /// What made it impossible to finish the claim ends the worker; the message is not to pay for it.
 void Worker::give_back_after(std::exception_ptr error, Claim& claim) {
-  stop_with(std::move(error));
+  stop_with(kExitDone, std::move(error));
   if (!claim.held()) return;
   try {
     claim.undo();
@@ -256,7 +256,7 @@ WorkEvent Worker::finish(Claim& claim, Run& run, const JobEnd& end) {
   if (is_exit(end, {0, kDoneAndStop})) return succeed(claim, run, end);
   run.output.reset();
   if (!output_ && end.kind != JobEnd::Kind::claim_lost && reader_has_gone(STDOUT_FILENO)) {
-    stop_with(std::make_exception_ptr(OutputError{EPIPE}));
+    stop_with(kExitDone, std::make_exception_ptr(OutputError{EPIPE}));
     return give_back(claim, end, "nobody reads the standard output any more");
   }
   switch (end.kind) {
@@ -364,17 +364,11 @@ WorkEvent Worker::give_back(Claim& claim, const JobEnd& end, const std::string& 
   return event_of_end("returned", claim.info(), end, LogLevel::warning, why);
 }
 
-void Worker::stop_with(ExitCode code) {
+/// The first code and the first error stay.
+void Worker::stop_with(ExitCode code, std::exception_ptr error) {
   {
     const std::lock_guard lock{mutex_};
     if (exit_code_ == kExitDone) exit_code_ = code;
-  }
-  stop_();
-}
-
-void Worker::stop_with(std::exception_ptr error) {
-  {
-    const std::lock_guard lock{mutex_};
     if (!error_) error_ = std::move(error);
   }
   stop_();

@@ -68,8 +68,7 @@ class Worker {
   WorkEvent retry(Claim& claim, const Reason& reason, const JobEnd& end);
   WorkEvent give_back(Claim& claim, const JobEnd& end, const std::string& why);
   void give_back_after(std::exception_ptr error, Claim& claim);
-  void stop_with(ExitCode code);
-  void stop_with(std::exception_ptr error);
+  void stop_with(ExitCode code, std::exception_ptr error = {});
   [[nodiscard]] unsigned attempts_max() const;
   [[nodiscard]] std::optional<Duration> renewal() const;
 
