@@ -7,7 +7,6 @@
 //   4. syncfs: the names are on disk too. Print the ids.
 #include "cli/commands/publisher.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include <utility>
 
 #include "cli/args/queue_argument.hpp"
+#include "cli/files/new_file.hpp"
 #include "cli/output/exit_codes.hpp"
 #include "spoolq/fmt.hpp"
 
@@ -40,14 +40,11 @@ Publisher::Publisher(const std::string& queue, const Publishing& publishing, Con
     : publishing_{publishing},
       console_{console},
       queue_{open_queue(queue, console)},
-      // Opened before anything is written: syncfs reports the errors since then.
-      directory_{publishing.sync == PutSync::file_system
-                     ? ::open(queue_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-                     : -1},
       producer_{queue_} {
-  if (publishing.sync == PutSync::file_system && directory_.get() < 0) {
-    throw system_failure(errno, "open", queue_.path());
-  }
+  if (publishing.sync != PutSync::file_system) return;
+  // Opened before anything is written: syncfs reports the errors since then.
+  directory_ = open_folder(queue_.path());
+  if (!directory_) throw system_failure(errno, "open", queue_.path());
 }
 
 Draft Publisher::draft(const std::string& file_name, std::optional<std::uint64_t> size) {
