@@ -28,7 +28,6 @@ class Parsed {
   Parsed(const Parsed&) = delete;
   Parsed& operator=(const Parsed&) = delete;
 
-  [[nodiscard]] const Command& command() const { return command_; }
   /// All commands, for what explains them.
   [[nodiscard]] Commands commands() const { return commands_; }
 

@@ -7,6 +7,13 @@
 namespace spoolq::cli {
 
 /// Prints the payload of a message. What there is of a damaged one is printed, too. Throws Error.
-void print_payload(const Queue& queue, const MessageInfo& message, Output& out);
+inline void print_payload(const Queue& queue, const MessageInfo& message, Output& out) {
+  try {
+    queue.read_payload(message, [&out](std::string_view bytes) { out.write(bytes); });
+  } catch (const Error&) {
+    out.flush();  // Of a damaged message, all that there is.
+    throw;
+  }
+}
 
 }  // namespace spoolq::cli

@@ -1,6 +1,7 @@
 // What `work` makes of its options and arguments.
 #include "cli/worker/arguments.hpp"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -20,19 +21,9 @@ std::optional<std::chrono::nanoseconds> parse_rate(std::string_view text) {
   const char* const end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, count, std::chars_format::fixed);
   if (error != std::errc{} || end - rest != 2 || rest[0] != '/') return std::nullopt;
-  double seconds = 1;
-  switch (rest[1]) {
-    case 's':
-      break;
-    case 'm':
-      seconds = 60;
-      break;
-    case 'h':
-      seconds = 3600;
-      break;
-    default:
-      return std::nullopt;
-  }
+  const std::size_t unit = std::string_view{"smh"}.find(rest[1]);
+  if (unit == std::string_view::npos) return std::nullopt;
+  const double seconds = std::array{1.0, 60.0, 3600.0}.at(unit);
   const double interval = seconds / count;
   if (!std::isfinite(interval) || interval < 1e-6 || interval > 86400) return std::nullopt;
   return std::chrono::nanoseconds{static_cast<std::int64_t>(interval * 1e9)};
