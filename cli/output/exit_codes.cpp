@@ -53,6 +53,10 @@ ExitCode exit_code_of(const std::error_code& code) {
   return is_forbidden(code.value()) ? kExitPermission : kExitInputOutput;
 }
 
+ExitCode exit_code_of_start(int error) {
+  return error == ENOENT || error == ENOTDIR ? kExitNoCommand : kExitNotExecutable;
+}
+
 bool leads_nowhere(const std::error_code& code) {
   return code == std::errc::no_such_file_or_directory || code == std::errc::not_a_directory ||
          code == std::errc::filename_too_long || code == std::errc::too_many_symbolic_link_levels;

@@ -34,6 +34,9 @@ enum ExitCode : int {
 /// The exit code for an error of the libraries or of the system.
 ExitCode exit_code_of(const std::error_code& code);
 
+/// The exit code for a program that cannot be started, by the errno of the exec.
+ExitCode exit_code_of_start(int error);
+
 /// "OPERATION PATH: REASON" with the path escaped, and what to do where that is known.
 std::string describe(const Error& error);
 

@@ -118,7 +118,7 @@ void WorkCommand::check() const {
       error = EACCES;
     }
   }
-  throw Failure{static_cast<ExitCode>(start_failure_code(error)), start_failure(program, error)};
+  throw Failure{exit_code_of_start(error), start_failure(program, error)};
 }
 
 PreparedCommand WorkCommand::prepare(const JobMessage& message) const {
@@ -161,7 +161,5 @@ std::string start_failure(std::string_view program, int error) {
   }
   return text;
 }
-
-int start_failure_code(int error) { return error == ENOENT || error == ENOTDIR ? 127 : 126; }
 
 }  // namespace spoolq::cli

@@ -62,7 +62,5 @@ class WorkCommand {
 
 /// Why a program cannot be started, and what to do; `error` is the errno of the exec.
 std::string start_failure(std::string_view program, int error);
-/// 127 for a program that was not found, 126 for one that cannot be executed.
-int start_failure_code(int error);
 
 }  // namespace spoolq::cli

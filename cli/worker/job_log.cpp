@@ -77,7 +77,7 @@ bool JobLog::add(Time started, const JobEnd& end, std::uint64_t sent, std::uint6
       signal = end.value;
       break;
     case JobEnd::Kind::not_started:
-      exit_code = start_failure_code(end.value);
+      exit_code = exit_code_of_start(end.value);
       break;
     case JobEnd::Kind::aborted:
     case JobEnd::Kind::claim_lost:

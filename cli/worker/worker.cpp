@@ -266,7 +266,7 @@ WorkEvent Worker::finish(Claim& claim, Run& run, const JobEnd& end) {
     case JobEnd::Kind::aborted:
       return give_back(claim, end, describe(end, {}));
     case JobEnd::Kind::not_started:
-      stop_with(static_cast<ExitCode>(start_failure_code(end.value)));
+      stop_with(exit_code_of_start(end.value));
       return give_back(claim, end, start_failure(run.command.front(), end.value));
     case JobEnd::Kind::exited:
       if (is_exit(end, {kExitNotExecutable, kExitNoCommand})) {
