@@ -163,7 +163,7 @@ class Export {
   }
 
   void report(const MessageInfo& message, const std::string& text, ExitCode code = kExitDone) {
-    errors_.add(fmt::format("{}: {}", message.id.to_string(), text), code);
+    errors_.add(fmt::format("{}: {}", message.id, text), code);
   }
 
   const ExportArguments& arguments_;

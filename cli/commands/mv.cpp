@@ -59,13 +59,13 @@ int run(const Parsed& parsed, Console& console) {
     }
     return print_ids(selected, console);
   }
+  const auto sync_both = [&] {
+    target.sync();
+    queue.sync();
+  };
   const Change move{
       .one = [&](const auto& message, Sync sync) { queue.move(message, target, sync); },
-      .sync =
-          [&] {
-            target.sync();
-            queue.sync();
-          }};
+      .sync = sync_both};
   if (!ids.empty()) return change_named(console, queue, ids, selection.states, move);
   return change_selected(console, selected, move, "moved");
 }

@@ -21,18 +21,15 @@ constexpr Example kExamples[] = {
 int run(const Parsed& parsed, Console& console) {
   const bool force = parsed.flag("force");
   Queue queue = open_queue(parsed.queue(), console);
-  const Change remove{.one =
-                          [&](const MessageInfo& message, Sync sync) {
-                            if (message.state == State::claimed && !force) {
-                              throw Failure{
-                                  kExitClaimLost,
-                                  fmt::format("{} is claimed; to remove it all the same: --force",
-                                              message.id.to_string())};
-                            }
-                            queue.remove_claimed(message, sync);
-                          },
-                      .sync = [&] { queue.sync(); }};
-  return change_named(console, queue, parsed.rest(), all_states(), remove);
+  const auto remove = [&](const MessageInfo& message, Sync sync) {
+    if (message.state == State::claimed && !force) {
+      throw Failure{kExitClaimLost,
+                    fmt::format("{} is claimed; to remove it all the same: --force", message.id)};
+    }
+    queue.remove_claimed(message, sync);
+  };
+  return change_named(console, queue, parsed.rest(), all_states(),
+                      {.one = remove, .sync = [&] { queue.sync(); }});
 }
 
 }  // namespace
