@@ -1,4 +1,4 @@
-// What somebody who mistyped a word probably meant.
+// The word that a mistyped one was probably meant to be.
 #pragma once
 
 #include <string_view>

@@ -85,7 +85,7 @@ ExportArguments parse_export(const Parsed& parsed) {
   return made;
 }
 
-/// An archive behind another one is not read by who does not ask for it.
+/// Readers of an archive ignore another one behind it unless they are asked for it.
 bool is_empty_regular_file(int fd) {
   struct stat status{};
   return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0;

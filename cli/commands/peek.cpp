@@ -24,7 +24,7 @@ int run(const Parsed& parsed, Console& console) {
       print_payload(queue, info, console.out);
       ++shown;
     } catch (const Error& error) {
-      if (error.code() != errc::no_such_message) throw;  // Else somebody took it meanwhile.
+      if (error.code() != errc::no_such_message) throw;  // Else a consumer took it meanwhile.
     }
   }
   return shown > 0 ? kExitDone : kExitNo;

@@ -2,7 +2,7 @@
 //
 // --sync=fs, for up to kGroupMax messages at a time:
 //   1. Write them all in tmp/.
-//   2. syncfs: every payload is on disk before anybody can see it.
+//   2. syncfs: every payload is on disk before a consumer can see it.
 //   3. Rename them all into new/.
 //   4. syncfs: the names are on disk too. Print the ids.
 #include "cli/commands/publisher.hpp"

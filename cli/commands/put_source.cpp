@@ -50,7 +50,7 @@ class Source {
       wait_for_input(descriptor(), -1);
       const ssize_t count = ::read(descriptor(), buffer_.data(), buffer_.size());
       if (count >= 0) return {buffer_.data(), static_cast<std::size_t>(count)};
-      // Whoever started us made the pipe so that it does not block, and another reader was first.
+      // The parent process made the pipe so that it does not block, and another reader was first.
       if (errno != EINTR && errno != EAGAIN) throw SourceFailure{input_failure(errno, shown())};
     }
   }

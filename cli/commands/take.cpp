@@ -222,8 +222,8 @@ class Taking {
     try {
       print_record(path, id + "\t");
     } catch (...) {
-      // Nobody has learnt of the claim, so nobody could finish it.
-      const Queue queue = consumer_.queue();
+      // The claim was not printed, so no program could finish it.
+      Queue queue = consumer_.queue();
       queue.detached_claim(path).release();
       throw;
     }

@@ -186,7 +186,7 @@ class Waiting {
     try {
       reason = queue_.details(queue_.find(id.to_string(), {State::failed})).reason;
     } catch (const Error& error) {
-      // Somebody was quick to retry or remove it; it has failed all the same.
+      // Another process was quick to retry or remove it; it has failed all the same.
       if (error.code() != errc::no_such_message) throw;
     }
     const std::string why = reason ? reason_text(*reason) : "";

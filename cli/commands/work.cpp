@@ -214,8 +214,8 @@ class Work {
     consumer_.stop();
   }
 
-  // What the thread for signals calls does first what it is told, and then tells: standard error
-  // may have nobody who reads.
+  // What the thread for signals calls acts first and prints then: standard error may have no
+  // reader.
 
   void stop_because(std::string_view why) {
     worker_.hurry();

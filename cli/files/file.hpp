@@ -30,7 +30,7 @@ class File {
   [[nodiscard]] int get() const { return fd_; }
   [[nodiscard]] explicit operator bool() const { return fd_ >= 0; }
   /// Closes it now; false with errno when that failed.
-  // NOLINTNEXTLINE(modernize-use-nodiscard): who only read has nothing to lose
+  // NOLINTNEXTLINE(modernize-use-nodiscard): a file that was only read has nothing to lose
   bool close() { return fd_ < 0 || ::close(std::exchange(fd_, -1)) == 0 || errno == EINTR; }
 
  private:

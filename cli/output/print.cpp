@@ -114,7 +114,7 @@ void Output::write_all(std::string_view bytes) const {
   while (!bytes.empty()) {
     const ssize_t count = ::write(fd_, bytes.data(), bytes.size());
     if (count < 0 && errno == EAGAIN) {
-      // Whoever started us made the pipe so that it does not block (Node.js does).
+      // The parent process made the pipe so that it does not block (Node.js does).
       struct pollfd writable = {.fd = fd_, .events = POLLOUT, .revents = 0};
       static_cast<void>(::poll(&writable, 1, -1));
     } else if (count < 0 && errno != EINTR) {

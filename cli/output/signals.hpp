@@ -18,10 +18,10 @@ int stop_signal();
 bool wait_for_input(int fd, int milliseconds);
 
 /// While it lives, the first INT or TERM is noted instead of killing the process, and stops
-/// somebody; a second one kills. One at a time.
+/// the given object; a second one kills. One at a time.
 class StopOnSignals {
  public:
-  /// Stops nobody.
+  /// Only notes the signal.
   StopOnSignals();
   /// Calls stop() of a consumer, a monitor or the like, which outlives this and does not move. That
   /// is called from the signal handler.

@@ -26,7 +26,7 @@ constexpr std::array<std::string_view, 15> kNotHandedOn = {
     // The message's.
     "SPOOLQ_ID", "SPOOLQ_FILE", "SPOOLQ_QUEUE", "SPOOLQ_ATTEMPT", "SPOOLQ_MAX_ATTEMPTS",
     "SPOOLQ_ENQUEUED_AT", "SPOOLQ_NAME", "SPOOLQ_KEY", "SPOOLQ_TYPE",
-    // A job belongs to the trace of whoever put its message, not to that of the worker.
+    // A job belongs to the trace of the program that put its message, not to the worker's.
     "TRACEPARENT", "TRACESTATE", "BAGGAGE"};
 
 constexpr std::array<std::pair<std::string_view, const char*>, 3> kTraceHeaders = {

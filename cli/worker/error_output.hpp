@@ -15,7 +15,7 @@ class ErrorOutput {
   ErrorOutput(WorkLog& log, const MessageInfo& message) : log_{log}, message_{message} {}
 
   /// Takes what was read, at most kPartMax bytes. False: it has not been passed on, because
-  /// nobody takes it at present; call flush() until it is true before the next take().
+  /// standard error takes nothing at present; call flush() until it is true before the next take().
   bool take(std::string_view bytes);
   bool flush();
   /// For the end of the job: passes on what is left, however long that takes.

@@ -89,7 +89,7 @@ class Job {
       }
       if (!ended_) look_at_clock();
     }
-    // Nobody writes any more, so the pipe has an end.
+    // The last writer has ended, so the pipe has an end.
     blocked_ = false;
     while (error_.read && read_error_output()) {
     }
@@ -106,7 +106,7 @@ class Job {
 
   /// In milliseconds, for poll(2).
   [[nodiscard]] int until_next() const {
-    // A supervisor that somebody has stopped is to go on.
+    // A supervisor that was stopped must go on.
     constexpr Clock::duration kWaitMax = std::chrono::seconds{10};
     const auto next = std::min({terminate_at_, kill_at_, renew_at_});
     auto wait = std::clamp(next - Clock::now(), Clock::duration{0}, kWaitMax);

@@ -39,8 +39,8 @@ Failure cannot_write(const std::string& path) {
   return output_failure(errno, path, {}, kExitCannotCreate);
 }
 
-/// Of several workers that begin together one writes the headings. Not for long: somebody may have
-/// his own reason to keep the file locked.
+/// Of several workers that begin together one writes the headings. Not for long: another program
+/// may have its own reason to keep the file locked.
 void lock_for_a_moment(int fd) {
   for (int i = 0; i < kLockTriesMax; ++i) {
     if (::flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
@@ -50,7 +50,7 @@ void lock_for_a_moment(int fd) {
 
 }  // namespace
 
-// Not waiting for somebody to read, where it is a FIFO.
+// Does not wait for a reader, where it is a FIFO.
 JobLog::JobLog(const std::string& path)
     : file_{::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666)} {
   struct stat status{};

@@ -121,7 +121,7 @@ void WorkLog::write_line(std::string line) {
 bool WorkLog::pass_on(std::string_view bytes) {
   const std::unique_lock lock{mutex_, std::try_to_lock};
   if (!lock) return false;
-  // Nobody of us writes more than PIPE_BUF bytes at once.
+  // No thread of the worker writes more than PIPE_BUF bytes at once.
   if (!takes_something()) return false;
   hide_bar();
   write_bytes(bytes);
@@ -141,7 +141,7 @@ void WorkLog::show_bar(std::string line) {
   const std::unique_lock lock{mutex_, std::try_to_lock};
   if (!lock || !takes_something()) return;  // The next one comes soon.
   write_waiting();
-  if (line_begun_ && !line.empty()) return;  // It would stand in the middle of somebody's line.
+  if (line_begun_ && !line.empty()) return;  // It would stand in the middle of a job's line.
   hide_bar();
   bar_ = std::move(line);
   if (bar_.empty()) return;
@@ -153,7 +153,7 @@ void WorkLog::hide_bar() {
   if (std::exchange(bar_shown_, false)) write_bytes("\r\x1b[K");
 }
 
-/// Waits for whoever reads standard error, but not for ever once the worker is to end. Nothing can
+/// Waits for the reader of standard error, but not for ever once the worker is to end. Nothing can
 /// be done when it fails.
 void WorkLog::write_bytes(std::string_view bytes) {
   for (int waits = 0; !bytes.empty();) {
@@ -162,7 +162,7 @@ void WorkLog::write_bytes(std::string_view bytes) {
       if (hurried_ && ++waits >= kHurriedWaitsMax) return;
       continue;
     }
-    // For so much there is room now, so that nobody hangs in the call.
+    // For so much there is room now, so the call does not block.
     const ssize_t count =
         ::write(STDERR_FILENO, bytes.data(), std::min<std::size_t>(bytes.size(), PIPE_BUF));
     if (count > 0) {

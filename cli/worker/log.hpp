@@ -27,7 +27,7 @@ class WorkLog {
   [[nodiscard]] bool json() const { return style_.json; }
 
   void tell(const WorkEvent& event);
-  /// The same without waiting for anybody who reads: what cannot be written now comes before the
+  /// The same without waiting for a reader: what cannot be written now comes before the
   /// next line.
   void tell_soon(const WorkEvent& event);
   /// The event as it is written, with a newline at its end.
@@ -46,8 +46,7 @@ class WorkLog {
   /// The line that stays below all others, until the next one.
   void show_bar(std::string line);
 
-  /// The worker is to end: from now on nothing waits for longer than a second for somebody who
-  /// reads.
+  /// The worker must end: from now on no call waits for a reader for longer than a second.
   void hurry() { hurried_ = true; }
   /// hurry(), and removes the bar.
   void end();

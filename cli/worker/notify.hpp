@@ -22,7 +22,7 @@ class Notify {
   void status(std::string_view text) const;
 
   /// How often alive() is expected to be called, half of the time after which we would be taken
-  /// for dead; empty: nobody watches.
+  /// for dead; empty: the manager does not watch.
   [[nodiscard]] std::optional<Duration> watchdog() const { return watchdog_; }
   [[nodiscard]] explicit operator bool() const { return static_cast<bool>(socket_); }
 

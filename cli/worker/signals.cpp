@@ -91,7 +91,7 @@ void WorkSignals::receive(std::optional<Duration> time_max) {
 void WorkSignals::handle(int signal) {
   if (signal == SIGTSTP) return actions_.pause();
   if (signal == SIGCONT) return actions_.resume();
-  // A terminal that goes away may say so more than once. It asks nobody to hurry.
+  // A terminal that goes away may say so more than once. It does not ask to hurry.
   if (signal == SIGHUP) {
     if (stops_ == 0 && !std::exchange(hung_up_, true)) actions_.stop(signal);
     return;

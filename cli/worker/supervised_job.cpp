@@ -7,7 +7,7 @@
 //    the job, and a job that asks a terminal gets an error instead of waiting for ever.
 // 2. It keeps nothing open but one end of a socket, whose other end is the worker's alone, so the
 //    end of the file there means that the worker is gone, however it died; and the proof that the
-//    claim's owner lives, so that nobody else gets the message as long as anything of the job runs.
+//    claim's owner lives, so that no other consumer gets the message while a part of the job runs.
 // 3. It becomes the reaper of whatever the job's processes leave behind, and starts the job in a
 //    process group of its own, with the signals as at the start of any program.
 // 4. It waits for the job, for orders and for the end of the worker.
@@ -168,7 +168,7 @@ bool reap(pid_t job, int& status) {
     if (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == 0) {
       return false;
     }
-    // As long as it is not reaped, nobody else can have its number, nor that of its group.
+    // As long as it is not reaped, no other process can have its number, nor that of its group.
     if (ended.si_pid == job) ::kill(-job, SIGKILL);
     int ended_status = 0;
     ::waitpid(ended.si_pid, &ended_status, 0);
@@ -208,7 +208,7 @@ Children kill_children() {
   return children;
 }
 
-/// Milliseconds of a clock that nobody sets.
+/// Milliseconds of a clock that cannot be set.
 std::int64_t clock_ms() {
   struct timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -323,10 +323,10 @@ class Care {
 void supervise(const Launch& launch, int socket) {
   // Step 1. All signals are blocked: the worker blocks them around the fork.
   ::setsid();
-  // So that `killall spoolq` and `pkill spoolq` mean the workers: who kills both at once leaves
-  // nobody who would kill what the job has started.
+  // So that `killall spoolq` and `pkill spoolq` mean the workers. With both killed at once, no
+  // process would be left to kill what the job has started.
   ::prctl(PR_SET_NAME, "job-keeper");
-  // Should somebody have stopped us when the worker dies, we are to notice.
+  // A stopped supervisor must notice that the worker dies.
   ::prctl(PR_SET_PDEATHSIG, SIGCONT);
   struct sigaction standard{};
   standard.sa_handler = SIG_DFL;

@@ -55,7 +55,7 @@ class Supervisor {
   /// The next report; empty: the supervisor is gone. Blocks until there is one.
   std::optional<Report> report();
 
-  /// Lets it go on, if somebody has stopped it.
+  /// Lets it go on if it was stopped.
   void wake() const;
   /// SIGTERM to the job's process group.
   void terminate() const;

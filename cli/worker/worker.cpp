@@ -171,7 +171,7 @@ void Worker::work_on(Claim& claim) {
     const JobEnd end = run_job_of(claim, run);
     note_job(claim, run, end);
     const WorkEvent event = finish(claim, run, end);
-    // The message comes first: standard error may have nobody who reads.
+    // The message comes first: standard error may have no reader.
     run.error_output.finish();
     log_.tell(event);
   } catch (...) {
@@ -261,7 +261,7 @@ WorkEvent Worker::finish(Claim& claim, Run& run, const JobEnd& end) {
   }
   switch (end.kind) {
     case JobEnd::Kind::claim_lost:
-      // Somebody else's message by now, and the claim is over.
+      // The message belongs to another consumer by now, and the claim is over.
       break;
     case JobEnd::Kind::aborted:
       return give_back(claim, end, describe(end, {}));
