@@ -14,11 +14,6 @@ Sync sync_of_each(std::size_t count) {
   return count <= kFewMax ? Sync::durable : Sync::none;
 }
 
-/// Whether every other message would meet this error too: a full target, or a disk that fails.
-bool meets_all(const std::error_code& error) {
-  return error && (exit_code_of(error) == kExitInputOutput || error == errc::queue_full);
-}
-
 }  // namespace
 
 int change_named(const Console& console, const Queue& queue, const std::vector<std::string>& ids,
@@ -26,9 +21,9 @@ int change_named(const Console& console, const Queue& queue, const std::vector<s
   const Sync sync = sync_of_each(ids.size());
   ErrorReport errors{console};
   for (const std::string& id : ids) {
-    (void)errors.attempt([&] { change.one(find_message(queue, id, states), sync); });
+    errors.attempt([&] { change.one(find_message(queue, id, states), sync); });
   }
-  if (sync == Sync::none) (void)errors.attempt(change.sync);
+  if (sync == Sync::none) errors.attempt(change.sync);
   return errors.code();
 }
 
@@ -49,9 +44,9 @@ int change_selected(const Console& console, const std::vector<MessageInfo>& mess
         console.complain(about + "left out: it has moved on");
       }
     };
-    if (meets_all(errors.attempt(change_it, about))) break;
+    if (!errors.attempt(change_it, about)) break;
   }
-  if (sync == Sync::none) (void)errors.attempt(change.sync);
+  if (sync == Sync::none) errors.attempt(change.sync);
   console.out.write(fmt::format("{} {}\n", done, count));
   return errors.code();
 }

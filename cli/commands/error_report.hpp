@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <system_error>
 
 #include "cli/output/exit_codes.hpp"
 #include "cli/output/print.hpp"
@@ -20,19 +19,20 @@ class ErrorReport {
   }
   void add(const Failure& failure) { add(failure.what(), failure.code()); }
 
-  /// Takes a step and adds the Failure or Error that it throws, with `about` before it. Returns the
-  /// code of an Error.
+  /// Takes a step and adds the Failure or Error that it throws, with `about` before it. False for
+  /// an error that the next step would meet too: a full queue, or a disk that fails.
   template <typename Step>
-  std::error_code attempt(const Step& step, const std::string& about = {}) {
+  bool attempt(const Step& step, const std::string& about = {}) {
     try {
       step();
     } catch (const Failure& failure) {
       add(about + failure.what(), failure.code());
     } catch (const Error& error) {
-      add(about + describe(error), exit_code_of(error.code()));
-      return error.code();
+      const ExitCode code = exit_code_of(error.code());
+      add(about + describe(error), code);
+      return code != kExitInputOutput && error.code() != errc::queue_full;
     }
-    return {};
+    return true;
   }
 
   /// The code of the first error, or kExitDone.

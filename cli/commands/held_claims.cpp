@@ -12,7 +12,7 @@ int for_each_claim(const Parsed& parsed, const Console& console,
   const Queue queue = open_queue(parsed.queue(), console);
   ErrorReport errors{console};
   for (const std::string& reference : parsed.rest()) {
-    (void)errors.attempt([&] {
+    errors.attempt([&] {
       DetachedClaim claim = find_held_claim(queue, reference);
       finish(claim);
     });

@@ -39,7 +39,7 @@ int run(const Parsed& parsed, Console& console) {
   const bool json = parsed.flag("json");
   ErrorReport errors{console};
   for (const std::string& argument : parsed.arguments()) {
-    (void)errors.attempt([&] {
+    errors.attempt([&] {
       const Stats stats = open_queue(argument, console).stats();
       if (json) return console.out.write(stats_document(stats, now()));
       const auto number = [](std::uint64_t value) { return fmt::format("{}", value); };

@@ -223,7 +223,7 @@ class Taking {
       print_record(path, id + "\t");
     } catch (...) {
       // The claim was not printed, so no program could finish it.
-      Queue queue = consumer_.queue();
+      const Queue queue = consumer_.queue();
       queue.detached_claim(path).release();
       throw;
     }

@@ -28,8 +28,7 @@ class OutputDirectory {
   /// A hidden file for the process that has the claim.
   [[nodiscard]] NewFile create(const MessageInfo& message) const;
   /// As save(). Removes the draft when it throws.
-  // NOLINTNEXTLINE(modernize-use-nodiscard): a worker does not need the name
-  std::string publish(NewFile draft, const MessageInfo& message) const;
+  [[nodiscard]] std::string publish(NewFile draft, const MessageInfo& message) const;
 
  private:
   [[nodiscard]] std::optional<NewFile> create_draft(const std::string& name) const;
