@@ -51,12 +51,21 @@ detail::OpenQueue& own_queue(const std::shared_ptr<detail::OpenQueue>& open,
   return queue;
 }
 
+[[noreturn]] void moved_on(const char* operation, const MessageInfo& message) {
+  detail::throw_errc(errc::no_such_message, operation, message.path, "it has moved on");
+}
+
+void require_unclaimed(const char* operation, const MessageInfo& message) {
+  if (message.state != State::claimed) return;
+  detail::throw_errc(errc::claim_owned, operation, message.path, "it is claimed");
+}
+
 /// The message with the name that it keeps elsewhere. That of a foreign file is derived from its
 /// status.
 detail::StoredMessage locate_to_move(detail::OpenQueue& queue, const MessageInfo& message) {
   detail::StoredMessage stored = detail::locate(queue, message);
   if (stored.name.id == message.id) return stored;
-  detail::throw_errc(errc::no_such_message, "move", message.path, "it has moved on");
+  moved_on("move", message);
 }
 
 /// Opens a message's file. Throws errc::no_such_message when the message has moved on.
@@ -65,15 +74,14 @@ detail::UniqueFd open_file(detail::OpenQueue& queue, const MessageInfo& message)
     return queue.store().open(detail::locate(queue, message).at);
   } catch (const Error& error) {
     if (error.code() != std::errc::no_such_file_or_directory) throw;
-    detail::throw_errc(errc::no_such_message, "open", message.path, "it has moved on");
+    moved_on("open", message);
   }
 }
 
 void remove_message(detail::OpenQueue& queue, const MessageInfo& message, Sync sync) {
   const detail::StoredMessage stored = detail::locate(queue, message);
-  if (stored.name.id != message.id || !detail::remove(queue, stored, sync)) {
-    detail::throw_errc(errc::no_such_message, "remove", message.path, "it has moved on");
-  }
+  const bool is_same = stored.name.id == message.id;
+  if (!is_same || !detail::remove(queue, stored, sync)) moved_on("remove", message);
 }
 
 /// Makes the folders above a queue, each durable before the next.
@@ -251,42 +259,32 @@ void Queue::retry(const MessageInfo& message, Sync sync) {
   if (message.state != State::failed) {
     detail::throw_errc(errc::no_such_message, "retry", message.path, "it is not in failed/");
   }
-  if (!detail::retry(queue, detail::locate(queue, message), sync)) {
-    detail::throw_errc(errc::no_such_message, "retry", message.path, "it has moved on");
-  }
+  if (!detail::retry(queue, detail::locate(queue, message), sync)) moved_on("retry", message);
 }
 
 void Queue::move(const MessageInfo& message, Queue& target, Sync sync) {
   detail::OpenQueue& queue = own_queue(open_, "move from");
-  if (message.state == State::claimed) {
-    detail::throw_errc(errc::claim_owned, "move", message.path, "it is claimed");
-  }
+  require_unclaimed("move", message);
   if (!detail::move_message(queue, locate_to_move(queue, message), own(target.open_, "move"),
                             sync)) {
-    detail::throw_errc(errc::no_such_message, "move", message.path, "it has moved on");
+    moved_on("move", message);
   }
 }
 
 MoveOut Queue::move_out(const MessageInfo& message) {
   detail::OpenQueue& queue = own_queue(open_, "move from");
-  if (message.state == State::claimed) {
-    detail::throw_errc(errc::claim_owned, "move", message.path, "it is claimed");
-  }
+  require_unclaimed("move", message);
   const detail::StoredMessage stored = locate_to_move(queue, message);
   if (detail::is_foreign(stored) && !detail::is_complete(queue, stored)) {
     detail::throw_errno(EAGAIN, "move", message.path, "it may still be being written");
   }
-  if (detail::drop_other_names(queue, stored)) {
-    detail::throw_errc(errc::no_such_message, "move", message.path, "it has moved on");
-  }
+  if (detail::drop_other_names(queue, stored)) moved_on("move", message);
   return MoveOut{std::make_unique<MoveOut::Impl>(open_, stored)};
 }
 
 void Queue::remove(const MessageInfo& message, Sync sync) {
   detail::OpenQueue& queue = own_queue(open_, "remove from");
-  if (message.state == State::claimed) {
-    detail::throw_errc(errc::claim_owned, "remove", message.path, "it is claimed");
-  }
+  require_unclaimed("remove", message);
   remove_message(queue, message, sync);
 }
 

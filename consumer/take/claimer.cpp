@@ -166,7 +166,7 @@ std::optional<Claim> Claimer::accept(const Candidate& candidate, StoredMessage m
   }
   if (is_foreign(candidate)) {
     // Its writer may not have synced it, and its id must not change after a power cut.
-    queue_.store().sync_file(file.get(), queue_.store().path(message.at));
+    queue_.durability().sync_file(file.get(), queue_.store().path(message.at));
     queue_.store().sync({State::claimed});
   }
   // The file may not have let us store its whole name.

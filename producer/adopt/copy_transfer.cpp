@@ -128,7 +128,7 @@ void transfer_by_copy(TransferFolder& folder, std::vector<TransferItem>& items) 
   for (TransferItem& item : items) {
     if (!item.is_wanted()) continue;
     copy_one(folder, item);
-    if (item.copy) records.push_back({folder.keys_of(item.arrival).key, item.staged});
+    if (item.copy) records.push_back({folder.key_of(item.arrival), item.staged});
   }
   if (records.empty()) return;
   folder.journal().add(records);
@@ -145,7 +145,7 @@ void remove_sources(TransferFolder& folder, std::vector<TransferItem>& items) {
   const auto goes = [](const TransferItem& item) { return item.goes(); };
   if (std::none_of(items.begin(), items.end(), goes)) return;
   remove_parts(folder, items);
-  std::vector<JournalKeys> keys;
+  std::vector<std::string> keys;
   std::vector<const SeizedSource*> removed;
   std::set<int> directories;
   for (TransferItem& item : items) {
@@ -154,7 +154,7 @@ void remove_sources(TransferFolder& folder, std::vector<TransferItem>& items) {
                                         : folder.directory_of(item.arrival));
     directories.insert(folder.directory_of(item.arrival));
     removed.push_back(&item.source);
-    keys.push_back(folder.keys_of(item.arrival));
+    keys.push_back(folder.key_of(item.arrival));
   }
   for (const int directory : directories) sync_foreign_directory(sys, directory, folder.path());
   for (const SeizedSource* source : removed) folder.sources().end(*source);

@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
 #include <set>
 
@@ -27,8 +26,6 @@ constexpr const char* kJournalFile = "journal";
 /// A record's file when there is no copy.
 constexpr std::string_view kMarked = "-";
 constexpr std::size_t kKeySize = 32;
-/// The key of a record that is about no file: what follows has keys of the second formula.
-constexpr std::string_view kSecondFormula = "00000000000000000000000000000002";
 
 bool is_key(std::string_view text) {
   return text.size() == kKeySize &&
@@ -49,7 +46,13 @@ std::uint64_t nanoseconds_of(const struct timespec& time) {
          static_cast<std::uint64_t>(time.tv_nsec);
 }
 
-std::string key_of(std::string_view name, std::initializer_list<std::uint64_t> numbers) {
+}  // namespace
+
+std::string journal_key(std::string_view name, const struct stat& status,
+                        const struct timespec& born) {
+  std::vector<std::uint64_t> numbers = {status.st_ino, static_cast<std::uint64_t>(status.st_size),
+                                        nanoseconds_of(status.st_mtim)};
+  if (born.tv_sec != 0 || born.tv_nsec != 0) numbers.push_back(nanoseconds_of(born));
   std::string input;
   for (const std::uint64_t number : numbers) {
     for (int i = 0; i < 8; ++i) input.push_back(static_cast<char>(number >> (8 * i) & 0xff));
@@ -57,17 +60,6 @@ std::string key_of(std::string_view name, std::initializer_list<std::uint64_t> n
   input += name;
   const XXH128_hash_t hash = XXH3_128bits(input.data(), input.size());
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
-}
-
-}  // namespace
-
-JournalKeys journal_keys(std::string_view name, const struct stat& status,
-                         const struct timespec& born) {
-  const auto size = static_cast<std::uint64_t>(status.st_size);
-  const std::uint64_t modified = nanoseconds_of(status.st_mtim);
-  std::string before = key_of(name, {status.st_ino, size, modified});
-  if (born.tv_sec == 0 && born.tv_nsec == 0) return {before, before};
-  return {key_of(name, {status.st_ino, size, modified, nanoseconds_of(born)}), std::move(before)};
 }
 
 bool TransferJournal::exists(OpenQueue& queue, const std::string& source) {
@@ -93,9 +85,7 @@ TransferJournal::TransferJournal(OpenQueue& queue, const std::string& source, Ac
   const off_t whole = read_journal();
   if (whole > size_) {
     // A record that was not synced before a power cut: nothing was done yet that rests on it.
-    if (const auto cut = queue_.sys().ftruncate(journal_.get(), size_); !cut.ok()) {
-      throw_errno(cut.error(), "truncate", path_);
-    }
+    require(queue_.sys().ftruncate(journal_.get(), size_), "truncate", path_);
   }
   finish_earlier();
 }
@@ -114,7 +104,7 @@ void TransferJournal::open_journal(const std::string& source) {
   if (locked.error() == EWOULDBLOCK) {
     throw_errno(EAGAIN, "take from", source, "another process copies files from there");
   }
-  if (!locked.ok()) throw_errno(locked.error(), "lock", path);
+  require(locked, "lock", path);
   sync_foreign_directory(sys, folder_.get(), path_);
 }
 
@@ -130,11 +120,7 @@ off_t TransferJournal::read_journal() {
     auto record = parse_record(std::string_view{text}.substr(good, end - good));
     if (!record) break;
     good = end + 1;
-    if (record->key == kSecondFormula) {
-      is_marked_ = true;
-    } else {
-      records_.insert_or_assign(std::move(record->key), std::move(record->file));
-    }
+    records_.insert_or_assign(std::move(record->key), std::move(record->file));
   }
   size_ = static_cast<off_t>(good);
   return static_cast<off_t>(text.size());
@@ -157,46 +143,26 @@ void TransferJournal::finish_earlier() {
   publish(unpublished);
 }
 
-const std::string* TransferJournal::find(const JournalKeys& keys) const {
-  auto record = records_.find(keys.key);
-  // Also behind the mark: a program of before may have gone on with this journal since.
-  if (record == records_.end()) record = records_.find(keys.before);
-  return record == records_.end() ? nullptr : &record->second;
+bool TransferJournal::has_copied(std::string_view key) const {
+  const auto record = records_.find(key);
+  return record != records_.end() && record->second != kMarked;
 }
 
-bool TransferJournal::has_copied(const JournalKeys& keys) const {
-  const std::string* const file = find(keys);
-  return file != nullptr && *file != kMarked;
+std::optional<MessageName> TransferJournal::copy_of(std::string_view key) const {
+  const auto record = records_.find(key);
+  return record == records_.end() ? std::nullopt : parse_name(record->second);
 }
 
-std::optional<MessageName> TransferJournal::copy_of(const JournalKeys& keys) const {
-  const std::string* const file = find(keys);
-  return file == nullptr ? std::nullopt : parse_name(*file);
-}
-
-bool TransferJournal::has_marked(const JournalKeys& keys) const { return find(keys) != nullptr; }
+bool TransferJournal::has_marked(std::string_view key) const { return records_.contains(key); }
 
 void TransferJournal::add(const std::vector<Record>& records) {
   if (records.empty()) return;
-  Sys& sys = queue_.sys();
   const std::string path = fmt::format("{}/{}", path_, kJournalFile);
   // The names of the copies, before anything says that they are there.
   queue_.durability().sync_changed({}, folder_.get(), path_);
-  std::string lines = is_marked_ ? "" : fmt::format("{} {}\n", kSecondFormula, kMarked);
+  std::string lines;
   for (const Record& record : records) lines += fmt::format("{} {}\n", record.key, record.file);
-  try {
-    write_all(sys, journal_.get(), lines, path);
-  } catch (const Error&) {
-    // What was written in part would spoil the records that follow it.
-    if (!sys.ftruncate(journal_.get(), size_).ok()) queue_.durability().condemn();
-    throw;
-  }
-  if (const auto synced = sys.fsync(journal_.get()); !synced.ok()) {
-    queue_.durability().condemn();
-    throw_errno(synced.error(), "fsync", path);
-  }
-  size_ += static_cast<off_t>(lines.size());
-  is_marked_ = true;
+  queue_.durability().append(journal_.get(), lines, size_, path);
   for (const Record& record : records) {
     if (record.file == kMarked) records_.insert_or_assign(record.key, record.file);
   }
@@ -216,16 +182,11 @@ void TransferJournal::publish(const std::vector<Record>& records) {
   for (const Record& record : records) records_.insert_or_assign(record.key, record.file);
 }
 
-void TransferJournal::forget(const std::vector<JournalKeys>& keys) {
-  for (const JournalKeys& each : keys) {
-    records_.erase(each.key);
-    records_.erase(each.before);
-  }
+void TransferJournal::forget(const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) records_.erase(key);
   if (!records_.empty() || size_ == 0) return;
   // Not synced: records of files that are gone do no harm.
-  if (!queue_.sys().ftruncate(journal_.get(), 0).ok()) return;
-  size_ = 0;
-  is_marked_ = false;
+  if (queue_.sys().ftruncate(journal_.get(), 0).ok()) size_ = 0;
 }
 
 }  // namespace spoolq::detail

@@ -18,14 +18,10 @@
 
 namespace spoolq::detail {
 
-/// What a file is known by in a journal, 32 hex digits.
-struct JournalKeys {
-  std::string key;     ///< Of its inode, size, mtime, time of birth and name.
-  std::string before;  ///< As programs of before made it, without the time of birth.
-};
-/// `born` zero: not kept; both keys are the same then.
-JournalKeys journal_keys(std::string_view name, const struct stat& status,
-                         const struct timespec& born);
+/// What a file is known by in a journal: 32 hex digits that hash its inode number, size, mtime,
+/// time of birth and name. `born` zero: the file system keeps none, and it is left out.
+std::string journal_key(std::string_view name, const struct stat& status,
+                        const struct timespec& born);
 
 /// The folder intake/HASH/ of a queue: its journal and its unpublished copies. Locked as long as
 /// this lives. When a call has thrown, make another one, which finishes what this one has begun.
@@ -43,11 +39,11 @@ class TransferJournal {
   TransferJournal(OpenQueue& queue, const std::string& source, Access access = Access::take);
 
   /// Whether a copy of this file was published.
-  [[nodiscard]] bool has_copied(const JournalKeys& keys) const;
+  [[nodiscard]] bool has_copied(std::string_view key) const;
   /// The name of that copy.
-  [[nodiscard]] std::optional<MessageName> copy_of(const JournalKeys& keys) const;
+  [[nodiscard]] std::optional<MessageName> copy_of(std::string_view key) const;
   /// Whether this file was found complete by its marker.
-  [[nodiscard]] bool has_marked(const JournalKeys& keys) const;
+  [[nodiscard]] bool has_marked(std::string_view key) const;
 
   /// Where copies wait.
   [[nodiscard]] int folder() const { return folder_.get(); }
@@ -62,11 +58,9 @@ class TransferJournal {
   /// Publishes copies; durable when it returns.
   void publish(const std::vector<Record>& records);
   /// The files with these keys are gone for good.
-  void forget(const std::vector<JournalKeys>& keys);
+  void forget(const std::vector<std::string>& keys);
 
  private:
-  /// What is recorded of a file; nullptr: nothing.
-  [[nodiscard]] const std::string* find(const JournalKeys& keys) const;
   void open_journal(const std::string& source);
   [[nodiscard]] off_t read_journal();
   void finish_earlier();
@@ -76,8 +70,7 @@ class TransferJournal {
   UniqueFd parent_;  ///< intake/
   UniqueFd folder_;
   LockFd journal_;
-  off_t size_ = 0;          ///< Of the journal's whole lines.
-  bool is_marked_ = false;  ///< Says that records have keys with times of birth.
+  off_t size_ = 0;                                           ///< Of the journal's whole lines.
   std::map<std::string, std::string, std::less<>> records_;  ///< By key.
 };
 

@@ -45,7 +45,7 @@ void remove_markers(TransferFolder& folder, std::vector<TransferItem>& items) {
   std::vector<TransferJournal::Record> records;
   for (const TransferItem& item : items) {
     if (item.is_wanted() && !item.markers.empty()) {
-      records.push_back({folder.keys_of(item.arrival).key, "-"});
+      records.push_back({folder.key_of(item.arrival), "-"});
     }
   }
   if (!records.empty()) folder.journal().add(records);
@@ -64,7 +64,7 @@ void remove_markers(TransferFolder& folder, std::vector<TransferItem>& items) {
   // The file that was found is not there any more.
   for (const TransferItem& item : items) {
     if (item.stays && item.result.outcome == Outcome::changed)
-      folder.forget({folder.keys_of(item.arrival)});
+      folder.forget({folder.key_of(item.arrival)});
   }
 }
 

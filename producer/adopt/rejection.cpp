@@ -33,7 +33,7 @@ bool write_reason(Sys& sys, int folder, const std::string& file, const std::stri
   const SysResult opened =
       sys.openat(folder, file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
   if (opened.error() == EEXIST) return false;
-  if (!opened.ok()) throw_errno(opened.error(), "create", path);
+  require(opened, "create", path);
   const UniqueFd fd{sys, opened};
   try {
     write_all(sys, fd.get(), reason + "\n", path);

@@ -25,7 +25,7 @@ void rename(TransferFolder& folder, TransferItem& item) {
   }
   if (item.name.original != arrival.file) set_whole_name(sys, item.fd.get(), arrival.file);
   // Its writer may not have synced it.
-  folder.queue().store().sync_file(item.fd.get(), folder.path_of(arrival));
+  folder.queue().durability().sync_file(item.fd.get(), folder.path_of(arrival));
   try {
     // Until it has its new name, or the old one again, a process that opens it to write waits.
     WriterHold writers{sys, item.fd.get()};
@@ -72,11 +72,11 @@ void transfer_by_rename(TransferFolder& folder, std::vector<TransferItem>& items
     folder.queue().durability().condemn();
     throw_errc(errc::indeterminate, "take from", folder.path());
   }
-  std::vector<JournalKeys> keys;
+  std::vector<std::string> keys;
   for (const TransferItem& item : items) {
     if (item.result.outcome != Outcome::taken) continue;
     folder.sources().end(item.source);
-    keys.push_back(folder.keys_of(item.arrival));
+    keys.push_back(folder.key_of(item.arrival));
   }
   folder.forget(keys);
 }

@@ -41,14 +41,14 @@ Transfer::Transfer(OpenQueue& queue, const std::string& directory, TransferOptio
 
 /// What a dead process has published is removed; anything else that it has seized goes back.
 void Transfer::recover() {
-  std::vector<JournalKeys> removed;
+  std::vector<std::string> removed;
   folder_.sources().recover([&](const SeizedSource& source) {
     const auto arrival = folder_.arrival_of(source);
     if (!arrival || !folder_.has_taken(*arrival)) return false;
     Transferred result;
     const TransferItem item{.arrival = *arrival, .result = result, .source = source};
     if (!folder_.is_what_was_taken(item).value_or(false)) return false;
-    removed.push_back(folder_.keys_of(*arrival));
+    removed.push_back(folder_.key_of(*arrival));
     return true;
   });
   if (!removed.empty()) folder_.journal().forget(removed);

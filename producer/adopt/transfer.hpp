@@ -35,7 +35,7 @@ class Transfer {
   /// it was found: it may have new ones. Throws the errno.
   bool discard_markers(const Arrival& arrival);
   /// The journal forgets a file, because the file went elsewhere.
-  void forget(const Arrival& arrival) { folder_.forget({folder_.keys_of(arrival)}); }
+  void forget(const Arrival& arrival) { folder_.forget({folder_.key_of(arrival)}); }
 
  private:
   struct KeptFiles;

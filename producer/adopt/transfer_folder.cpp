@@ -15,9 +15,7 @@ namespace {
 
 bool keeps_birth_times_in(Sys& sys, int directory, const std::string& path) {
   FileSystemInfo file_system;
-  if (const auto result = sys.file_system(directory, file_system); !result.ok()) {
-    throw_errno(result.error(), "statfs", path);
-  }
+  require(sys.file_system(directory, file_system), "statfs", path);
   return keeps_birth_times(file_system);
 }
 
@@ -52,16 +50,16 @@ FileIdentity TransferFolder::identity_of(const Arrival& arrival) const {
 }
 
 bool TransferFolder::has_taken(const Arrival& arrival) const {
-  return journal_ && journal_->has_copied(keys_of(arrival));
+  return journal_ && journal_->has_copied(key_of(arrival));
 }
 
 bool TransferFolder::has_begun(const Arrival& arrival) const {
-  return journal_ && journal_->has_marked(keys_of(arrival));
+  return journal_ && journal_->has_marked(key_of(arrival));
 }
 
-JournalKeys TransferFolder::keys_of(const Arrival& arrival) const {
-  return journal_keys(arrival.below + arrival.file, arrival.status,
-                      keeps_birth_times_ ? arrival.born : timespec{});
+std::string TransferFolder::key_of(const Arrival& arrival) const {
+  return journal_key(arrival.below + arrival.file, arrival.status,
+                     keeps_birth_times_ ? arrival.born : timespec{});
 }
 
 /// Whether no process has written to it in between. The time of change does not count: a link,
@@ -168,7 +166,7 @@ void TransferFolder::put_back(TransferItem& item) {
 
 std::optional<bool> TransferFolder::is_what_was_taken(const TransferItem& item) const {
   const Arrival& arrival = item.arrival;
-  const auto copy = journal_->copy_of(keys_of(arrival));
+  const auto copy = journal_->copy_of(key_of(arrival));
   if (!copy || !copy->checksum) return true;
   const SysResult opened = open_source(item);
   if (!opened.ok()) return std::nullopt;
@@ -191,9 +189,7 @@ bool TransferFolder::open(TransferItem& item) {
     item.fd = UniqueFd{queue_.sys(), opened};
     struct stat status = {};
     struct timespec born = {};
-    if (const auto result = queue_.sys().statx(item.fd.get(), "", status, born); !result.ok()) {
-      throw_errno(result.error(), "stat", path_of(arrival));
-    }
+    require(queue_.sys().statx(item.fd.get(), "", status, born), "stat", path_of(arrival));
     const bool is_another = keeps_birth_times_ && (born.tv_sec != arrival.born.tv_sec ||
                                                    born.tv_nsec != arrival.born.tv_nsec);
     if (is_another || !is_unchanged(arrival, status)) return false;
@@ -220,7 +216,7 @@ void TransferFolder::leave_source(TransferItem& item, const std::string& file,
                                      escaped(path), code.message()));
 }
 
-void TransferFolder::forget(const std::vector<JournalKeys>& keys) {
+void TransferFolder::forget(const std::vector<std::string>& keys) {
   if (journal_) journal_->forget(keys);
 }
 

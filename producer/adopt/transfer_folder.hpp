@@ -35,11 +35,11 @@ class TransferFolder {
   /// Opens it only if it is there.
   void open_journal();
   /// What the journal knows of files goes, because the files went.
-  void forget(const std::vector<JournalKeys>& keys);
+  void forget(const std::vector<std::string>& keys);
 
   /// What an id is derived from.
   [[nodiscard]] FileIdentity identity_of(const Arrival& arrival) const;
-  [[nodiscard]] JournalKeys keys_of(const Arrival& arrival) const;
+  [[nodiscard]] std::string key_of(const Arrival& arrival) const;
   [[nodiscard]] MessageName name_of(const Arrival& arrival) const;
   [[nodiscard]] int directory_of(const Arrival& arrival) const;
   [[nodiscard]] std::string path_of(const Arrival& arrival) const;

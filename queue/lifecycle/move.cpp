@@ -67,7 +67,7 @@ bool is_there(OpenQueue& queue, const Destination& destination) {
   Checksum checksum;
   read_all(sys, file.get(), path, [&](std::string_view bytes) { checksum.update(bytes); });
   if (checksum.value() != destination.name.checksum) return false;
-  queue.store().sync_file(file.get(), path);
+  queue.durability().sync_file(file.get(), path);
   queue.store().sync({destination.state});
   return true;
 }
@@ -139,7 +139,7 @@ bool move_by_rename(OpenQueue& source, const StoredMessage& message, OpenQueue& 
   Allowance allowance{target, size};
   if (message.at.state() == State::claimed && !is_in_work(message)) {
     // Its writer may not have synced it, and no consumer does where it goes.
-    source.store().sync_file(file.get(), path);
+    source.durability().sync_file(file.get(), path);
   }
   const auto moved = source.store().move(message.at, target.store(), destination);
   if (!moved) return false;

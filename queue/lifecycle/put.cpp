@@ -160,7 +160,7 @@ const Destination& PendingMessage::destination() {
 void PendingMessage::sync_file() {
   queue_.durability().require_sound(queue_.path());
   // Step 3.
-  queue_.store().sync_file(draft_.descriptor(), draft_.path());
+  queue_.durability().sync_file(draft_.descriptor(), draft_.path());
 }
 
 std::string PendingMessage::stage(int directory) {

@@ -26,14 +26,14 @@ void scan_directory(Sys& sys, int dir, std::string_view path,
   const SysResult opened = sys.openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   // We have the folder open, so this is not about a wrong path.
   if (opened.error() == ENOENT) throw_errc(errc::not_a_queue, "open", path, "it was removed");
-  if (!opened.ok()) throw_errno(opened.error(), "open", path);
+  require(opened, "open", path);
   const UniqueFd fd{sys, opened};
   std::vector<char> buffer(kBufferSize);
   const SysResult visited = visit_entries(sys, fd.get(), buffer, visit);
   if (visited.error() == ENOENT) {
     throw_errc(errc::not_a_queue, "read folder", path, "it was removed");
   }
-  if (!visited.ok()) throw_errno(visited.error(), "read folder", path);
+  require(visited, "read folder", path);
 }
 
 }  // namespace spoolq::detail

@@ -19,9 +19,7 @@ constexpr std::size_t kBufferSize = std::size_t{64} * 1024;
 
 struct stat stat_file(Sys& sys, int fd, std::string_view path) {
   struct stat status = {};
-  if (const auto result = sys.fstat(fd, status); !result.ok()) {
-    throw_errno(result.error(), "stat", path);
-  }
+  require(sys.fstat(fd, status), "stat", path);
   return status;
 }
 
@@ -38,9 +36,7 @@ bool is_same_file(Sys& sys, int one_dir, const std::string& one, int two_dir,
 }
 
 UniqueFd open_below(Sys& sys, int dir, const std::string& name, std::string_view path) {
-  const SysResult opened = sys.openat(dir, name.c_str(), kDirectoryFlags);
-  if (!opened.ok()) throw_errno(opened.error(), "open", path);
-  return UniqueFd{sys, opened};
+  return UniqueFd{sys, require(sys.openat(dir, name.c_str(), kDirectoryFlags), "open", path)};
 }
 
 UniqueFd try_open_below(Sys& sys, int dir, const std::string& name, std::string_view path) {
@@ -53,19 +49,17 @@ void read_all(Sys& sys, int fd, std::string_view path,
               const std::function<void(std::string_view)>& sink) {
   std::array<char, kBufferSize> buffer;
   while (true) {
-    const SysResult got = sys.read(fd, buffer.data(), buffer.size());
-    if (!got.ok()) throw_errno(got.error(), "read", path);
-    if (got.value() == 0) return;
-    sink({buffer.data(), static_cast<std::size_t>(got.value())});
+    const int got = require(sys.read(fd, buffer.data(), buffer.size()), "read", path);
+    if (got == 0) return;
+    sink({buffer.data(), static_cast<std::size_t>(got)});
   }
 }
 
 void write_all(Sys& sys, int fd, std::string_view bytes, std::string_view path) {
   while (!bytes.empty()) {
-    const SysResult written = sys.write(fd, bytes.data(), bytes.size());
-    if (!written.ok()) throw_errno(written.error(), "write", path);
-    if (written.value() == 0) throw_errno(EIO, "write", path, "nothing was written");
-    bytes.remove_prefix(static_cast<std::size_t>(written.value()));
+    const int written = require(sys.write(fd, bytes.data(), bytes.size()), "write", path);
+    if (written == 0) throw_errno(EIO, "write", path, "nothing was written");
+    bytes.remove_prefix(static_cast<std::size_t>(written));
   }
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "queue/os/sys.hpp"
 #include "spoolq/error.hpp"
 
 namespace spoolq::detail {
@@ -17,6 +18,13 @@ namespace spoolq::detail {
 [[noreturn]] inline void throw_errc(errc code, std::string_view operation, std::string_view path,
                                     std::string detail = {}) {
   throw Error{code, std::string{operation}, std::string{path}, std::move(detail)};
+}
+
+/// The descriptor or the count of bytes that a call gave; one call moves less than 2 GiB. Throws
+/// the errno when it has failed.
+inline int require(const SysResult& result, std::string_view operation, std::string_view path) {
+  if (!result.ok()) throw_errno(result.error(), operation, path);
+  return static_cast<int>(result.value());
 }
 
 /// Not ours to touch: somebody else's file, a sticky folder, a file that something is mounted on.

@@ -77,17 +77,13 @@ bool DraftFile::create(const std::string& file) {
   fd_ = LockFd{sys, [&] { return sys.openat(queue_.fd(Folder::tmp), file.c_str(), kFlags, 0600); }};
   if (fd_.error() != 0) throw_errno(fd_.error(), "create", path);
   file_ = file;
-  if (const auto locked = sys.flock(fd_.get(), LOCK_EX | LOCK_NB); !locked.ok()) {
-    throw_errno(locked.error(), "lock", path);
-  }
+  require(sys.flock(fd_.get(), LOCK_EX | LOCK_NB), "lock", path);
   if (stat_file(sys, fd_.get(), path).st_nlink == 0) {
     file_.clear();
     return false;
   }
   // The mode does not depend on the umask.
-  if (const auto result = sys.fchmod(fd_.get(), queue_.settings()->file_mode()); !result.ok()) {
-    throw_errno(result.error(), "chmod", path);
-  }
+  require(sys.fchmod(fd_.get(), queue_.settings()->file_mode()), "chmod", path);
   return true;
 }
 
@@ -101,9 +97,8 @@ StoredMessage DraftFile::publish(const Destination& to, Ballast ballast) {
 }
 
 void DraftFile::stage(int directory, const std::string& name) {
-  const SysResult renamed =
-      rename_new(queue_.sys(), queue_.fd(Folder::tmp), file_.c_str(), directory, name.c_str());
-  if (!renamed.ok()) throw_errno(renamed.error(), "rename", path());
+  require(rename_new(queue_.sys(), queue_.fd(Folder::tmp), file_.c_str(), directory, name.c_str()),
+          "rename", path());
   file_.clear();
 }
 

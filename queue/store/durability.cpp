@@ -3,6 +3,7 @@
 
 #include <linux/magic.h>
 
+#include "queue/os/files.hpp"
 #include "queue/os/throw_error.hpp"
 
 #ifndef XFS_SUPER_MAGIC
@@ -53,9 +54,7 @@ int GroupSync::run(const std::function<int()>& sync) {
 
 void sync_foreign_directory(Sys& sys, int fd, const std::string& path) {
   FileSystemInfo file_system;
-  if (const auto result = sys.file_system(fd, file_system); !result.ok()) {
-    throw_errno(result.error(), "statfs", path);
-  }
+  require(sys.file_system(fd, file_system), "statfs", path);
   const bool per_folder = syncs_per_folder(file_system);
   const int error = per_folder ? fsync_directory(sys, fd) : sys.syncfs(fd).error();
   if (error != 0) throw_errno(error, per_folder ? "fsync" : "syncfs", path);
@@ -89,6 +88,22 @@ void Durability::sync_all() {
   if (const auto result = sys_.fstat(folders_.root(), status); !result.ok()) {
     fail(result.error(), "stat", folders_.path());
   }
+}
+
+void Durability::append(int record, std::string_view lines, off_t& size, const std::string& path) {
+  try {
+    write_all(sys_, record, lines, path);
+  } catch (const Error&) {
+    // What was written in part would spoil the line that follows it.
+    if (!sys_.ftruncate(record, size).ok()) condemn();
+    throw;
+  }
+  size += static_cast<off_t>(lines.size());
+  sync_file(record, path);
+}
+
+void Durability::sync_file(int file, const std::string& path) {
+  if (const auto synced = sys_.fsync(file); !synced.ok()) fail(synced.error(), "fsync", path);
 }
 
 void Durability::require_sound(const std::string& path) const {

@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "queue/os/sys.hpp"
 #include "queue/store/folders.hpp"
@@ -53,7 +54,13 @@ class Durability {
   /// After changes and puts that were not synced: one syncfs, which is for the payloads too.
   void sync_all();
 
-  /// After a failed fsync of a message's file.
+  /// Appends whole lines to a record of `size` bytes, durable when it returns. Throws the errno;
+  /// nothing of them is left then.
+  void append(int record, std::string_view lines, off_t& size, const std::string& path);
+  /// Syncs a file itself. A failure ends the use of the queue. Throws the errno.
+  void sync_file(int file, const std::string& path);
+
+  /// After a sync that has failed elsewhere.
   void condemn() { condemned_ = true; }
   /// Throws errc::condemned after a failed sync.
   void require_sound(const std::string& path) const;

@@ -29,9 +29,7 @@ void check_folder(Sys& sys, int fd, const std::string& path, std::uint64_t devic
                   std::uint64_t mount, bool is_inbox = false) {
   const struct stat status = stat_file(sys, fd, path);
   std::uint64_t own_mount = 0;
-  if (const auto result = sys.mount_id(fd, own_mount); !result.ok()) {
-    throw_errno(result.error(), "stat", path);
-  }
+  require(sys.mount_id(fd, own_mount), "stat", path);
   // A bind mount has the same device, and a rename into it still fails.
   if (status.st_dev != device || own_mount != mount) {
     throw_errno(EXDEV, "open", path, "all folders of a queue must be on one mount");
@@ -93,7 +91,7 @@ UniqueFd open_directory(Sys& sys, const std::string& path) {
   if (opened.error() == ENOSYS || opened.error() == EPERM) {
     opened = sys.openat(AT_FDCWD, path.c_str(), kFlags | O_NOFOLLOW);
   }
-  if (!opened.ok()) throw_errno(opened.error(), "open", path);
+  require(opened, "open", path);
   return UniqueFd{sys, opened};
 }
 
@@ -101,12 +99,8 @@ Folders::Folders(Sys& sys, std::string path) : path_{std::move(path)} {
   root_ = open_directory(sys, path_);
   const struct stat status = stat_file(sys, root_.get(), path_);
   std::uint64_t mount = 0;
-  if (const auto result = sys.mount_id(root_.get(), mount); !result.ok()) {
-    throw_errno(result.error(), "stat", path_);
-  }
-  if (const auto result = sys.file_system(root_.get(), file_system_); !result.ok()) {
-    throw_errno(result.error(), "statfs", path_);
-  }
+  require(sys.mount_id(root_.get(), mount), "stat", path_);
+  require(sys.file_system(root_.get(), file_system_), "statfs", path_);
   check_folder(sys, root_.get(), path_, status.st_dev, mount);
   for (int i = 0; i < kFolderCount; ++i) {
     const auto folder = static_cast<Folder>(i);
@@ -133,9 +127,7 @@ Folders::Folders(Sys& sys, std::string path) : path_{std::move(path)} {
 
 void Folders::set_mode(Sys& sys, mode_t mode) const {
   const auto change = [&](int fd, const std::string& path) {
-    if (const auto result = sys.fchmod(fd, mode); !result.ok()) {
-      throw_errno(result.error(), "chmod", path);
-    }
+    require(sys.fchmod(fd, mode), "chmod", path);
   };
   change(root_.get(), path_);
   for (int i = 0; i < kFolderCount; ++i) {
@@ -148,7 +140,7 @@ bool Folders::is_same_mount(Sys& sys, int directory, const std::string& path) co
   std::uint64_t mounts[2] = {};
   const int ready = fd(Folder::ready);
   for (const auto& result : {sys.mount_id(directory, mounts[0]), sys.mount_id(ready, mounts[1])}) {
-    if (!result.ok()) throw_errno(result.error(), "stat", path);
+    require(result, "stat", path);
   }
   return mounts[0] == mounts[1] &&
          stat_file(sys, directory, path).st_dev == stat_file(sys, ready, path).st_dev;

@@ -31,17 +31,13 @@ std::string link_path(const std::string& path) { return fmt::format("{}/{}", pat
 
 struct stat status_of(Sys& sys, int fd, const std::string& path) {
   struct stat status = {};
-  if (const auto result = sys.fstat(fd, status); !result.ok()) {
-    throw_errno(result.error(), "stat", path);
-  }
+  require(sys.fstat(fd, status), "stat", path);
   return status;
 }
 
 std::uint64_t mount_of(Sys& sys, int fd, const std::string& path) {
   std::uint64_t mount = 0;
-  if (const auto result = sys.mount_id(fd, mount); !result.ok()) {
-    throw_errno(result.error(), "stat", path);
-  }
+  require(sys.mount_id(fd, mount), "stat", path);
   return mount;
 }
 
@@ -56,9 +52,8 @@ bool is_inside(const std::string& inner, const std::string& outer) {
 
 /// A symbolic link that is looked at and cannot be exchanged for another one meanwhile.
 UniqueFd open_link(Sys& sys, int root, const char* name, const std::string& path) {
-  const SysResult opened = sys.openat(root, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-  if (!opened.ok()) throw_errno(opened.error(), "open", path);
-  return UniqueFd{sys, opened};
+  return UniqueFd{sys,
+                  require(sys.openat(root, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), "open", path)};
 }
 
 /// Throws EPERM for a link that neither the owner of the queue's directory has made nor root.
@@ -90,16 +85,15 @@ void require_within_reach(Sys& sys, int root, const UniqueFd& link, int folder,
 
 std::string target_of(Sys& sys, const UniqueFd& link, const std::string& path) {
   std::array<char, PATH_MAX> target{};
-  const SysResult got = sys.readlinkat(link.get(), target.data(), target.size());
-  if (!got.ok()) throw_errno(got.error(), "read link", path);
-  return {target.data(), static_cast<std::size_t>(got.value())};
+  const int got =
+      require(sys.readlinkat(link.get(), target.data(), target.size()), "read link", path);
+  return {target.data(), static_cast<std::size_t>(got)};
 }
 
 /// Throws ENOTEMPTY for a folder that would be hidden by the link.
 void require_empty(Sys& sys, int root, const std::string& path, const std::string& inbox) {
-  const SysResult opened = sys.openat(root, link_name(), kDirectoryFlags);
-  if (!opened.ok()) throw_errno(opened.error(), "open", link_path(path));
-  const UniqueFd fd{sys, opened};
+  const UniqueFd fd{
+      sys, require(sys.openat(root, link_name(), kDirectoryFlags), "open", link_path(path))};
   scan_directory(sys, fd.get(), link_path(path), [&](const DirectoryEntry& entry) -> bool {
     throw_errno(ENOTEMPTY, "init", link_path(path),
                 fmt::format("{} is in it; take what is there along with 'mv {} {}', then again",
@@ -138,7 +132,7 @@ void put_in_place(Sys& sys, int root, const std::string& path, const std::string
     exchange(sys, root, path, inbox, link);
     return;
   }
-  if (!renamed.ok()) throw_errno(renamed.error(), "rename", link_path(path));
+  require(renamed, "rename", link_path(path));
 }
 
 /// Whether new/ is the link already. Throws EEXIST when it is another one.
@@ -229,8 +223,7 @@ void link_inbox(Sys& sys, int root, const std::string& path, const std::string& 
   const UniqueFd locked = mark_inbox(sys, path, inbox);
   if (linked) return;
   const std::string link = fmt::format(".{}.{}", link_name(), random_token());
-  const auto made = sys.symlinkat(inbox.c_str(), root, link.c_str());
-  if (!made.ok()) throw_errno(made.error(), "link", link_path(path));
+  require(sys.symlinkat(inbox.c_str(), root, link.c_str()), "link", link_path(path));
   try {
     put_in_place(sys, root, path, inbox, link);
   } catch (...) {

@@ -31,13 +31,9 @@ bool make_directory(Sys& sys, int parent, const std::string& name, const std::st
                     mode_t mode) {
   const SysResult made = sys.mkdirat(parent, name.c_str(), 0700);
   if (made.error() == EEXIST) return false;
-  if (!made.ok()) throw_errno(made.error(), "mkdir", path);
-  const SysResult opened = sys.openat(parent, name.c_str(), kDirectoryFlags);
-  if (!opened.ok()) throw_errno(opened.error(), "open", path);
-  const UniqueFd fd{sys, opened};
-  if (const auto result = sys.fchmod(fd.get(), mode); !result.ok()) {
-    throw_errno(result.error(), "chmod", path);
-  }
+  require(made, "mkdir", path);
+  const UniqueFd fd{sys, require(sys.openat(parent, name.c_str(), kDirectoryFlags), "open", path)};
+  require(sys.fchmod(fd.get(), mode), "chmod", path);
   return true;
 }
 

@@ -19,9 +19,7 @@ constexpr Duration kBelieved{1000};
 /// A clock that nobody sets.
 Duration boot_time(const OpenQueue& queue) {
   struct timespec now = {};
-  if (const auto result = queue.sys().clock_gettime(CLOCK_BOOTTIME, now); !result.ok()) {
-    throw_errno(result.error(), "clock_gettime", queue.path());
-  }
+  require(queue.sys().clock_gettime(CLOCK_BOOTTIME, now), "clock_gettime", queue.path());
   return Duration{std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000};
 }
 

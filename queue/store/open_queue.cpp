@@ -132,17 +132,13 @@ void OpenQueue::configure(const std::vector<SettingChange>& changes) {
 
 Time OpenQueue::now() const {
   struct timespec now = {};
-  if (const auto result = sys_.clock_gettime(CLOCK_REALTIME, now); !result.ok()) {
-    throw_errno(result.error(), "clock_gettime", path());
-  }
+  require(sys_.clock_gettime(CLOCK_REALTIME, now), "clock_gettime", path());
   return Time{std::chrono::milliseconds{std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000}};
 }
 
 Duration OpenQueue::since_boot() const {
   struct timespec now = {};
-  if (const auto result = sys_.clock_gettime(CLOCK_BOOTTIME, now); !result.ok()) {
-    throw_errno(result.error(), "clock_gettime", path());
-  }
+  require(sys_.clock_gettime(CLOCK_BOOTTIME, now), "clock_gettime", path());
   return std::chrono::milliseconds{std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000};
 }
 

@@ -10,10 +10,10 @@ namespace spoolq::detail {
 std::size_t PayloadReader::read(Sys& sys, std::span<std::byte> buffer, const std::string& path) {
   std::size_t filled = 0;
   while (filled < buffer.size()) {
-    const SysResult got = sys.read(fd_.get(), buffer.data() + filled, buffer.size() - filled);
-    if (!got.ok()) throw_errno(got.error(), "read", path);
-    if (got.value() == 0) break;
-    filled += static_cast<std::size_t>(got.value());
+    const int got =
+        require(sys.read(fd_.get(), buffer.data() + filled, buffer.size() - filled), "read", path);
+    if (got == 0) break;
+    filled += static_cast<std::size_t>(got);
   }
   if (checksum_) sum_.update({reinterpret_cast<const char*>(buffer.data()), filled});
   read_ += filled;

@@ -22,21 +22,16 @@ std::optional<QueueFile> read_queue_file(Sys& sys, int root, const std::string& 
 void write_queue_file(Sys& sys, int root, const std::string& path, const QueueFile& file) {
   const std::string temporary = fmt::format(".{}.{}", kSettingsFile, random_token());
   const std::string file_path = path + "/" + kSettingsFile;
-  const SysResult opened = sys.openat(root, temporary.c_str(),
-                                      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (!opened.ok()) throw_errno(opened.error(), "create", path + "/" + temporary);
-  const UniqueFd fd{sys, opened};
+  const UniqueFd fd{sys,
+                    require(sys.openat(root, temporary.c_str(),
+                                       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600),
+                            "create", path + "/" + temporary)};
   try {
     write_all(sys, fd.get(), format_queue_file(file), file_path);
-    if (const auto result = sys.fchmod(fd.get(), file.settings.file_mode()); !result.ok()) {
-      throw_errno(result.error(), "chmod", file_path);
-    }
-    if (const auto result = sys.fsync(fd.get()); !result.ok()) {
-      throw_errno(result.error(), "fsync", file_path);
-    }
+    require(sys.fchmod(fd.get(), file.settings.file_mode()), "chmod", file_path);
+    require(sys.fsync(fd.get()), "fsync", file_path);
     // This rename replaces on purpose: readers see the old settings or the new ones.
-    const auto result = sys.renameat2(root, temporary.c_str(), root, kSettingsFile, 0);
-    if (!result.ok()) throw_errno(result.error(), "rename", file_path);
+    require(sys.renameat2(root, temporary.c_str(), root, kSettingsFile, 0), "rename", file_path);
   } catch (...) {
     static_cast<void>(sys.unlinkat(root, temporary.c_str()));
     throw;

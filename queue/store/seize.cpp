@@ -126,7 +126,7 @@ void SeizedSources::finish(const std::string& record,
   if (lock.error() != 0) throw_errno(lock.error(), "open", path);
   const SysResult locked = sys.flock(lock.get(), LOCK_EX | LOCK_NB);
   if (locked.error() == EWOULDBLOCK) return;
-  if (!locked.ok()) throw_errno(locked.error(), "lock", path);
+  require(locked, "lock", path);
   // Another process may have finished it meanwhile.
   struct stat status = {};
   if (!sys.fstat(lock.get(), status).ok() || status.st_nlink == 0) return;
@@ -197,7 +197,7 @@ void SeizedSources::open_record() {
     const SysResult locked = sys.flock(made.get(), LOCK_EX | LOCK_NB);
     // Another process may have taken it for that of a dead one.
     if (locked.error() == EWOULDBLOCK) continue;
-    if (!locked.ok()) throw_errno(locked.error(), "lock", path);
+    require(locked, "lock", path);
     if (stat_file(sys, made.get(), path).st_nlink == 0) continue;
     sync_foreign_directory(sys, intake_.get(), path);
     record_ = std::move(made);
@@ -208,20 +208,8 @@ void SeizedSources::open_record() {
 }
 
 void SeizedSources::append(const std::string& lines) {
-  Sys& sys = queue_.sys();
-  const std::string path = fmt::format("{}/intake/{}", queue_.path(), record_name_);
-  try {
-    write_all(sys, record_.get(), lines, path);
-  } catch (const Error&) {
-    // What was written in part would spoil the line that follows it.
-    if (!sys.ftruncate(record_.get(), size_).ok()) queue_.durability().condemn();
-    throw;
-  }
-  size_ += static_cast<off_t>(lines.size());
-  if (const auto synced = sys.fsync(record_.get()); !synced.ok()) {
-    queue_.durability().condemn();
-    throw_errno(synced.error(), "fsync", path);
-  }
+  queue_.durability().append(record_.get(), lines, size_,
+                             fmt::format("{}/intake/{}", queue_.path(), record_name_));
 }
 
 void SeizedSources::announce(const std::vector<SeizedSource*>& sources) {

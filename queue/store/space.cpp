@@ -19,9 +19,7 @@ constexpr std::uint64_t kInodesMin = 16;
 
 void require_space(const OpenQueue& queue, std::uint64_t bytes) {
   FileSystemInfo info;
-  if (const auto result = queue.sys().file_system(queue.folders().root(), info); !result.ok()) {
-    throw_errno(result.error(), "statfs", queue.path());
-  }
+  require(queue.sys().file_system(queue.folders().root(), info), "statfs", queue.path());
   const std::uint64_t min_free = queue.settings()->min_free;
   // Nothing free at all is refused whatever min_free says: what is in the queue needs room to move.
   const std::uint64_t keep = std::max<std::uint64_t>(min_free, 1);

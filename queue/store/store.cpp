@@ -258,11 +258,4 @@ void Store::sync(std::initializer_list<State> changed) {
   queue_.durability().sync_changed(changed);
 }
 
-void Store::sync_file(int file, const std::string& path) {
-  if (const auto synced = queue_.sys().fsync(file); !synced.ok()) {
-    queue_.durability().condemn();
-    throw_errno(synced.error(), "fsync", path);
-  }
-}
-
 }  // namespace spoolq::detail

@@ -20,8 +20,8 @@ namespace spoolq::detail {
 class OpenQueue;
 
 /// The verbs that act on a Location. Those that change something rename or unlink an exact name, so
-/// each has one winner: of two callers one gets nullopt or false. Only sync() and sync_file() make
-/// anything durable. Any thread.
+/// each has one winner: of two callers one gets nullopt or false. Only sync() makes anything
+/// durable. Any thread.
 class Store {
  public:
   explicit Store(OpenQueue& queue) : queue_{queue} {}
@@ -110,8 +110,6 @@ class Store {
 
   /// Makes changes durable, in this order (Durability::sync_changed).
   void sync(std::initializer_list<State> changed);
-  /// Syncs a file itself. A failure ends the use of the queue. Throws the errno.
-  void sync_file(int file, const std::string& path);
 
  private:
   OpenQueue& queue_;

@@ -582,59 +582,6 @@ TEST_CASE("what a power cut has left of a journal's last line is cut off", "[tra
   CHECK(place.take({.keep = true})[1].outcome == Outcome::forgotten);
 }
 
-TEST_CASE("an earlier version's journal is continued, and earlier versions can read it",
-          "[transfer][journal]") {
-  constexpr const char* kMark = "00000000000000000000000000000002 -\n";
-  Place place;
-  place.drop("a.txt", "first");
-  place.drop("c.txt", "third");
-  place.take({.keep = true});
-  const std::string path = "/q/intake/" + place.disk.list("/q/intake").front() + "/journal";
-  const std::string journal = place.disk.read_file(path);
-  REQUIRE(journal.starts_with(kMark));
-  // What a program of before would have written: the same names, keys without times of birth.
-  const auto line_of_before = [&](const std::string& file, const std::string& line) {
-    struct stat status = {};
-    struct timespec born = {};
-    const detail::UniqueFd folder = detail::open_directory(place.disk, Place::kFolder);
-    REQUIRE(place.disk.statx(folder.get(), file.c_str(), status, born).ok());
-    const detail::JournalKeys keys = detail::journal_keys(file, status, born);
-    REQUIRE(line.starts_with(keys.key));
-    REQUIRE(keys.key != keys.before);
-    return keys.before + line.substr(keys.key.size());
-  };
-  std::istringstream lines{journal.substr(std::string{kMark}.size())};
-  std::string a_line;
-  std::string c_line;
-  std::getline(lines, a_line);
-  std::getline(lines, c_line);
-  const std::string before = line_of_before("a.txt", a_line) + "\n";
-  place.disk.unlink(path);
-  place.disk.plant_file(path, before + kMark + line_of_before("c.txt", c_line) + "\n");
-  place.drop("b.txt", "second");
-  auto results = place.take({.keep = true});
-  REQUIRE(results.size() == 3);
-  CHECK(results[0].outcome == Outcome::forgotten);
-  CHECK(results[1].outcome == Outcome::taken);
-  // Behind the mark: a program of before has gone on with the journal.
-  CHECK(results[2].outcome == Outcome::forgotten);
-  // Each line is one that programs of before know, so that they cut nothing off.
-  const std::string after = place.disk.read_file(path);
-  CHECK(after.starts_with(before + kMark));
-  CHECK(after.find(kMark) == after.rfind(kMark));
-  std::istringstream all{after};
-  for (std::string line; std::getline(all, line);) {
-    INFO(line);
-    CHECK(line.find_first_not_of("0123456789abcdef") == 32);
-    CHECK((line.substr(32) == " -" || detail::parse_name(line.substr(33))));
-  }
-  // A run that does not keep removes all, and the mark goes with the last record.
-  place.take();
-  CHECK(place.left().empty());
-  CHECK(place.disk.read_file(path).empty());
-  CHECK(place.drain() == Messages{{"a.txt", "first"}, {"b.txt", "second"}, {"c.txt", "third"}});
-}
-
 TEST_CASE("a file that got the inode number of a kept one is taken", "[transfer][journal]") {
   /// All files have one inode number and one time of modification.
   class OneInode final : public ForwardingSys {
