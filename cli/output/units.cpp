@@ -5,71 +5,42 @@
 
 #include <algorithm>
 #include <charconv>
+#include <ctime>
+#include <regex>
+#include <string>
 
 #include "spoolq/units.hpp"
 
 namespace spoolq::cli {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-/// Whether `text` begins as `form`, in which d is a digit, T a T or a blank, Z a Z, s a sign.
-bool begins_as(std::string_view text, std::string_view form) {
-  const auto fits = [](char c, char kind) {
-    switch (kind) {
-      case 'd':
-        return is_digit(c);
-      case 'T':
-        return c == 'T' || c == 't' || c == ' ';
-      case 'Z':
-        return c == 'Z' || c == 'z';
-      case 's':
-        return c == '+' || c == '-';
-      default:
-        return c == kind;
-    }
-  };
-  return text.size() >= form.size() && std::ranges::equal(text.substr(0, form.size()), form, fits);
-}
-
-/// The number that the `count` digits at `start` are.
-int number_at(std::string_view text, std::size_t start, std::size_t count) {
+/// The number that a match of digits is; 0 where there is none.
+int number_of(const std::csub_match& digits) {
   int number = 0;
-  for (const char c : text.substr(start, count)) number = number * 10 + (c - '0');
+  std::from_chars(digits.first, digits.second, number);
   return number;
 }
 
+/// strptime(3) takes fewer digits and blanks as well, so the form is looked at first.
 std::optional<Time> parse_rfc3339(std::string_view text) {
   using namespace std::chrono;
-  constexpr std::string_view kForm = "dddd-dd-ddTdd:dd:dd";
-  if (!begins_as(text, kForm)) return std::nullopt;
-  const auto two_at = [text](std::size_t start) { return number_at(text, start, 2); };
-  const year_month_day date{year{number_at(text, 0, 4)}, month{static_cast<unsigned>(two_at(5))},
-                            day{static_cast<unsigned>(two_at(8))}};
-  const int second = two_at(17);
-  // 60: a leap second.
-  if (!date.ok() || two_at(11) > 23 || two_at(14) > 59 || second > 60) return std::nullopt;
-  Time time = Time{sys_days{date}} + hours{two_at(11)} + minutes{two_at(14)} + seconds{second};
-  std::string_view rest = text.substr(kForm.size());
-
-  if (begins_as(rest, ".d")) {
-    rest.remove_prefix(1);
-    const std::size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
-    milliseconds unit{100};
-    for (const char c : rest.substr(0, std::min<std::size_t>(digits, 3))) {
-      time += (c - '0') * unit;
-      unit /= 10;
-    }
-    rest.remove_prefix(digits);
-  }
-
-  if (begins_as(rest, "Z") && rest.size() == 1) return time;
-  if (!begins_as(rest, "sdd:dd") || rest.size() != 6) return std::nullopt;
-  const int offset_hours = number_at(rest, 1, 2);
-  const int offset_minutes = number_at(rest, 4, 2);
-  if (offset_hours > 23 || offset_minutes > 59) return std::nullopt;
-  const minutes offset = hours{offset_hours} + minutes{offset_minutes};
-  return rest.front() == '-' ? time + offset : time - offset;
+  static const std::regex kForm{
+      R"((\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(\.(\d{1,3})\d*)?([Zz]|([+-])([01]\d|2[0-3]):([0-5]\d)))"};
+  std::cmatch part;
+  if (!std::regex_match(text.begin(), text.end(), part, kForm)) return std::nullopt;
+  std::tm fields{};
+  const std::string clock = part.str(1) + ' ' + part.str(2);
+  if (::strptime(clock.c_str(), "%Y-%m-%d %H:%M:%S", &fields) == nullptr) return std::nullopt;
+  const year_month_day date{year{fields.tm_year + 1900}, month(fields.tm_mon + 1),
+                            day(fields.tm_mday)};
+  // 60: a leap second. strptime(3) takes 61, and the 31st of any month.
+  if (!date.ok() || fields.tm_sec > 60) return std::nullopt;
+  std::string fraction = part.str(4);
+  fraction.resize(3, '0');
+  const minutes offset = hours{number_of(part[7])} + minutes{number_of(part[8])};
+  return Time{sys_days{date}} + hours{fields.tm_hour} + minutes{fields.tm_min} +
+         seconds{fields.tm_sec} + milliseconds{std::stoi(fraction)} -
+         (part[6] == "-" ? -offset : offset);
 }
 
 }  // namespace
