@@ -184,6 +184,12 @@ Queue Queue::open(const std::filesystem::path& path, LogHandler log) {
   return Queue{std::make_shared<detail::OpenQueue>(detail::real_sys(), canonical, std::move(log))};
 }
 
+bool Queue::is_queue(const std::filesystem::path& directory) {
+  std::error_code ignored;
+  return std::filesystem::exists(
+      std::filesystem::symlink_status(directory / detail::kSettingsFile, ignored));
+}
+
 const std::string& Queue::path() const { return open_->path(); }
 
 bool Queue::is_maildir() const { return open_->is_maildir(); }

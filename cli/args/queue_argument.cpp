@@ -38,7 +38,7 @@ std::string obstacle(const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) == 0) {
     if (!S_ISDIR(status.st_mode)) return "what is there is not a folder";
-    if (exists(path + "/../spoolq.json")) return "it is a folder of the queue that is above it";
+    if (Queue::is_queue(path + "/..")) return "it is a folder of the queue that is above it";
     return "";
   }
   if (errno == ENOENT) return exists(path) ? "what is there is a link that leads nowhere" : "";
@@ -73,7 +73,7 @@ Queue open_queue(const std::string& argument, LogHandler log) {
   } catch (const Error& error) {
     const bool missing = error.code() == errc::not_a_queue || leads_nowhere(error.code());
     // A queue that lacks something is described by what it lacks.
-    if (!missing || exists(path + "/spoolq.json")) throw;
+    if (!missing || Queue::is_queue(path)) throw;
     if (const std::string why = obstacle(path); !why.empty()) {
       throw Failure{kExitNotFound, fmt::format("no queue at {}: {}", escape(path), why)};
     }

@@ -166,7 +166,7 @@ class Maildir final : public ExportTarget {
 }  // namespace
 
 std::unique_ptr<ExportTarget> export_to_maildir(const std::string& directory) {
-  if (::access((directory + "/spoolq.json").c_str(), F_OK) == 0) {
+  if (Queue::is_queue(directory)) {
     throw Failure{
         kExitCannotCreate,
         fmt::format("export: {} is a queue; into another one: spoolq mv", shown_path(directory))};

@@ -28,8 +28,6 @@
 namespace spoolq::cli {
 namespace {
 
-constexpr std::string_view kAttributes = "user.spoolq.";
-
 /// The last two parts of a path: the folder of the queue and the name in it.
 std::string name_in_queue(const std::string& path) {
   const std::size_t name = path.rfind('/');
@@ -46,7 +44,7 @@ void copy_attributes(int fd, archive_entry* entry, const std::string& path) {
   for (std::string_view rest{names.data(), static_cast<std::size_t>(size)}; !rest.empty();) {
     const std::string name{rest.data()};
     rest.remove_prefix(name.size() + 1);
-    if (!name.starts_with(kAttributes)) continue;
+    if (!name.starts_with(kAttributePrefix)) continue;
     const ssize_t length = ::fgetxattr(fd, name.c_str(), value.data(), value.size());
     if (length < 0) throw system_failure(errno, "read attributes of", path);
     archive_entry_xattr_add_entry(entry, name.c_str(), value.data(),

@@ -17,7 +17,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kPrefix = "user.spoolq.";
 constexpr const char* kReason = "user.spoolq.reason";
 constexpr const char* kName = "user.spoolq.name";
 constexpr std::size_t kHeaderNameMax = 64;
@@ -53,9 +52,10 @@ int list_header_attributes(Sys& sys, int fd, std::vector<std::string>& attribute
   for (std::size_t start = 0; start < names.size();) {
     std::string attribute{names.c_str() + start};
     start += attribute.size() + 1;
-    if (!attribute.starts_with(kPrefix) || attribute == kReason || attribute == kName) continue;
+    if (!attribute.starts_with(kAttributePrefix) || attribute == kReason || attribute == kName)
+      continue;
     // Somebody may have set any name by hand; one that is no header's name is not a header.
-    if (!is_header_name(std::string_view{attribute}.substr(kPrefix.size()))) continue;
+    if (!is_header_name(std::string_view{attribute}.substr(kAttributePrefix.size()))) continue;
     attributes.push_back(std::move(attribute));
   }
   return 0;
@@ -97,7 +97,7 @@ void require_valid_headers(const Headers& headers) {
 
 void set_headers(Sys& sys, int fd, const Headers& headers, const std::string& path) {
   for (const auto& [name, value] : headers) {
-    const std::string attribute = std::string{kPrefix} + name;
+    const std::string attribute = std::string{kAttributePrefix} + name;
     const SysResult set = sys.fsetxattr(fd, attribute.c_str(), value.data(), value.size());
     switch (set.error()) {
       case 0:
@@ -126,7 +126,7 @@ Headers get_headers(Sys& sys, int fd) {
   static_cast<void>(list_header_attributes(sys, fd, attributes));
   for (const std::string& attribute : attributes) {
     if (auto value = get_attribute(sys, fd, attribute.c_str())) {
-      headers[attribute.substr(kPrefix.size())] = std::move(*value);
+      headers[attribute.substr(kAttributePrefix.size())] = std::move(*value);
     }
   }
   return headers;
@@ -141,7 +141,7 @@ void copy_attributes(Sys& from, int from_fd, Sys& to, int to_fd, const std::stri
     auto value = get_attribute(from, from_fd, attribute.c_str());
     // It was there a moment ago.
     if (!value) throw_errno(EIO, "read header", escaped(attribute));
-    headers[attribute.substr(kPrefix.size())] = std::move(*value);
+    headers[attribute.substr(kAttributePrefix.size())] = std::move(*value);
   }
   set_headers(to, to_fd, headers, path);
   if (const auto name = get_whole_name(from, from_fd)) set_whole_name(to, to_fd, *name);

@@ -62,6 +62,8 @@ SPOOLQ_EXPORT std::optional<State> parse_state(std::string_view text);
 /// Headers given by the user, kept as extended attributes `user.spoolq.NAME`. Names:
 /// [a-z0-9][a-z0-9._-]*, at most 64 characters, not `name` or `reason`; together at most 2 KiB.
 using Headers = std::map<std::string, std::string>;
+/// What the names of all extended attributes of spoolq begin with.
+inline constexpr std::string_view kAttributePrefix = "user.spoolq.";
 
 /// When a call has told its promise to the disk.
 enum class Sync {

@@ -148,6 +148,9 @@ class SPOOLQ_EXPORT Queue {
   /// settings for putting and looking; is_maildir() is then true.
   static Queue open(const std::filesystem::path& path, LogHandler log = {});
 
+  /// Whether there are the settings of a queue in this directory, which may be damaged.
+  [[nodiscard]] static bool is_queue(const std::filesystem::path& directory);
+
   /// The absolute path at which the queue was opened.
   [[nodiscard]] const std::string& path() const;
   /// A Maildir without spoolq.json: put, list, find and stats work; taking needs init().

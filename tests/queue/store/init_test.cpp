@@ -432,4 +432,14 @@ TEST_CASE("a queue without spoolq.json is not opened with default settings",
   CHECK(text_of(open).find("'spoolq init /q'") != std::string::npos);
 }
 
+TEST_CASE("a directory with settings is a queue, also with damaged ones", "[init]") {
+  MemoryDirectory directory;
+  const fs::path path = directory / "q";
+  CHECK_FALSE(Queue::is_queue(path));
+  fs::create_directories(path / "new");
+  CHECK_FALSE(Queue::is_queue(path));
+  std::ofstream{path / "spoolq.json"} << "{";
+  CHECK(Queue::is_queue(path));
+}
+
 }  // namespace spoolq::test
