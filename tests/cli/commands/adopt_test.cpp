@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/cli/adopting.hpp"
+#include "tests/cli/commands/adopting.hpp"
 
 namespace spoolq::test {
 namespace {

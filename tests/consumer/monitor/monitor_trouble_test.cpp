@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "spoolq/monitor.hpp"
+#include "tests/consumer/monitor/told.hpp"
 #include "tests/consumer/real_queue.hpp"
-#include "tests/consumer/told.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/errors.hpp"

@@ -9,8 +9,8 @@
 #include <set>
 #include <thread>
 
+#include "tests/consumer/monitor/told.hpp"
 #include "tests/consumer/real_queue.hpp"
-#include "tests/consumer/told.hpp"
 #include "tests/support/catch.hpp"
 
 namespace spoolq::test {
