@@ -4,15 +4,18 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include "queue/format/message_id.hpp"
 #include "queue/os/unique_fd.hpp"
 #include "tests/model/world.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/errors.hpp"
 #include "tests/support/forwarding_sys.hpp"
 #include "tests/support/mutant_sys.hpp"
 
 namespace spoolq::test {
 namespace {
 
+using detail::DraftFile;
 using detail::UniqueFd;
 using std::chrono::hours;
 using std::chrono::minutes;
@@ -46,7 +49,124 @@ class BeforeFirst final : public ForwardingSys {
   std::function<void()> act_;
 };
 
+/// Removes each file of tmp/ before each lock, as a sweep after a jump of the clock does.
+class SweptSys final : public ForwardingSys {
+ public:
+  explicit SweptSys(World& world) : ForwardingSys{world.disk}, world_{world} {}
+  int sweeps = 0;
+
+ protected:
+  std::optional<SysResult> before(const CallInfo& info) override {
+    if (info.call != Call::flock) return std::nullopt;
+    for (const std::string& file : world_.names(Folder::tmp)) {
+      world_.disk.unlink(world_.path(Folder::tmp, file));
+      ++sweeps;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  World& world_;
+};
+
+detail::Destination ready_as(World& world) {
+  detail::Destination to;
+  to.name.id = detail::process_message_ids().next(world.queue->now());
+  return to;
+}
+
 }  // namespace
+
+TEST_CASE("a draft is a locked file in tmp/ until it is destroyed", "[queue][draft]") {
+  World world{{{"mode", "0750"}}};
+  {
+    const DraftFile draft{*world.queue, 3, std::nullopt};
+    CHECK(draft.is_there());
+    REQUIRE(world.count(Folder::tmp) == 1);
+    const std::string file = world.names(Folder::tmp).front();
+    CHECK(draft.path() == world.path(Folder::tmp, file));
+    CHECK(detail::parse_name(file).value().priority == 3);
+    const UniqueFd other = hold_open(world, Folder::tmp, file, O_RDONLY);
+    CHECK(world.disk.flock(other.get(), LOCK_EX | LOCK_NB).error() == EWOULDBLOCK);
+    struct stat status = {};
+    REQUIRE(world.disk.fstat(draft.descriptor(), status).ok());
+    CHECK((status.st_mode & 07777) == world.queue->settings()->file_mode());
+  }
+  CHECK(world.count(Folder::tmp) == 0);
+}
+
+TEST_CASE("a draft is published under the name of its destination, and stays", "[queue][draft]") {
+  World world;
+  const detail::Destination to = ready_as(world);
+  {
+    DraftFile draft{*world.queue, 5, to.name.id};
+    CHECK(world.names(Folder::tmp) == std::vector{"5." + to.name.id.to_string()});
+    const StoredMessage message = draft.publish(to, detail::Ballast::keep);
+    CHECK(message.at == detail::Location{Folder::ready, to.file()});
+    CHECK_FALSE(draft.is_there());
+  }
+  CHECK(world.count(Folder::tmp) == 0);
+  CHECK(world.names(Folder::ready) == std::vector{to.file()});
+}
+
+TEST_CASE("a draft that another program has removed cannot be published", "[queue][draft]") {
+  World world;
+  DraftFile draft{*world.queue, 5, std::nullopt};
+  world.disk.unlink(draft.path());
+  CHECK(error_of([&] { return draft.publish(ready_as(world), detail::Ballast::keep); }) ==
+        errno_code(ENOENT));
+  CHECK(world.count(Folder::ready) == 0);
+}
+
+TEST_CASE("a draft is staged in another directory, and replaces no file there", "[queue][draft]") {
+  World world;
+  world.disk.plant_directory("/stage");
+  const UniqueFd stage{world.disk,
+                       world.disk.openat2(AT_FDCWD, "/stage", O_RDONLY | O_DIRECTORY, 0)};
+  {
+    DraftFile draft{*world.queue, 5, std::nullopt};
+    draft.stage(stage.get(), "one");
+    CHECK_FALSE(draft.is_there());
+    DraftFile second{*world.queue, 5, std::nullopt};
+    CHECK(error_of([&] { return second.stage(stage.get(), "one"), 0; }) == errno_code(EEXIST));
+    CHECK(second.is_there());
+  }
+  CHECK(world.disk.list("/stage") == std::vector<std::string>{"one"});
+  CHECK(world.count(Folder::tmp) == 0);
+}
+
+TEST_CASE("a draft that is swept each time before its lock is an error", "[queue][draft][sweep]") {
+  World world;
+  SweptSys sys{world};
+  const auto queue = world.open(sys);
+  CHECK(error_of([&] { return DraftFile{*queue, 5, std::nullopt}.is_there(); }) ==
+        errno_code(EAGAIN));
+  CHECK(sys.sweeps == 10);
+  CHECK(world.count(Folder::tmp) == 0);
+}
+
+TEST_CASE("a draft that cannot be made leaves no file", "[queue][draft]") {
+  /// One kind of call fails.
+  class RefusingSys final : public ForwardingSys {
+   public:
+    RefusingSys(Sys& inner, Call call) : ForwardingSys{inner}, call_{call} {}
+
+   protected:
+    std::optional<SysResult> before(const CallInfo& info) override {
+      return info.call == call_ ? std::optional{SysResult::failure(EIO)} : std::nullopt;
+    }
+
+   private:
+    Call call_;
+  };
+  World world;
+  const auto call = GENERATE(Call::flock, Call::fchmod);
+  CAPTURE(to_string(call));
+  RefusingSys sys{world.disk, call};
+  const auto queue = world.open(sys);
+  CHECK(error_of([&] { return DraftFile{*queue, 5, std::nullopt}.is_there(); }) == errno_code(EIO));
+  CHECK(world.count(Folder::tmp) == 0);
+}
 
 TEST_CASE("the sweep removes what dead writers left, and nothing young or locked",
           "[queue][upkeep][sweep]") {
