@@ -1,6 +1,8 @@
 // What a call threw, as a value that a test can compare.
 #pragma once
 
+#include <functional>
+#include <string>
 #include <system_error>
 
 #include "spoolq/error.hpp"
@@ -14,6 +16,16 @@ std::error_code error_of(Call call) {
     static_cast<void>(call());
   } catch (const Error& error) {
     return error.code();
+  }
+  return {};
+}
+
+/// The text of the Error that `call` throws; empty when it returns.
+inline std::string text_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
   }
   return {};
 }

@@ -49,16 +49,6 @@ class BeforeEach final : public ForwardingSys {
   std::function<void()> act_;
 };
 
-/// The text of what `call` throws; empty when it throws nothing.
-std::string text_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
-}
-
 bool has(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }

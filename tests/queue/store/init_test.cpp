@@ -1,4 +1,4 @@
-// Making a queue, completing a half-made one, and what is refused when one is opened.
+// Making a queue, and completing a half-made one.
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/stat.h>
@@ -76,41 +76,6 @@ class PowerCutSys final : public ForwardingSys {
  private:
   SimulatedSys& disk_;
 };
-
-/// Shows one folder on another device, as a mount in the middle of the queue would be.
-class OtherDevice final : public ForwardingSys {
- public:
-  using ForwardingSys::ForwardingSys;
-  SysResult fstat(int fd, struct stat& status) override {
-    const SysResult result = ForwardingSys::fstat(fd, status);
-    if (fd == moved_) ++status.st_dev;
-    return result;
-  }
-
- protected:
-  SysResult after(const CallInfo& info, SysResult result) override {
-    if (info.call == Call::openat && std::string_view{info.name} == "later") moved_ = result.fd();
-    return result;
-  }
-
- private:
-  int moved_ = -1;
-};
-
-std::string text_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
-}
-
-void change_mode(SimulatedSys& disk, const std::string& path, mode_t mode) {
-  const auto opened = disk.openat2(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY, 0);
-  REQUIRE(disk.fchmod(opened.fd(), mode).ok());
-  static_cast<void>(disk.close(opened.fd()));
-}
 
 mode_t mode_of(const fs::path& path) {
   struct stat status = {};
@@ -234,63 +199,6 @@ TEST_CASE("a Maildir takes messages and is looked at, and no more", "[queue][ope
   CHECK(disk.list("/q").size() == 4);
 }
 
-TEST_CASE("without one of a Maildir's folders it is no queue, and the error names the folder",
-          "[queue][open]") {
-  const auto missing = GENERATE(as<std::string>{}, "tmp", "new", "cur");
-  SimulatedSys disk;
-  for (const std::string& folder : kFolders) {
-    if (folder != missing) disk.plant_directory("/q/" + folder);
-  }
-  CHECK(error_of([&] { return open_queue(disk, kPath); }) == errc::not_a_queue);
-  CHECK(text_of([&] { open_queue(disk, kPath); }).find(missing + "/") != std::string::npos);
-}
-
-TEST_CASE("a queue that lost a folder says so, and init makes it again", "[queue][open]") {
-  SimulatedSys disk;
-  detail::init_queue(disk, kPath, {});
-  const auto root = disk.openat2(AT_FDCWD, kPath, O_RDONLY | O_DIRECTORY, 0);
-  REQUIRE(disk.unlinkat(root.fd(), "failed", AT_REMOVEDIR).ok());
-  CHECK(error_of([&] { return open_queue(disk, kPath); }) == errc::not_a_queue);
-  CHECK(text_of([&] { open_queue(disk, kPath); }).find("failed") != std::string::npos);
-  detail::init_queue(disk, kPath, {});
-  CHECK_NOTHROW(open_queue(disk, kPath));
-}
-
-TEST_CASE("folders on different mounts are refused", "[queue][open]") {
-  SimulatedSys disk;
-  detail::init_queue(disk, kPath, {});
-  OtherDevice sys{disk};
-  CHECK(error_of([&] { return open_queue(sys, kPath); }) == errno_code(EXDEV));
-  // A bind mount has the same device.
-  disk.set_mount_id("/q/done", 7);
-  CHECK(error_of([&] { return open_queue(disk, kPath); }) == errno_code(EXDEV));
-  CHECK(text_of([&] { open_queue(disk, kPath); }).find("/q/done") != std::string::npos);
-}
-
-TEST_CASE("folders that everybody may write to are refused", "[queue][open]") {
-  const auto folder = GENERATE(as<std::string>{}, "/q", "/q/new", "/q/cur", "/q/consumers");
-  SimulatedSys disk;
-  detail::init_queue(disk, kPath, {});
-  change_mode(disk, folder, 0772);
-  CHECK(error_of([&] { return open_queue(disk, kPath); }) == errc::unsafe_permissions);
-  CHECK(text_of([&] { open_queue(disk, kPath); }).find(folder) != std::string::npos);
-  change_mode(disk, folder, 0775);
-  CHECK_NOTHROW(open_queue(disk, kPath));
-}
-
-TEST_CASE("a folder that is a symbolic link or a file is refused", "[queue][open]") {
-  SimulatedSys disk;
-  for (const char* folder : {"/q/tmp", "/q/cur", "/elsewhere"}) disk.plant_directory(folder);
-  SECTION("link") {
-    disk.plant_directory("/q/new");
-    disk.plant_symlink("/q/later", "/elsewhere");
-  }
-  SECTION("file") { disk.plant_file("/q/new", ""); }
-  CHECK_THROWS_AS(open_queue(disk, kPath), Error);
-  CHECK_THROWS_AS(detail::init_queue(disk, kPath, {}), Error);
-  CHECK(disk.list("/elsewhere").empty());
-}
-
 TEST_CASE("bad settings are refused before anything is made", "[queue][init]") {
   const MemoryDirectory directory;
   CHECK(error_of([&] { return Queue::init(directory / "a/b/q", {{"no_such", "1"}}); }) ==
@@ -323,113 +231,6 @@ TEST_CASE("the umask does not change what init and put make", "[queue][init][put
   CHECK(mode_of(directory / "q/spoolq.json") == 0640);
   Producer{queue}.put("x");
   CHECK(mode_of(queue.list(State::ready).at(0).path) == 0640);
-}
-
-TEST_CASE("where nothing is, nothing is opened", "[queue][open]") {
-  const MemoryDirectory directory;
-  std::ofstream{directory / "file"} << "x";
-  fs::create_directory(directory / "empty");
-  const auto error = [&](const std::string& name) {
-    return error_of([&] { return Queue::open(directory / name); });
-  };
-  CHECK(error("missing") == errc::not_a_queue);
-  CHECK(error("missing/below") == errc::not_a_queue);
-  CHECK(error("file/below") == errc::not_a_queue);
-  CHECK(error("empty") == errc::not_a_queue);
-  CHECK(error("file") == errno_code(ENOTDIR));
-  CHECK_FALSE(fs::exists(directory / "missing"));
-}
-
-TEST_CASE("symbolic links on the way to a queue are resolved once", "[queue][open]") {
-  const MemoryDirectory directory;
-  Queue::init(directory / "real/q", {{"min_free", "0"}});
-  fs::create_directory_symlink("real", directory / "link");
-  fs::create_directory_symlink("link/q", directory / "q");
-  const Queue queue = Queue::open(directory / "q");
-  CHECK(queue.path() == directory / "real/q");
-  // A link that is changed later changes nothing for who has the queue open.
-  fs::remove(directory / "q");
-  fs::remove(directory / "link");
-  Producer{queue}.put("x");
-  CHECK(Queue::open(directory / "real/q").stats().ready == 1);
-}
-
-TEST_CASE("an open queue sees settings that another handle changed", "[queue][open][settings]") {
-  World world;
-  const auto other = world.open(world.disk);
-  const auto before = world.queue->settings();
-  other->configure({{"max_attempts", "7"}, {"max_size", "1K"}});
-  CHECK(world.queue->settings()->max_attempts == 5);
-  world.queue->refresh_settings();
-  CHECK(world.queue->settings()->max_attempts == 7);
-  CHECK(before->max_attempts == 5);
-  CHECK(handle(world.queue).settings().at(0) == SettingChange{"max_attempts", "7"});
-  // A put looks by itself.
-  other->configure({{"max_size", "2"}});
-  CHECK(error_of([&] { return put(world.queue, "xyz"); }) == errc::too_large);
-}
-
-TEST_CASE("settings that cannot be read are reported, and the old ones stay",
-          "[queue][open][settings]") {
-  World world;
-  world.disk.unlink("/q/spoolq.json");
-  world.queue->refresh_settings();
-  CHECK(world.queue->settings()->min_free == 0);
-  world.disk.plant_file("/q/spoolq.json", "{\"format\": 1");
-  world.queue->refresh_settings();
-  CHECK(world.queue->settings()->min_free == 0);
-  CHECK(world.log.has("settings not changed"));
-  const std::size_t lines = world.log.size();
-  world.queue->refresh_settings();
-  CHECK(world.log.size() == lines);
-  CHECK_NOTHROW(put(world.queue, "x"));
-}
-
-TEST_CASE("settings that could not be read for a moment are read at the next look",
-          "[queue][settings]") {
-  World world;
-  class Unreadable final : public ForwardingSys {
-   public:
-    using ForwardingSys::ForwardingSys;
-    bool fails = false;
-
-   protected:
-    std::optional<SysResult> before(const CallInfo& info) override {
-      if (fails && info.call == Call::read) return SysResult::failure(EIO);
-      return std::nullopt;
-    }
-  } sys{world.disk};
-  const auto queue = world.open(sys);
-  world.queue->configure({{"max_attempts", "9"}});
-  sys.fails = true;
-  queue->refresh_settings();
-  CHECK(queue->settings()->max_attempts == 5);
-  sys.fails = false;
-  queue->refresh_settings();
-  CHECK(queue->settings()->max_attempts == 9);
-}
-
-TEST_CASE("a running consumer goes on without spoolq.json, warns once, and does not write it",
-          "[queue][open][cleaner]") {
-  World world{{{"settle", "7s"}}};
-  world.disk.unlink("/q/spoolq.json");
-  const std::size_t before = world.log.size();
-  for (int i = 0; i < 3; ++i) world.queue->refresh_settings();
-  CHECK(world.log.size() == before + 1);
-  CHECK(world.log.has("spoolq.json cannot be found"));
-  CHECK(world.log.has("'spoolq init /q'"));
-  CHECK(world.queue->settings()->settle == std::chrono::seconds{7});
-  CHECK(error_of([&] { world.queue->configure({{"settle", "8s"}}); }) == errc::not_a_queue);
-  CHECK_FALSE(world.disk.exists("/q/spoolq.json"));
-}
-
-TEST_CASE("a queue without spoolq.json is not opened with default settings",
-          "[queue][open][cleaner]") {
-  World world;
-  world.disk.unlink("/q/spoolq.json");
-  const auto open = [&] { open_queue(world.disk, kPath); };
-  CHECK(error_of(open) == errc::not_a_queue);
-  CHECK(text_of(open).find("'spoolq init /q'") != std::string::npos);
 }
 
 TEST_CASE("a directory with settings is a queue, also with damaged ones", "[init]") {
