@@ -6,6 +6,7 @@
 #include <map>
 #include <regex>
 #include <set>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -138,6 +139,49 @@ bool may_name_places(const std::string& path) {
   return false;
 }
 
+/// A file of a library this long has an X_test.cpp.
+constexpr std::size_t kTestedLines = 60;
+
+/// The files without one, and the test that covers each of them, below tests/.
+const std::map<std::string, std::string>& test_exceptions() {
+  static const std::map<std::string, std::string> files = {
+      {"queue/os/sys.cpp", "support/simulated_sys_kernel_test.cpp"},
+      {"queue/store/claim_heir.cpp", "consumer/take/fork_consumer_test.cpp"},
+      {"producer/adopt/adoption.cpp", "producer/adopt/adopter_test.cpp"},
+      {"producer/adopt/completeness.cpp", "cli/commands/adopt_follow_test.cpp"},
+      {"producer/adopt/copy_transfer.cpp", "producer/adopt/transfer_test.cpp"},
+      {"producer/adopt/rejection.cpp", "producer/adopt/adopter_test.cpp"},
+      {"producer/adopt/rename_transfer.cpp", "producer/adopt/transfer_test.cpp"},
+      {"producer/adopt/transfer_folder.cpp", "producer/adopt/transfer_test.cpp"},
+      {"producer/import/importer.cpp", "cli/commands/import_test.cpp"},
+      {"consumer/monitor/folder_events.cpp", "consumer/monitor/monitor_trouble_test.cpp"},
+      {"consumer/take/handlers.cpp", "consumer/take/run_test.cpp"},
+      {"consumer/wait/idle_wait.cpp", "consumer/waiting_test.cpp"},
+      {"consumer/wait/leader_election.cpp", "consumer/herd_test.cpp"},
+      {"consumer/wait/watcher.cpp", "consumer/waiting_trouble_test.cpp"},
+  };
+  return files;
+}
+
+/// The lines of a text that are neither blank nor only a comment.
+std::size_t count_lines_of_code(const std::string& text) {
+  std::size_t count = 0;
+  std::istringstream lines{text};
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t begin = line.find_first_not_of(' ');
+    if (begin != std::string::npos && line.compare(begin, 2, "//") != 0) ++count;
+  }
+  return count;
+}
+
+/// Whether a source needs a test called after it.
+bool needs_test(const Source& source) {
+  const fs::path path{source.path};
+  return path.extension() == ".cpp" && !source.path.starts_with("cli/") &&
+         fs::exists(source_path(fs::path{path}.replace_extension(".hpp").string())) &&
+         count_lines_of_code(source.text) >= kTestedLines;
+}
+
 }  // namespace
 
 TEST_CASE("an include points down", "[structure]") {
@@ -167,6 +211,36 @@ TEST_CASE("no file of the product has 400 lines", "[structure]") {
       wrong.push_back(source.path);
   }
   CHECK(wrong == std::vector<std::string>{});
+}
+
+TEST_CASE("every long file of the libraries has a test called after it", "[structure]") {
+  std::set<std::string> tests;
+  for (const auto& entry : fs::recursive_directory_iterator{source_path("tests")}) {
+    tests.insert(entry.path().filename().string());
+  }
+  std::set<std::string> untested;
+  for (const Source& source : sources()) {
+    const std::string test = fs::path{source.path}.stem().string() + "_test.cpp";
+    if (needs_test(source) && !tests.contains(test)) untested.insert(source.path);
+  }
+  std::set<std::string> exceptions;
+  for (const auto& [file, test] : test_exceptions()) {
+    exceptions.insert(file);
+    INFO(test);
+    CHECK(fs::exists(source_path("tests/" + test)));
+  }
+  // An exception that is not needed any more is an error, too.
+  CHECK(untested == exceptions);
+}
+
+TEST_CASE("control: a long file without a test is noticed", "[structure]") {
+  CHECK(count_lines_of_code("int a;\n\n// one\n  /// two\n  int b = a / 2;\n/* c */\n") == 3);
+  std::string text;
+  for (std::size_t i = 1; i < kTestedLines; ++i) text += "int a;\n";
+  CHECK_FALSE(needs_test({"queue/store/store.cpp", text + "// no code\n"}));
+  CHECK(needs_test({"queue/store/store.cpp", text + "int a;\n"}));
+  CHECK_FALSE(needs_test({"queue/store/store.hpp", text + "int a;\n"}));
+  CHECK_FALSE(needs_test({"queue/queue.cpp", text + "int a;\n"}));
 }
 
 TEST_CASE("control: an include that points up and a place that is named are noticed",
