@@ -8,10 +8,8 @@
 #include <cstring>
 #include <exception>
 
-#include "cli/args/help.hpp"
 #include "cli/args/usage_error.hpp"
 #include "cli/command_line.hpp"
-#include "cli/command_table.hpp"
 #include "cli/output/exit_codes.hpp"
 
 namespace spoolq::cli {
@@ -30,15 +28,7 @@ void occupy_standard_descriptors() {
 
 int wrong_use(const UsageError& error, const Console& console) {
   console.complain(error.what());
-  const Command* command = error.command();
-  std::string help;
-  if (command != nullptr) {
-    help = error.missing() ? usage_with_example(*command) : "";
-    help += fmt::format("help: spoolq {} -h\n", command->name);
-  } else {
-    help = error.missing() ? short_program_help(all_commands()) : "help: spoolq help\n";
-  }
-  (void)std::fwrite(help.data(), 1, help.size(), stderr);
+  (void)std::fwrite(error.help().data(), 1, error.help().size(), stderr);
   return kExitUsage;
 }
 

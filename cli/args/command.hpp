@@ -1,17 +1,38 @@
-// What a command is: its words, which the parser and the help read, and its code.
+// A command: its words, its options, and what the command line gives for them.
+//
+// A command is one function. It describes itself, binds each option to a variable and calls
+// parse(), which sets the variables:
+//
+//   int peek_command(Command& command, Console& console) {
+//     std::size_t count = 1;
+//     command.describe("peek", "print the next payloads, taking nothing");
+//     command.number("-n", count, 0, kCountMax, "the next N; default 1; 0: all");
+//     if (!command.parse(console)) return kExitDone;
+//     ...
+//
+// The help calls the same function for the words only. Then parse() returns false.
 #pragma once
 
 #include <cstddef>
-#include <span>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cli/args/usage_error.hpp"
+#include "cli/output/exit_codes.hpp"
+#include "cli/output/print.hpp"
+#include "spoolq/units.hpp"
 
 namespace spoolq::cli {
 
-/// One option of a command.
-struct OptionText {
-  char letter = '\0';        ///< Short name, or NUL.
-  std::string_view name{};   ///< Long name without dashes; empty where there is only the letter.
-  std::string_view value{};  ///< What its value is called; empty: it takes none.
+/// The words of an option.
+struct OptionWords {
+  std::string_view spelling;  ///< "--json", "-n", or both as in "-o,--output".
+  std::string_view value{};   ///< What its value is called; empty: it takes none.
   std::string_view help{};
   std::string_view value_if_bare{};  ///< Not empty: the value is optional, given by `=` only.
 };
@@ -21,40 +42,180 @@ struct Example {
   std::string_view meaning;
 };
 
-/// The groups under which commands are listed.
-enum class Group { start, send, take, look, keep, other };
-
-class Parsed;
-struct Console;
-
-/// One command: its words, and what it does.
-struct Command {
+/// The words of a command, as the help prints them.
+struct CommandWords {
   std::string_view name;
-  std::span<const std::string_view> aliases{};
-  Group group = Group::other;
+  std::vector<std::string_view> aliases;
   std::string_view summary;
-  std::string_view usage{};  ///< What follows the name.
-  // One argument, the queue, unless the command says otherwise.
-  std::size_t arguments_min = 1;
-  std::size_t arguments_max = 1;
-  std::span<const OptionText> options{};
-  std::span<const Example> examples;
-  std::string_view details{};  ///< Further paragraphs, for --help only.
-  /// Returns the exit code. Throws UsageError, and Failure for a bad value, before it changes
-  /// anything.
-  int (*run)(const Parsed& parsed, Console& console);
+  std::string_view usage;  ///< What follows the name.
+  std::vector<OptionWords> options;
+  std::vector<OptionWords> common_options;  ///< Those that every command takes.
+  std::vector<Example> examples;
+  std::string_view details;  ///< Further paragraphs, for --help only.
 };
 
 /// Any number of arguments.
 inline constexpr std::size_t kUnlimited = static_cast<std::size_t>(-1);
+/// The largest -n.
+inline constexpr std::size_t kCountMax = 1'000'000'000;
+/// What is said of a text that is no duration.
+inline constexpr const char* kNoDuration =
+    "not a duration such as 250ms, 10s, 5m, 1h, 7d; at most 36500d";
 
-using Commands = std::span<const Command* const>;
+/// For one_of(): values with the words that to_string() has for them.
+template <typename Value>
+std::vector<std::pair<std::string_view, Value>> choices(std::initializer_list<Value> values) {
+  std::vector<std::pair<std::string_view, Value>> result;
+  for (const Value value : values) result.emplace_back(to_string(value), value);
+  return result;
+}
 
-/// The options that every command takes.
-std::span<const OptionText> common_options();
-/// The command of that name or alias, or nullptr.
-const Command* find_command(Commands commands, std::string_view name);
-/// The same. Throws UsageError, with what may be meant, when there is none.
-const Command& require_command(Commands commands, std::string_view name);
+class Command : public CommandWords {
+ public:
+  using Words = std::vector<std::string>;
+  /// Stores the value of an option. Returns what is wrong with it, or an empty text.
+  using Store = std::function<std::string(const std::string& value)>;
+  template <typename Value>
+  using Choices = std::vector<std::pair<std::string_view, std::type_identity_t<Value>>>;
+
+  /// `words` are what follows the command's name. Without them parse() returns false.
+  explicit Command(std::optional<Words> words = std::nullopt);
+  Command(const Command&) = delete;
+  Command& operator=(const Command&) = delete;
+  ~Command() = default;
+
+  // The words.
+
+  /// A command has one argument, the queue, unless it says otherwise.
+  void describe(std::string_view command_name, std::string_view what_it_does,
+                std::string_view arguments = "Q", std::size_t least = 1, std::size_t most = 1);
+  void example(std::string_view command, std::string_view meaning) {
+    examples.push_back({command, meaning});
+  }
+
+  // The options. A variable keeps its value when the option is not given. Of an option that is
+  // given again the last value counts.
+
+  void flag(std::string_view spelling, bool& variable, std::string_view help);
+  /// Any text. `variable` is a std::string or an optional one.
+  template <typename Text>
+  void text(std::string_view spelling, Text& variable, std::string_view value,
+            std::string_view help) {
+    option(
+        spelling, variable, value, help,
+        [](const std::string& given) { return std::optional{given}; }, "");
+  }
+  template <typename Number>
+  void number(std::string_view spelling, Number& variable, std::size_t least, std::size_t most,
+              std::string_view help) {
+    option({spelling, "N", help}, &variable, [&variable, least, most](const std::string& given) {
+      std::uint64_t value = 0;
+      std::string wrong = read_number(given, least, most, value);
+      if (wrong.empty()) variable = static_cast<Number>(value);
+      return wrong;
+    });
+  }
+  /// `variable` is a Duration or an optional one.
+  template <typename Time>
+  void duration(std::string_view spelling, Time& variable, std::string_view help) {
+    option(spelling, variable, "D", help, parse_duration, kNoDuration);
+  }
+  /// A duration during which something happens, so it is not 0.
+  void time_limit(std::string_view spelling, std::optional<Duration>& variable,
+                  std::string_view help);
+  /// One of some words, each with the value that it stands for.
+  template <typename Value>
+  void one_of(std::string_view spelling, Value& variable, std::string_view value,
+              std::string_view help, Choices<Value> choices, std::string_view value_if_bare = {}) {
+    std::string expected;
+    for (const auto& [word, choice] : choices) {
+      expected.append(expected.empty() ? "not one of " : ", ").append(word);
+    }
+    const auto read = [choices = std::move(choices)](const std::string& given) {
+      std::optional<Value> found;
+      for (const auto& [word, choice] : choices) {
+        if (word == given) found = choice;
+      }
+      return found;
+    };
+    option(spelling, variable, value, help, read, std::move(expected), value_if_bare);
+  }
+  /// What `read` makes of the value. It returns an optional one, which is empty for a value that is
+  /// not as `expected` says.
+  template <typename Variable, typename Read>
+  void option(std::string_view spelling, Variable& variable, std::string_view value,
+              std::string_view help, Read read, std::string expected,
+              std::string_view value_if_bare = {}) {
+    option({spelling, value, help, value_if_bare}, &variable,
+           [&variable, read, expected = std::move(expected)](const std::string& given) {
+             auto result = read(given);
+             if (!result) return expected;
+             variable = *std::move(result);
+             return std::string{};
+           });
+  }
+  /// What `store` makes of the value; of each, for an option that `repeats`. `variable` only stands
+  /// for the option.
+  void option(const OptionWords& words, const void* variable, Store store, bool repeats = false);
+
+  // Rules. An option is meant by the address of its variable.
+
+  void excludes(const void* one, const void* other) { exclusions_.emplace_back(one, other); }
+
+  /// Sets the variables. Returns false when only the words are wanted, or help, which it prints.
+  /// Throws UsageError, then Failure for a bad value.
+  bool parse(Console& console);
+
+  // What parse() has found.
+
+  [[nodiscard]] bool given(const void* variable) const { return bound(variable).given; }
+  [[nodiscard]] const Words& arguments() const { return arguments_; }
+  /// The first argument.
+  [[nodiscard]] const std::string& queue() const { return arguments_.front(); }
+  /// The arguments after the first.
+  [[nodiscard]] Words rest() const { return {arguments_.begin() + 1, arguments_.end()}; }
+  /// How many of the arguments stand behind `--`.
+  [[nodiscard]] std::size_t count_after_dashes() const { return after_dashes_; }
+
+  /// Throws UsageError; `missing`: the usage and an example help most.
+  [[noreturn]] void wrong_use(std::string_view text, bool missing = false) const;
+  [[noreturn]] void bad_value(const void* variable, std::string_view value,
+                              std::string_view expected) const;
+
+  /// The help that the words ask for, in place of anything else.
+  enum class Help { none, brief, full };
+  /// The first step of parse(), for words without a command.
+  Help take_apart();
+
+ private:
+  struct Bound {
+    OptionWords words;
+    const void* variable;
+    Store store;
+    bool repeats;
+    bool given = false;
+  };
+
+  [[nodiscard]] const Bound& bound(const void* variable) const;
+  [[nodiscard]] const OptionWords* find_option(std::string_view typed) const;
+  [[nodiscard]] Words separate_values(const Words& words) const;
+  [[noreturn]] void unknown_option(std::string_view word) const;
+  void check_count() const;
+  static std::string read_number(const std::string& text, std::size_t least, std::size_t most,
+                                 std::uint64_t& value);
+
+  std::optional<Words> words_;
+  std::vector<Bound> bound_;
+  std::vector<std::pair<const void*, const void*>> exclusions_;
+  std::size_t arguments_min_ = 0;
+  std::size_t arguments_max_ = 0;
+  Words arguments_;
+  std::size_t after_dashes_ = 0;
+  std::optional<Failure> bad_value_;
+  ColorChoice color_ = ColorChoice::automatic;
+  bool verbose_ = false;
+  bool short_help_ = false;
+  bool full_help_ = false;
+};
 
 }  // namespace spoolq::cli

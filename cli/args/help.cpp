@@ -8,28 +8,25 @@
 namespace spoolq::cli {
 namespace {
 
-std::string option_spelling(const OptionText& option) {
-  std::string text = option.letter == '\0' ? "    " : fmt::format("-{}", option.letter);
-  if (option.name.empty()) {
-    if (!option.value.empty()) text += fmt::format(" {}", option.value);
-    return text;
-  }
-  text += option.letter == '\0' ? "" : ", ";
-  text += fmt::format("--{}", option.name);
-  if (!option.value_if_bare.empty()) return text + fmt::format("[={}]", option.value);
-  if (!option.value.empty()) text += fmt::format(" {}", option.value);
-  return text;
+std::string option_spelling(const OptionWords& option) {
+  std::string text = option.spelling.starts_with("--") ? "    " : "";
+  text += option.spelling;
+  if (const std::size_t comma = text.find(','); comma != std::string::npos)
+    text.insert(comma + 1, " ");
+  if (option.value.empty()) return text;
+  return text +
+         fmt::format(fmt::runtime(option.value_if_bare.empty() ? " {}" : "[={}]"), option.value);
 }
 
-std::string option_lines(std::span<const OptionText> options) {
+std::string option_lines(const std::vector<OptionWords>& options) {
   std::string text;
-  for (const OptionText& option : options) {
+  for (const OptionWords& option : options) {
     text += fmt::format("  {:<22}  {}\n", option_spelling(option), option.help);
   }
   return text;
 }
 
-std::string example_lines(std::span<const Example> examples) {
+std::string example_lines(const std::vector<Example>& examples) {
   std::string text;
   for (const Example& example : examples) {
     text += fmt::format("  {}\n      {}\n", example.command, example.meaning);
@@ -37,12 +34,12 @@ std::string example_lines(std::span<const Example> examples) {
   return text;
 }
 
-std::string usage_line(const Command& command) {
+std::string usage_line(const CommandWords& command) {
   return fmt::format("spoolq {}{}{}{}", command.name, command.options.empty() ? "" : " [OPTION...]",
                      command.usage.empty() ? "" : " ", command.usage);
 }
 
-std::string head(const Command& command) {
+std::string head(const CommandWords& command) {
   std::string text = fmt::format("spoolq {}: {}", command.name, command.summary);
   if (!command.aliases.empty())
     text += fmt::format(" (also: {})", fmt::join(command.aliases, ", "));
@@ -58,16 +55,12 @@ constexpr std::string_view kProgramExamples =
     "  spoolq take jobs > next            take the next message\n"
     "  spoolq ls jobs                     look at what is there\n";
 
-constexpr std::pair<Group, std::string_view> kHeadings[] = {
-    {Group::start, "Start"}, {Group::send, "Send"}, {Group::take, "Take"},
-    {Group::look, "Look"},   {Group::keep, "Keep"}, {Group::other, "Other"}};
-
-std::string command_lines(Commands commands) {
+std::string command_lines(const Sections& sections) {
   std::string text;
-  for (const auto& [group, heading] : kHeadings) {
+  for (const auto& [heading, commands] : sections) {
     text += fmt::format("{}\n", heading);
-    for (const Command* each : commands) {
-      if (each->group == group) text += fmt::format("  {:<8}  {}\n", each->name, each->summary);
+    for (const CommandWords& each : commands) {
+      text += fmt::format("  {:<8}  {}\n", each.name, each.summary);
     }
   }
   return text;
@@ -110,30 +103,31 @@ Environment
 
 }  // namespace
 
-std::string short_help(const Command& command) {
+std::string short_help(const CommandWords& command) {
   return head(command) + fmt::format("\nMore: spoolq {} --help\n", command.name);
 }
 
-std::string full_help(const Command& command) {
+std::string full_help(const CommandWords& command) {
   std::string text = head(command);
   if (!command.details.empty()) text += fmt::format("\n{}\n", command.details);
-  text += "\nCommon options\n" + option_lines(common_options());
+  text += "\nCommon options\n" + option_lines(command.common_options);
   return text + "\nExit codes and the spelling of queues, ids and durations: spoolq --help\n";
 }
 
-std::string short_program_help(Commands commands) {
+std::string short_program_help(const Sections& sections) {
   return fmt::format("{}\n{}\nMore: spoolq --help, spoolq VERB -h\n", kProgramExamples,
-                     command_lines(commands));
+                     command_lines(sections));
 }
 
-std::string full_program_help(Commands commands) {
+std::string full_program_help(const Sections& sections) {
   return fmt::format(
       "spoolq: a message queue made of plain files\n\n{}\nUsage: spoolq VERB [OPTION...] "
       "ARGUMENT...\n\n{}\n{}\nCommon options\n{}\nMore: spoolq help VERB\n",
-      kProgramExamples, command_lines(commands), kProgramDetails, option_lines(common_options()));
+      kProgramExamples, command_lines(sections), kProgramDetails,
+      option_lines(Command{}.common_options));
 }
 
-std::string usage_with_example(const Command& command) {
+std::string usage_with_example(const CommandWords& command) {
   return fmt::format("usage: {}\nfor example: {}\n", usage_line(command),
                      command.examples.front().command);
 }

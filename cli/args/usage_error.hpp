@@ -3,24 +3,20 @@
 
 #include <stdexcept>
 #include <string>
-
-#include "cli/args/command.hpp"
+#include <utility>
 
 namespace spoolq::cli {
 
 /// Wrong use: unknown command or option, or an argument is missing. Ends in exit code 64.
 class UsageError : public std::runtime_error {
  public:
-  UsageError(const std::string& message, const Command* command, bool missing = false)
-      : std::runtime_error{message}, command_{command}, missing_{missing} {}
-  /// The command whose usage helps, or nullptr.
-  [[nodiscard]] const Command* command() const { return command_; }
-  /// Something is missing, so the usage and an example help most.
-  [[nodiscard]] bool missing() const { return missing_; }
+  explicit UsageError(const std::string& message, std::string help = "help: spoolq help\n")
+      : std::runtime_error{message}, help_{std::move(help)} {}
+  /// What is printed after the message.
+  [[nodiscard]] const std::string& help() const { return help_; }
 
  private:
-  const Command* command_;
-  bool missing_;
+  std::string help_;
 };
 
 }  // namespace spoolq::cli

@@ -9,28 +9,47 @@
 namespace spoolq::cli {
 namespace {
 
-constexpr OptionText kOptions[] = {
-    {.name = "done",
-     .value = "RULE",
-     .help = "when a file is complete: auto (default), rename, close, stable, marker, lease"},
-    {.name = "settle",
-     .value = "D",
-     .help = "how long it must have been left alone; default: the queue's setting settle"},
-    {.name = "follow", .help = "go on with what comes, until TERM or INT"},
-    {.name = "keep", .help = "leave the files where they are, and take each once"},
-    {.name = "dry-run", .help = "print what would become of each file, and why; change nothing"},
-    kJson,
-};
+/// Goes on with what comes. Being stopped is how this ends well.
+int follow(Adopter& adopter, bool json, Console& console) {
+  const StopOnSignals stop_on_signals{adopter};
+  TransferReport outcomes{console, json, true};
+  try {
+    adopter.follow([&outcomes](const Appraisal& appraisal) { outcomes.tell(appraisal); });
+  } catch (const Error& error) {
+    if (error.code() != std::errc::no_such_file_or_directory) throw;
+    throw Failure{kExitNotFound, describe(error)};
+  }
+  return kExitDone;
+}
 
-constexpr Example kExamples[] = {
-    {"spoolq adopt inbox jobs", "every file of the folder inbox becomes a message"},
-    {"spoolq adopt inbox jobs --follow", "and every file that comes, until it is stopped"},
-    {"spoolq adopt inbox jobs --dry-run", "say what would be taken"},
-    {"spoolq adopt inbox jobs --done=marker --keep", "take what has a NAME.done, and leave it"},
-};
+}  // namespace
 
-constexpr std::string_view kDetails =
-    R"(Each file is taken once and whole, over crashes and restarts: by rename where the folder is on
+int adopt_command(Command& command, Console& console) {
+  AdoptOptions options;
+  bool follows = false;
+  bool dry_run = false;
+  bool json = false;
+  command.describe("adopt", "take the files of a folder into a queue", "DIR Q", 2, 2);
+  command.one_of("--done", options.done, "RULE",
+                 "when a file is complete: auto (default), rename, close, stable, marker, lease",
+                 choices({Completion::automatic, Completion::rename, Completion::close,
+                          Completion::stable, Completion::marker, Completion::lease}));
+  command.duration("--settle", options.settle,
+                   "how long it must have been left alone; default: the queue's setting settle");
+  command.flag("--follow", follows, "go on with what comes, until TERM or INT");
+  command.flag("--keep", options.keep, "leave the files where they are, and take each once");
+  command.flag("--dry-run", dry_run,
+               "print what would become of each file, and why; change nothing");
+  command.flag("--json", json, "print JSON");
+  command.excludes(&follows, &dry_run);
+  command.example("spoolq adopt inbox jobs", "every file of the folder inbox becomes a message");
+  command.example("spoolq adopt inbox jobs --follow",
+                  "and every file that comes, until it is stopped");
+  command.example("spoolq adopt inbox jobs --dry-run", "say what would be taken");
+  command.example("spoolq adopt inbox jobs --done=marker --keep",
+                  "take what has a NAME.done, and leave it");
+  command.details =
+      R"(Each file is taken once and whole, over crashes and restarts: by rename where the folder is on
 the queue's file system, else as a copy, whose original goes when the copy is on disk. It keeps
 its name. For each, its id and its name are printed, with a tab between them.
 
@@ -51,59 +70,20 @@ was rejected, 75 when the queue is full, 77 when a file may not be read or taken
 no meaning with rename and marker.
 With --keep a file counts as the same as long as its inode, size, time and name are, and the
 path of DIR. Where DIR is on the queue's file system, `init --inbox` makes it the queue's own.)";
-
-AdoptOptions parse_options(const Parsed& parsed) {
-  const AdoptOptions options{
-      .done = parsed.choice("done", {Completion::automatic, Completion::rename, Completion::close,
-                                     Completion::stable, Completion::marker, Completion::lease}),
-      .settle = parsed.duration("settle"),
-      .keep = parsed.flag("keep")};
-  if (parsed.flag("follow") && parsed.flag("dry-run")) {
-    parsed.wrong_use("--follow and --dry-run exclude each other");
-  }
+  if (!command.parse(console)) return kExitDone;
   const bool timed = options.done != Completion::rename && options.done != Completion::marker;
   if (options.settle && !timed) {
-    parsed.wrong_use(
+    command.wrong_use(
         fmt::format("--settle has no meaning with --done={}", to_string(options.done)));
   }
-  return options;
-}
-
-/// Goes on with what comes. Being stopped is how this ends well.
-int follow(Adopter& adopter, bool json, Console& console) {
-  const StopOnSignals stop_on_signals{adopter};
-  TransferReport outcomes{console, json, true};
-  try {
-    adopter.follow([&outcomes](const Appraisal& appraisal) { outcomes.tell(appraisal); });
-  } catch (const Error& error) {
-    if (error.code() != std::errc::no_such_file_or_directory) throw;
-    throw Failure{kExitNotFound, describe(error)};
-  }
-  return kExitDone;
-}
-
-int run(const Parsed& parsed, Console& console) {
-  const AdoptOptions options = parse_options(parsed);
-  const std::string& directory = parsed.queue();
+  const std::string& directory = command.arguments()[0];
   console.out.check();
-  const Queue queue = open_queue(parsed.arguments()[1], console);
+  const Queue queue = open_queue(command.arguments()[1], console);
   require_folder(directory);
   Adopter adopter{queue, directory, options};
-  if (parsed.flag("follow")) return follow(adopter, parsed.flag("json"), console);
-  return run_pass(parsed, console, adopter, [&](const auto& report) { adopter.adopt(report); });
+  if (follows) return follow(adopter, json, console);
+  return run_pass(console, adopter, dry_run, json,
+                  [&](const auto& report) { adopter.adopt(report); });
 }
-
-}  // namespace
-
-const Command kAdoptCommand{.name = "adopt",
-                            .group = Group::send,
-                            .summary = "take the files of a folder into a queue",
-                            .usage = "DIR Q",
-                            .arguments_min = 2,
-                            .arguments_max = 2,
-                            .options = kOptions,
-                            .examples = kExamples,
-                            .details = kDetails,
-                            .run = run};
 
 }  // namespace spoolq::cli

@@ -1,44 +1,36 @@
-// The commands, each in a file of its own.
+// The table of commands, each of which has a file of its own.
 #pragma once
 
+#include <string_view>
+
 #include "cli/args/command.hpp"
-#include "cli/args/common_options.hpp"
-#include "cli/args/parsed.hpp"
+#include "cli/args/help.hpp"
 #include "cli/output/exit_codes.hpp"
 #include "cli/output/print.hpp"
 
 namespace spoolq::cli {
 
-extern const Command kInitCommand;
-extern const Command kConfigCommand;
-extern const Command kPutCommand;
-extern const Command kAdoptCommand;
-extern const Command kImportCommand;
-extern const Command kTakeCommand;
-extern const Command kWorkCommand;
-extern const Command kAckCommand;
-extern const Command kReleaseCommand;
-extern const Command kExtendCommand;
-extern const Command kFailCommand;
-extern const Command kListCommand;
-extern const Command kShowCommand;
-extern const Command kCatCommand;
-extern const Command kPeekCommand;
-extern const Command kStatsCommand;
-extern const Command kWatchCommand;
-extern const Command kWaitCommand;
-extern const Command kRetryCommand;
-extern const Command kMoveCommand;
-extern const Command kExportCommand;
-extern const Command kRemoveCommand;
-extern const Command kPurgeCommand;
-extern const Command kPauseCommand;
-extern const Command kResumeCommand;
-extern const Command kReapCommand;
-extern const Command kVersionCommand;
-extern const Command kHelpCommand;
+/// Describes the command, and runs it when command.parse() says so. Returns the exit code. Throws
+/// UsageError, and Failure for a bad value, before it changes anything.
+using CommandFunction = int(Command& command, Console& console);
 
-/// The largest -n.
-inline constexpr std::size_t kCountMax = 1'000'000'000;
+CommandFunction init_command, config_command, put_command, adopt_command, import_command,
+    take_command, work_command, ack_command, release_command, extend_command, fail_command,
+    ls_command, show_command, cat_command, peek_command, stats_command, watch_command, wait_command,
+    retry_command, mv_command, export_command, rm_command, purge_command, pause_command,
+    resume_command, reap_command, version_command, help_command;
+
+/// All commands, in the order of the help.
+Sections all_commands();
+/// The command of that name or alias, or nullptr.
+CommandFunction* find_command(std::string_view name);
+/// The same. Throws UsageError, with what may be meant, when there is none.
+CommandFunction* require_command(std::string_view name);
+/// The words of a command.
+CommandWords words_of(CommandFunction* command);
+
+inline constexpr std::string_view kIdDetails =
+    R"(ID is a whole id, four or more of its first or last characters, the path of the message's file,
+or @oldest or @newest of those that are not done.)";
 
 }  // namespace spoolq::cli

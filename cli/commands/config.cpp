@@ -9,18 +9,15 @@
 #include "cli/output/json.hpp"
 
 namespace spoolq::cli {
-namespace {
-
-constexpr OptionText kOptions[] = {kJson};
-
-constexpr Example kExamples[] = {
-    {"spoolq config jobs", "print all settings"},
-    {"spoolq config jobs max_attempts", "print the value of one"},
-    {"spoolq config jobs max_attempts=3 keep_done=7d", "set some: all of them or none"},
-};
-
-constexpr std::string_view kDetails =
-    R"(All of them are set or none; running consumers notice at once.
+int config_command(Command& command, Console& console) {
+  bool json = false;
+  command.describe("config", "print or change settings", "Q [k|k=v...]", 1, kUnlimited);
+  command.flag("--json", json, "print JSON");
+  command.example("spoolq config jobs", "print all settings");
+  command.example("spoolq config jobs max_attempts", "print the value of one");
+  command.example("spoolq config jobs max_attempts=3 keep_done=7d",
+                  "set some: all of them or none");
+  command.details = R"(All of them are set or none; running consumers notice at once.
 
   max_attempts     how often a message is given out before it goes to failed/
   backoff          how long a message waits after a failed run: a random time up to 1s, then 2s,
@@ -37,21 +34,19 @@ constexpr std::string_view kDetails =
   min_free         put is refused (75) when less would be left on the disk
   mode             mode of the folders; files get it without the x bits. 2770 shares a queue
                    with the group that owns its folder)";
-
-int run(const Parsed& parsed, Console& console) {
-  require_queue(parsed);
+  if (!command.parse(console)) return kExitDone;
+  require_queue(command);
   std::vector<SettingChange> changes;
   std::vector<std::string> names;
-  for (const std::string& word : parsed.rest()) {
+  for (const std::string& word : command.rest()) {
     if (word.find('=') == std::string::npos) {
       names.push_back(word);
     } else {
-      changes.push_back(parse_setting(parsed, word));
+      changes.push_back(parse_setting(command, word));
     }
   }
-  const bool json = parsed.flag("json");
-  if (json && !names.empty()) parsed.wrong_use("--json prints all settings");
-  Queue queue = open_queue(parsed.queue(), console);
+  if (json && !names.empty()) command.wrong_use("--json prints all settings");
+  Queue queue = open_queue(command.queue(), console);
   if (!changes.empty()) queue.configure(changes);
   const std::vector<SettingChange> settings = queue.settings();
   if (json) {
@@ -68,23 +63,11 @@ int run(const Parsed& parsed, Console& console) {
     if (found == settings.end()) {
       throw Failure{kExitSettings, fmt::format("config: no setting '{}'; `spoolq config {}` prints "
                                                "all of them",
-                                               escape(wanted), shell_quote(parsed.queue()))};
+                                               escape(wanted), shell_quote(command.queue()))};
     }
     console.out.write(escape(found->second) + "\n");
   }
   return kExitDone;
 }
-
-}  // namespace
-
-const Command kConfigCommand{.name = "config",
-                             .group = Group::start,
-                             .summary = "print or change settings",
-                             .usage = "Q [k|k=v...]",
-                             .arguments_max = kUnlimited,
-                             .options = kOptions,
-                             .examples = kExamples,
-                             .details = kDetails,
-                             .run = run};
 
 }  // namespace spoolq::cli

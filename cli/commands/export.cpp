@@ -25,65 +25,14 @@
 namespace spoolq::cli {
 namespace {
 
-constexpr OptionText kOptions[] = {
-    {.name = "to", .value = "KIND", .help = "tar (default), or maildir: into the Maildir DIR"},
-    {.letter = 'o',
-     .name = "output",
-     .value = "FILE",
-     .help = "the archive, a new file; default: standard output"},
-    kNotClaimedOption,
-    kKeyOption,
-    kTypeOption,
-    kNameOption,
-    kOlderOption,
-    {.name = "move", .help = "remove each message once its copy is safe on disk"},
-};
-
-constexpr Example kExamples[] = {
-    {"spoolq export jobs -o jobs.tar", "all that is ready, delayed or failed, as a tar archive"},
-    {"spoolq export jobs --state failed --to=maildir dead", "dead letters, for a mail reader"},
-    {"spoolq export jobs | tar -t", "and what is in it"},
-};
-
-constexpr std::string_view kDetails =
-    R"(The queue stays as it is, unless --move is given: then a message is removed once its copy is
-safe on disk, so not when the archive goes into a pipe (64). What is claimed meanwhile is left
-out and reported; in an archive, which cannot be taken back, its copy stays. Claimed messages
-are not exported.
-In the archive (pax format) a message is FOLDER/NAME, as in the queue, with its headers and its
-reason as extended attributes. `tar -x --xattrs -f FILE -C Q` brings all of it back into a queue
-that is paused meanwhile (`spoolq pause`). FILE must not exist yet.
-In the Maildir, which is made where it is missing, a message has a name made from its id: doing
-it again doubles nothing. Its time is that of the put; priority, key, type, name, time to live,
-headers and reason stay behind, and are gone with --move.)";
-
 struct ExportArguments {
   std::optional<std::string> maildir;  ///< Empty: an archive.
   std::optional<std::string> output;   ///< The archive's file; empty: standard output.
-  Selection selection;
+  Selection selection{.states = {State::ready, State::delayed, State::failed}};
   bool move = false;
 
   [[nodiscard]] bool prints_archive() const { return !maildir && !output; }
 };
-
-ExportArguments parse_export(const Parsed& parsed) {
-  ExportArguments made;
-  const bool is_maildir = parsed.choice<bool>("to", {{"tar", false}, {"maildir", true}});
-  if (!parsed.rest().empty()) made.maildir = parsed.rest().front();
-  if (is_maildir && !made.maildir) parsed.wrong_use("--to=maildir needs DIR", true);
-  if (!is_maildir && made.maildir) {
-    parsed.wrong_use("DIR is for --to=maildir; an archive: -o FILE");
-  }
-  made.output = parsed.value("output");
-  if (is_maildir && made.output) parsed.wrong_use("-o is for --to=tar");
-  made.selection =
-      parse_selection(parsed, parse_states(parsed, {State::ready, State::delayed, State::failed}));
-  if (made.selection.has(State::claimed)) {
-    parsed.bad_value("state", "claimed", "claimed messages are not exported");
-  }
-  made.move = parsed.flag("move");
-  return made;
-}
 
 /// Readers of an archive ignore another one behind it unless they are asked for it.
 bool is_empty_regular_file(int fd) {
@@ -92,10 +41,10 @@ bool is_empty_regular_file(int fd) {
 }
 
 /// Throws UsageError for an archive that cannot be of use where it goes.
-void require_usable_output(const Parsed& parsed, bool move, const Console& console) {
-  if (console.terminal) parsed.wrong_use("an archive is not for a terminal; -o FILE");
+void require_usable_output(const Command& command, bool move, const Console& console) {
+  if (console.terminal) command.wrong_use("an archive is not for a terminal; -o FILE");
   if (move && !is_empty_regular_file(STDOUT_FILENO)) {
-    parsed.wrong_use(
+    command.wrong_use(
         "--move removes what is safe on disk, which only an empty file can promise; -o FILE");
   }
   console.out.check();
@@ -175,24 +124,47 @@ class Export {
   ErrorReport errors_;
 };
 
-int run(const Parsed& parsed, Console& console) {
-  const ExportArguments arguments = parse_export(parsed);
-  const Queue queue = open_queue(parsed.queue(), console);
-  if (arguments.move) require_takeable(queue);
-  if (arguments.prints_archive()) require_usable_output(parsed, arguments.move, console);
-  return Export{arguments, queue, console}.run();
-}
-
 }  // namespace
 
-const Command kExportCommand{.name = "export",
-                             .group = Group::keep,
-                             .summary = "copy messages out, for other programs",
-                             .usage = "Q [DIR]",
-                             .arguments_max = 2,
-                             .options = kOptions,
-                             .examples = kExamples,
-                             .details = kDetails,
-                             .run = run};
+int export_command(Command& command, Console& console) {
+  ExportArguments arguments;
+  bool is_maildir = false;
+  command.describe("export", "copy messages out, for other programs", "Q [DIR]", 1, 2);
+  command.one_of("--to", is_maildir, "KIND", "tar (default), or maildir: into the Maildir DIR",
+                 {{"tar", false}, {"maildir", true}});
+  command.text("-o,--output", arguments.output, "FILE",
+               "the archive, a new file; default: standard output");
+  arguments.selection.bind_states_but_claimed(command);
+  arguments.selection.bind_filters(command);
+  command.flag("--move", arguments.move, "remove each message once its copy is safe on disk");
+  command.example("spoolq export jobs -o jobs.tar",
+                  "all that is ready, delayed or failed, as a tar archive");
+  command.example("spoolq export jobs --state failed --to=maildir dead",
+                  "dead letters, for a mail reader");
+  command.example("spoolq export jobs | tar -t", "and what is in it");
+  command.details =
+      R"(The queue stays as it is, unless --move is given: then a message is removed once its copy is
+safe on disk, so not when the archive goes into a pipe (64). What is claimed meanwhile is left
+out and reported; in an archive, which cannot be taken back, its copy stays. Claimed messages
+are not exported.
+In the archive (pax format) a message is FOLDER/NAME, as in the queue, with its headers and its
+reason as extended attributes. `tar -x --xattrs -f FILE -C Q` brings all of it back into a queue
+that is paused meanwhile (`spoolq pause`). FILE must not exist yet.
+In the Maildir, which is made where it is missing, a message has a name made from its id: doing
+it again doubles nothing. Its time is that of the put; priority, key, type, name, time to live,
+headers and reason stay behind, and are gone with --move.)";
+  if (!command.parse(console)) return kExitDone;
+  if (command.arguments().size() > 1) arguments.maildir = command.arguments()[1];
+  if (is_maildir && !arguments.maildir) command.wrong_use("--to=maildir needs DIR", true);
+  if (!is_maildir && arguments.maildir) {
+    command.wrong_use("DIR is for --to=maildir; an archive: -o FILE");
+  }
+  if (is_maildir && arguments.output) command.wrong_use("-o is for --to=tar");
+  arguments.selection.require_none_claimed(command, "claimed messages are not exported");
+  const Queue queue = open_queue(command.queue(), console);
+  if (arguments.move) require_takeable(queue);
+  if (arguments.prints_archive()) require_usable_output(command, arguments.move, console);
+  return Export{arguments, queue, console}.run();
+}
 
 }  // namespace spoolq::cli

@@ -3,36 +3,16 @@
 #include "cli/commands/held_claims.hpp"
 
 namespace spoolq::cli {
-namespace {
 
-constexpr std::string_view kAliases[] = {"bury"};
-
-constexpr OptionText kOptions[] = {
-    {.name = "reason", .value = "TEXT", .help = "why; `spoolq show` tells it"},
-};
-
-constexpr Example kExamples[] = {
-    {"spoolq fail jobs \"$path\" --reason 'no such user'", "give the message up"},
-};
-
-int run(const Parsed& parsed, Console& console) {
+int fail_command(Command& command, Console& console) {
   Reason reason;
-  reason.text = parsed.value("reason").value_or("");
-  return for_each_claim(parsed, console, [&](DetachedClaim& claim) { claim.fail(reason); });
+  command.describe("fail", "give held messages up", "Q REF...", 2, kUnlimited);
+  command.aliases = {"bury"};
+  command.text("--reason", reason.text, "TEXT", "why; `spoolq show` tells it");
+  command.example("spoolq fail jobs \"$path\" --reason 'no such user'", "give the message up");
+  command.details = kReferenceDetails;
+  if (!command.parse(console)) return kExitDone;
+  return for_each_claim(command, console, [&](DetachedClaim& claim) { claim.fail(reason); });
 }
-
-}  // namespace
-
-const Command kFailCommand{.name = "fail",
-                           .aliases = kAliases,
-                           .group = Group::take,
-                           .summary = "give held messages up",
-                           .usage = "Q REF...",
-                           .arguments_min = 2,
-                           .arguments_max = kUnlimited,
-                           .options = kOptions,
-                           .examples = kExamples,
-                           .details = kReferenceDetails,
-                           .run = run};
 
 }  // namespace spoolq::cli

@@ -4,26 +4,15 @@
 #include "cli/commands/commands.hpp"
 
 namespace spoolq::cli {
-namespace {
 
-constexpr Example kExamples[] = {{"spoolq help put", "all about put"}};
-
-int run(const Parsed& parsed, Console& console) {
-  const Commands commands = parsed.commands();
-  console.out.write(parsed.arguments().empty()
-                        ? full_program_help(commands)
-                        : full_help(require_command(commands, parsed.arguments().front())));
+int help_command(Command& command, Console& console) {
+  command.describe("help", "explain a verb", "[VERB]", 0);
+  command.example("spoolq help put", "all about put");
+  if (!command.parse(console)) return kExitDone;
+  console.out.write(command.arguments().empty()
+                        ? full_program_help(all_commands())
+                        : full_help(words_of(require_command(command.arguments().front()))));
   return kExitDone;
 }
-
-}  // namespace
-
-const Command kHelpCommand{.name = "help",
-                           .group = Group::other,
-                           .summary = "explain a verb",
-                           .usage = "[VERB]",
-                           .arguments_min = 0,
-                           .examples = kExamples,
-                           .run = run};
 
 }  // namespace spoolq::cli

@@ -11,20 +11,27 @@
 namespace spoolq::cli {
 namespace {
 
-constexpr OptionText kOptions[] = {
-    {.name = "inbox",
-     .value = "DIR",
-     .help = "the folder DIR, into which other programs drop files, is new/ of the queue"},
-};
+/// Throws Failure where no folder is.
+void require_inbox(const std::string& inbox) {
+  struct stat status{};
+  if (::stat(inbox.c_str(), &status) == 0 || errno != ENOENT) return;
+  throw Failure{kExitNotFound, fmt::format("init: no folder at {}. Make it: mkdir {}",
+                                           escape(inbox), shell_quote(inbox))};
+}
 
-constexpr Example kExamples[] = {
-    {"spoolq init jobs", "make a queue in the folder jobs"},
-    {"spoolq init jobs max_attempts=3 keep_done=7d", "and set two of its settings"},
-    {"spoolq init jobs --inbox inbox", "a queue of the files that are dropped into inbox"},
-};
+}  // namespace
 
-constexpr std::string_view kDetails =
-    R"(Doing it again changes nothing, and completes a queue whose making was interrupted. A Maildir
+int init_command(Command& command, Console& console) {
+  std::optional<std::string> inbox;
+  command.describe("init", "make a queue", "Q [k=v...]", 1, kUnlimited);
+  command.text("--inbox", inbox, "DIR",
+               "the folder DIR, into which other programs drop files, is new/ of the queue");
+  command.example("spoolq init jobs", "make a queue in the folder jobs");
+  command.example("spoolq init jobs max_attempts=3 keep_done=7d", "and set two of its settings");
+  command.example("spoolq init jobs --inbox inbox",
+                  "a queue of the files that are dropped into inbox");
+  command.details =
+      R"(Doing it again changes nothing, and completes a queue whose making was interrupted. A Maildir
 becomes a queue this way; nothing in it is touched. With SPOOLQ_ROOT set, a bare word that is
 no path here is made under it. `spoolq config Q` lists the settings.
 
@@ -34,21 +41,11 @@ when nobody writes to it and it was left alone for `settle`. Names that begin wi
 in .tmp, .part, .crdownload or ~ are left alone, folders too. What is given back appears in DIR
 under a name of spoolq's. DIR must exist, be on the file system of Q (Q may be DIR/.spoolq), and
 keeps its owner and mode.)";
-
-/// Throws Failure where no folder is.
-void require_inbox(const std::string& inbox) {
-  struct stat status{};
-  if (::stat(inbox.c_str(), &status) == 0 || errno != ENOENT) return;
-  throw Failure{kExitNotFound, fmt::format("init: no folder at {}. Make it: mkdir {}",
-                                           escape(inbox), shell_quote(inbox))};
-}
-
-int run(const Parsed& parsed, Console& console) {
-  require_queue(parsed);
-  const auto inbox = parsed.value("inbox");
+  if (!command.parse(console)) return kExitDone;
+  require_queue(command);
   std::vector<SettingChange> settings;
-  for (const std::string& word : parsed.rest()) settings.push_back(parse_setting(parsed, word));
-  const std::string path = queue_path(parsed.queue(), true);
+  for (const std::string& word : command.rest()) settings.push_back(parse_setting(command, word));
+  const std::string path = queue_path(command.queue(), true);
   if (inbox) require_inbox(*inbox);
   try {
     if (inbox) {
@@ -67,17 +64,5 @@ int run(const Parsed& parsed, Console& console) {
   }
   return kExitDone;
 }
-
-}  // namespace
-
-const Command kInitCommand{.name = "init",
-                           .group = Group::start,
-                           .summary = "make a queue",
-                           .usage = "Q [k=v...]",
-                           .arguments_max = kUnlimited,
-                           .options = kOptions,
-                           .examples = kExamples,
-                           .details = kDetails,
-                           .run = run};
 
 }  // namespace spoolq::cli

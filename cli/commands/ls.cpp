@@ -17,37 +17,10 @@
 namespace spoolq::cli {
 namespace {
 
-constexpr OptionText kOptions[] = {
-    {.name = "state",
-     .value = "S",
-     .help = "ready, claimed, delayed, failed or done; a list, or again; default: all but done"},
-    kKeyOption,
-    kTypeOption,
-    kNameOption,
-    kOlderOption,
-    {.name = "sort",
-     .value = "BY",
-     .help = "delivery (default), age (oldest first), size (smallest first), attempts, name"},
-    {.letter = 'r', .name = "reverse", .help = "the other way round"},
-    {.letter = 'n', .value = "N", .help = "at most N; 0: all; default: 50 on a terminal, else all"},
-    {.letter = 'l', .help = "more columns"},
-    {.name = "json", .help = "a JSON document for each message, one a line"},
-    {.letter = 'q', .help = "whole ids only"},
-    {.letter = '0', .help = "paths, or with -q ids, each with a NUL after it"},
-};
-
-constexpr Example kExamples[] = {
-    {"spoolq ls jobs", "what is there, in order of delivery"},
-    {"spoolq ls jobs --state failed -l", "what failed, and why"},
-    {"spoolq ls jobs --name '*.jpg' --sort size -r", "the pictures, large ones first"},
-    {"spoolq ls jobs --state ready -q | head -1", "the id of the next message"},
-};
-
 enum class Order { delivery, age, size, attempts, name };
 
 struct ListArguments {
-  std::string queue;
-  Selection selection;
+  Selection selection{.states = {State::ready, State::claimed, State::delayed, State::failed}};
   Order order = Order::delivery;
   bool reverse = false;
   std::optional<std::size_t> count;  ///< 0: all.
@@ -56,28 +29,6 @@ struct ListArguments {
   bool ids = false;
   bool nul = false;
 };
-
-ListArguments parse_list(const Parsed& parsed) {
-  ListArguments list;
-  list.queue = parsed.queue();
-  list.selection = parse_selection(
-      parsed, parse_states(parsed, {State::ready, State::claimed, State::delayed, State::failed}));
-  list.order = parsed.choice<Order>("sort", {{"delivery", Order::delivery},
-                                             {"age", Order::age},
-                                             {"size", Order::size},
-                                             {"attempts", Order::attempts},
-                                             {"name", Order::name}});
-  list.reverse = parsed.flag("reverse");
-  list.count = parsed.number("n", kCountMax);
-  list.more = parsed.flag("l");
-  list.json = parsed.flag("json");
-  list.ids = parsed.flag("q");
-  list.nul = parsed.flag("0");
-  if (list.json && (list.ids || list.nul || list.more)) {
-    parsed.wrong_use("--json excludes -l, -q and -0");
-  }
-  return list;
-}
 
 constexpr std::size_t kTerminalRows = 50;
 
@@ -196,9 +147,37 @@ Listing collect_selected(const Queue& queue, const ListArguments& arguments, std
   return listing;
 }
 
-int run(const Parsed& parsed, Console& console) {
-  const ListArguments arguments = parse_list(parsed);
-  const Queue queue = open_queue(arguments.queue, console);
+}  // namespace
+
+int ls_command(Command& command, Console& console) {
+  ListArguments arguments;
+  command.describe("ls", "list messages");
+  arguments.selection.bind_states(
+      command, "ready, claimed, delayed, failed or done; a list, or again; default: all but done");
+  arguments.selection.bind_filters(command);
+  command.one_of("--sort", arguments.order, "BY",
+                 "delivery (default), age (oldest first), size (smallest first), attempts, name",
+                 {{"delivery", Order::delivery},
+                  {"age", Order::age},
+                  {"size", Order::size},
+                  {"attempts", Order::attempts},
+                  {"name", Order::name}});
+  command.flag("-r,--reverse", arguments.reverse, "the other way round");
+  command.number("-n", arguments.count, 0, kCountMax,
+                 "at most N; 0: all; default: 50 on a terminal, else all");
+  command.flag("-l", arguments.more, "more columns");
+  command.flag("--json", arguments.json, "a JSON document for each message, one a line");
+  command.flag("-q", arguments.ids, "whole ids only");
+  command.flag("-0", arguments.nul, "paths, or with -q ids, each with a NUL after it");
+  command.example("spoolq ls jobs", "what is there, in order of delivery");
+  command.example("spoolq ls jobs --state failed -l", "what failed, and why");
+  command.example("spoolq ls jobs --name '*.jpg' --sort size -r", "the pictures, large ones first");
+  command.example("spoolq ls jobs --state ready -q | head -1", "the id of the next message");
+  if (!command.parse(console)) return kExitDone;
+  if (arguments.json && (arguments.ids || arguments.nul || arguments.more)) {
+    command.wrong_use("--json excludes -l, -q and -0");
+  }
+  const Queue queue = open_queue(command.queue(), console);
   const bool is_table = !arguments.json && !arguments.ids && !arguments.nul;
   const bool shorten = !arguments.count && is_table && console.terminal;
   const std::size_t limit = arguments.count.value_or(shorten ? kTerminalRows : 0);
@@ -243,15 +222,5 @@ int run(const Parsed& parsed, Console& console) {
   }
   return errors.code();
 }
-
-}  // namespace
-
-const Command kListCommand{.name = "ls",
-                           .group = Group::look,
-                           .summary = "list messages",
-                           .usage = "Q",
-                           .options = kOptions,
-                           .examples = kExamples,
-                           .run = run};
 
 }  // namespace spoolq::cli

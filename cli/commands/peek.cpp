@@ -4,19 +4,14 @@
 #include "cli/commands/payload.hpp"
 
 namespace spoolq::cli {
-namespace {
 
-constexpr OptionText kOptions[] = {
-    {.letter = 'n', .value = "N", .help = "the next N; default 1; 0: all"},
-};
-
-constexpr Example kExamples[] = {
-    {"spoolq peek jobs", "the payload of the next message, which stays ready"},
-};
-
-int run(const Parsed& parsed, Console& console) {
-  const Queue queue = open_queue(parsed.queue(), console);
-  const std::size_t count = parsed.number("n", kCountMax).value_or(1);
+int peek_command(Command& command, Console& console) {
+  std::size_t count = 1;
+  command.describe("peek", "print the next payloads, taking nothing");
+  command.number("-n", count, 0, kCountMax, "the next N; default 1; 0: all");
+  command.example("spoolq peek jobs", "the payload of the next message, which stays ready");
+  if (!command.parse(console)) return kExitDone;
+  const Queue queue = open_queue(command.queue(), console);
   std::size_t shown = 0;
   for (const MessageInfo& info : queue.list(State::ready)) {
     if (count != 0 && shown == count) break;
@@ -29,15 +24,5 @@ int run(const Parsed& parsed, Console& console) {
   }
   return shown > 0 ? kExitDone : kExitNo;
 }
-
-}  // namespace
-
-const Command kPeekCommand{.name = "peek",
-                           .group = Group::look,
-                           .summary = "print the next payloads, taking nothing",
-                           .usage = "Q",
-                           .options = kOptions,
-                           .examples = kExamples,
-                           .run = run};
 
 }  // namespace spoolq::cli

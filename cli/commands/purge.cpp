@@ -13,28 +13,6 @@
 namespace spoolq::cli {
 namespace {
 
-constexpr OptionText kOptions[] = {
-    {.name = "state",
-     .value = "S",
-     .help = "those that are ready, claimed, delayed, failed or done; a list, or again"},
-    {.name = "all", .help = "those in any state"},
-    kKeyOption,
-    kTypeOption,
-    kNameOption,
-    kOlderOption,
-    {.name = "force", .help = "do not ask; claimed messages too"},
-    {.name = "dry-run", .help = "print the ids and remove nothing"},
-};
-
-constexpr Example kExamples[] = {
-    {"spoolq purge jobs --state failed --older 7d --force", "old dead letters"},
-    {"spoolq purge jobs --state ready,delayed --dry-run", "the ids of what would be removed"},
-};
-
-constexpr std::string_view kDetails =
-    R"(Asks on a terminal; elsewhere --force is needed (64). Claimed messages are removed only with
---force: whoever holds one learns of it at the end. Prints how many were removed.)";
-
 /// Whether the person at the terminal says yes.
 bool confirmed(const std::string& question) {
   const std::string text = question + " [y/N] ";
@@ -44,18 +22,33 @@ bool confirmed(const std::string& question) {
   return size > 0 && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-int run(const Parsed& parsed, Console& console) {
-  const bool force = parsed.flag("force");
-  const bool dry_run = parsed.flag("dry-run");
-  const Selection selection = parse_selection(parsed, parse_states(parsed, all_states()));
-  const bool all = parsed.flag("all");
-  const bool states = parsed.flag("state");
-  if (all && states) parsed.wrong_use("--state and --all exclude each other");
-  if (!all && !states) parsed.wrong_use("which messages? --state S, or --all", true);
-  Queue queue = open_queue(parsed.queue(), console);
+}  // namespace
+
+int purge_command(Command& command, Console& console) {
+  Selection selection{.states = all_states()};
+  bool force = false;
+  bool dry_run = false;
+  command.describe("purge", "remove many messages", "Q --state S|--all");
+  selection.bind_states(command,
+                        "those that are ready, claimed, delayed, failed or done; a list, or again");
+  command.flag("--all", selection.all, "those in any state");
+  selection.bind_filters(command);
+  command.flag("--force", force, "do not ask; claimed messages too");
+  command.flag("--dry-run", dry_run, "print the ids and remove nothing");
+  command.excludes(&selection.states, &selection.all);
+  command.example("spoolq purge jobs --state failed --older 7d --force", "old dead letters");
+  command.example("spoolq purge jobs --state ready,delayed --dry-run",
+                  "the ids of what would be removed");
+  command.details =
+      R"(Asks on a terminal; elsewhere --force is needed (64). Claimed messages are removed only with
+--force: whoever holds one learns of it at the end. Prints how many were removed.)";
+  if (!command.parse(console)) return kExitDone;
+  if (!selection.all && !command.given(&selection.states))
+    command.wrong_use("which messages? --state S, or --all", true);
+  Queue queue = open_queue(command.queue(), console);
   const bool asks = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
   if (!force && !dry_run && !asks) {
-    parsed.wrong_use(
+    command.wrong_use(
         "it removes messages for good; where nobody can be asked, --force says that this is meant");
   }
   std::vector<MessageInfo> selected = select(queue, selection);
@@ -77,16 +70,5 @@ int run(const Parsed& parsed, Console& console) {
       .sync = [&] { queue.sync(); }};
   return change_selected(console, selected, remove, "removed");
 }
-
-}  // namespace
-
-const Command kPurgeCommand{.name = "purge",
-                            .group = Group::keep,
-                            .summary = "remove many messages",
-                            .usage = "Q --state S|--all",
-                            .options = kOptions,
-                            .examples = kExamples,
-                            .details = kDetails,
-                            .run = run};
 
 }  // namespace spoolq::cli

@@ -6,41 +6,24 @@
 #include "cli/output/json.hpp"
 
 namespace spoolq::cli {
-namespace {
 
-constexpr OptionText kOptions[] = {kJson};
-
-constexpr Example kExamples[] = {
-    {"spoolq reap jobs", "for a queue that nobody takes from"},
-};
-
-constexpr std::string_view kDetails =
-    R"(Takes back the claims of dead consumers, moves delayed messages that are due, fails those whose
+int reap_command(Command& command, Console& console) {
+  bool json = false;
+  command.describe("reap", "take back dead claims, move due messages");
+  command.flag("--json", json, "print JSON");
+  command.example("spoolq reap jobs", "for a queue that nobody takes from");
+  command.details =
+      R"(Takes back the claims of dead consumers, moves delayed messages that are due, fails those whose
 time to live is over, removes what dead writers left and finished messages older than
 keep_done. Consumers do all this by themselves.)";
-
-int run(const Parsed& parsed, Console& console) {
-  Queue queue = open_queue(parsed.queue(), console);
+  if (!command.parse(console)) return kExitDone;
+  Queue queue = open_queue(command.queue(), console);
   const ReapCounts counts = queue.reap();
-  if (parsed.flag("json")) {
-    console.out.write(reap_document(queue.path(), counts));
-  } else {
-    console.out.write(fmt::format("returned {}, failed {}, due {}, swept {}, pruned {}\n",
-                                  counts.returned, counts.failed, counts.due, counts.swept,
-                                  counts.pruned));
-  }
+  console.out.write(json ? reap_document(queue.path(), counts)
+                         : fmt::format("returned {}, failed {}, due {}, swept {}, pruned {}\n",
+                                       counts.returned, counts.failed, counts.due, counts.swept,
+                                       counts.pruned));
   return kExitDone;
 }
-
-}  // namespace
-
-const Command kReapCommand{.name = "reap",
-                           .group = Group::keep,
-                           .summary = "take back dead claims, move due messages",
-                           .usage = "Q",
-                           .options = kOptions,
-                           .examples = kExamples,
-                           .details = kDetails,
-                           .run = run};
 
 }  // namespace spoolq::cli

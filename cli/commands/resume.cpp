@@ -3,24 +3,14 @@
 #include "cli/commands/commands.hpp"
 
 namespace spoolq::cli {
-namespace {
 
-constexpr Example kExamples[] = {
-    {"spoolq resume jobs", "the end of `spoolq pause jobs`; those who wait go on at once"},
-};
-
-int run(const Parsed& parsed, Console& console) {
-  open_queue(parsed.queue(), console).resume();
+int resume_command(Command& command, Console& console) {
+  command.describe("resume", "give messages out again");
+  command.example("spoolq resume jobs",
+                  "the end of `spoolq pause jobs`; those who wait go on at once");
+  if (!command.parse(console)) return kExitDone;
+  open_queue(command.queue(), console).resume();
   return kExitDone;
 }
-
-}  // namespace
-
-const Command kResumeCommand{.name = "resume",
-                             .group = Group::keep,
-                             .summary = "give messages out again",
-                             .usage = "Q",
-                             .examples = kExamples,
-                             .run = run};
 
 }  // namespace spoolq::cli

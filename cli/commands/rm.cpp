@@ -8,19 +8,15 @@
 #include "spoolq/fmt.hpp"
 
 namespace spoolq::cli {
-namespace {
 
-constexpr OptionText kOptions[] = {
-    {.name = "force", .help = "claimed messages too"},
-};
-
-constexpr Example kExamples[] = {
-    {"spoolq rm jobs 97d0a11c", "remove a message for good"},
-};
-
-int run(const Parsed& parsed, Console& console) {
-  const bool force = parsed.flag("force");
-  Queue queue = open_queue(parsed.queue(), console);
+int rm_command(Command& command, Console& console) {
+  bool force = false;
+  command.describe("rm", "remove messages", "Q ID...", 2, kUnlimited);
+  command.flag("--force", force, "claimed messages too");
+  command.example("spoolq rm jobs 97d0a11c", "remove a message for good");
+  command.details = kIdDetails;
+  if (!command.parse(console)) return kExitDone;
+  Queue queue = open_queue(command.queue(), console);
   const auto remove = [&](const MessageInfo& message, Sync sync) {
     if (message.state == State::claimed && !force) {
       throw Failure{kExitClaimLost,
@@ -28,21 +24,8 @@ int run(const Parsed& parsed, Console& console) {
     }
     queue.remove_claimed(message, sync);
   };
-  return change_named(console, queue, parsed.rest(), all_states(),
+  return change_named(console, queue, command.rest(), all_states(),
                       {.one = remove, .sync = [&] { queue.sync(); }});
 }
-
-}  // namespace
-
-const Command kRemoveCommand{.name = "rm",
-                             .group = Group::keep,
-                             .summary = "remove messages",
-                             .usage = "Q ID...",
-                             .arguments_min = 2,
-                             .arguments_max = kUnlimited,
-                             .options = kOptions,
-                             .examples = kExamples,
-                             .details = kIdDetails,
-                             .run = run};
 
 }  // namespace spoolq::cli

@@ -37,8 +37,6 @@ bool selects(const Queue& queue, const Selection& selection, const MessageInfo& 
 
 }  // namespace
 
-bool Selection::has(State state) const { return std::ranges::find(states, state) != states.end(); }
-
 std::vector<MessageInfo> select(const Queue& queue, const Selection& selection) {
   const Time at = now();
   std::vector<MessageInfo> selected;
@@ -54,46 +52,56 @@ std::vector<MessageInfo> select(const Queue& queue, const Selection& selection) 
   return selected;
 }
 
-std::vector<State> parse_states(const Parsed& parsed, const std::vector<State>& if_none) {
-  std::set<State> states;
-  for (const std::string& text : parsed.values("state")) {
+void Selection::bind_states(Command& command, std::string_view help) {
+  const auto store = [this, chosen = std::set<State>{}](const std::string& text) mutable {
+    constexpr const char* kWrong = "not of ready, claimed, delayed, failed, done";
     std::size_t start = 0;
     while (start <= text.size()) {
       const std::size_t comma = std::min(text.find(',', start), text.size());
       const auto state = parse_state(std::string_view{text}.substr(start, comma - start));
-      if (!state) {
-        parsed.bad_value("state", text, "not of ready, claimed, delayed, failed, done");
-      }
-      states.insert(*state);
+      if (!state) return kWrong;
+      chosen.insert(*state);
       start = comma + 1;
     }
-  }
-  if (states.empty()) return if_none;
-  return {states.begin(), states.end()};
+    states.assign(chosen.begin(), chosen.end());
+    return "";
+  };
+  command.option({"--state", "S", help}, &states, store, /*repeats=*/true);
 }
 
-Selection parse_selection(const Parsed& parsed, std::vector<State> states) {
-  Selection selection;
-  selection.states = std::move(states);
-  selection.key = parsed.value("key");
-  selection.type = parsed.value("type");
-  selection.name = parsed.value("name");
-  selection.older = parsed.duration("older");
-  for (const char* option : {"key", "type", "name"}) {
+void Selection::bind_states_but_claimed(Command& command) {
+  bind_states(command, "only those that are ready, delayed, failed or done; a list, or again");
+}
+
+void Selection::bind_filters(Command& command) {
+  const auto filter = [&](std::string_view spelling, std::optional<std::string>& variable,
+                          std::string_view value, std::string_view help) {
     // An unset variable in a script would choose every message without one.
-    if (parsed.value(option) == "") parsed.bad_value(option, "", "empty");
-  }
-  return selection;
+    const auto read = [](const std::string& text) {
+      return text.empty() ? std::nullopt : std::optional{text};
+    };
+    command.option(spelling, variable, value, help, read, "empty");
+  };
+  filter("--key", key, "KEY", "only messages with this key");
+  filter("--type", type, "TYPE", "only messages with this content type");
+  filter("--name", name, "GLOB", "only messages whose name matches, such as '*.jpg'");
+  command.duration("--older", older, "only messages put longer ago than this");
 }
 
-void require_ids_or_all(const Parsed& parsed, const std::vector<std::string>& ids,
-                        const Selection& selection) {
-  const bool all = parsed.flag("all");
-  if (all && !ids.empty()) parsed.wrong_use("ids and --all exclude each other");
-  if (!all && ids.empty()) parsed.wrong_use("which messages? Ids, or --all", true);
-  if (!all && selection.narrow()) {
-    parsed.wrong_use("--key, --type, --name and --older choose from --all");
-  }
+void Selection::bind_all(Command& command, std::string_view help) {
+  command.flag("--all", all, help);
+  command.number("-n", count, 0, kCountMax, "with --all: at most N, in the order of ls");
+}
+
+void Selection::require_ids_or_all(const Command& command,
+                                   const std::vector<std::string>& ids) const {
+  if (all && !ids.empty()) command.wrong_use("ids and --all exclude each other");
+  if (!all && ids.empty()) command.wrong_use("which messages? Ids, or --all", true);
+  if (!all && narrow()) command.wrong_use("--key, --type, --name and --older choose from --all");
+}
+
+void Selection::require_none_claimed(const Command& command, std::string_view why) const {
+  if (std::ranges::count(states, State::claimed) > 0) command.bad_value(&states, "claimed", why);
 }
 
 }  // namespace spoolq::cli

@@ -3,15 +3,15 @@
 
 #include <string>
 
-#include "cli/args/parsed.hpp"
+#include "cli/args/command.hpp"
 #include "spoolq/queue.hpp"
 
 namespace spoolq::cli {
 
 /// NAME=VALUE, taken apart. Throws UsageError.
-SettingChange parse_setting(const Parsed& parsed, const std::string& word);
+SettingChange parse_setting(const Command& command, const std::string& word);
 
 /// Throws UsageError for a queue's name that looks like a setting: the queue was forgotten.
-void require_queue(const Parsed& parsed);
+void require_queue(const Command& command);
 
 }  // namespace spoolq::cli

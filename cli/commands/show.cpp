@@ -11,20 +11,18 @@
 #include "cli/output/units.hpp"
 
 namespace spoolq::cli {
-namespace {
-
-constexpr OptionText kOptions[] = {kJson};
-
-constexpr Example kExamples[] = {
-    {"spoolq show jobs 97d0a11c", "all that is known of a message"},
-    {"spoolq show jobs @oldest --json", "of the one that was put first"},
-};
-
-int run(const Parsed& parsed, Console& console) {
-  const Queue queue = open_queue(parsed.queue(), console);
-  const MessageDetails message = queue.details(find_any(queue, parsed.rest().front()));
+int show_command(Command& command, Console& console) {
+  bool json = false;
+  command.describe("show", "all that is known of a message", "Q ID", 2, 2);
+  command.flag("--json", json, "print JSON");
+  command.example("spoolq show jobs 97d0a11c", "all that is known of a message");
+  command.example("spoolq show jobs @oldest --json", "of the one that was put first");
+  command.details = kIdDetails;
+  if (!command.parse(console)) return kExitDone;
+  const Queue queue = open_queue(command.queue(), console);
+  const MessageDetails message = queue.details(find_any(queue, command.arguments()[1]));
   const Time at = now();
-  if (parsed.flag("json")) {
+  if (json) {
     console.out.write(message_document(message, at));
     return kExitDone;
   }
@@ -67,18 +65,5 @@ int run(const Parsed& parsed, Console& console) {
   text("path", info.path);
   return kExitDone;
 }
-
-}  // namespace
-
-const Command kShowCommand{.name = "show",
-                           .group = Group::look,
-                           .summary = "all that is known of a message",
-                           .usage = "Q ID",
-                           .arguments_min = 2,
-                           .arguments_max = 2,
-                           .options = kOptions,
-                           .examples = kExamples,
-                           .details = kIdDetails,
-                           .run = run};
 
 }  // namespace spoolq::cli

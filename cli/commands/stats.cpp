@@ -8,22 +8,16 @@
 #include "cli/output/units.hpp"
 
 namespace spoolq::cli {
-namespace {
-
-constexpr OptionText kOptions[] = {
-    {.name = "json", .help = "a JSON document for each queue, one a line"},
-};
-
-constexpr Example kExamples[] = {
-    {"spoolq stats jobs mail", "age of the oldest ready message, and counts"},
-};
-
-constexpr std::string_view kDetails =
-    R"(Counted by folder: what is due or taken back with nobody there to do it (`spoolq reap`, or any
+int stats_command(Command& command, Console& console) {
+  bool json = false;
+  command.describe("stats", "counts and ages", "Q...", 1, kUnlimited);
+  command.flag("--json", json, "a JSON document for each queue, one a line");
+  command.example("spoolq stats jobs mail", "age of the oldest ready message, and counts");
+  command.details =
+      R"(Counted by folder: what is due or taken back with nobody there to do it (`spoolq reap`, or any
 consumer) still counts as delayed or claimed. BAD is what is in the folder bad/: files that are
 no messages, or damaged; spoolq never removes them. BYTES counts all but done and bad.)";
-
-int run(const Parsed& parsed, Console& console) {
+  if (!command.parse(console)) return kExitDone;
   constexpr auto kRight = Table::Align::right;
   Table table{{{"QUEUE"},
                {"OLDEST", kRight},
@@ -36,9 +30,8 @@ int run(const Parsed& parsed, Console& console) {
                {"BYTES", kRight},
                {"CONSUMERS", kRight},
                {"PAUSED"}}};
-  const bool json = parsed.flag("json");
   ErrorReport errors{console};
-  for (const std::string& argument : parsed.arguments()) {
+  for (const std::string& argument : command.arguments()) {
     errors.attempt([&] {
       const Stats stats = open_queue(argument, console).stats();
       if (json) return console.out.write(stats_document(stats, now()));
@@ -53,17 +46,5 @@ int run(const Parsed& parsed, Console& console) {
   table.print(console);
   return errors.code();
 }
-
-}  // namespace
-
-const Command kStatsCommand{.name = "stats",
-                            .group = Group::look,
-                            .summary = "counts and ages",
-                            .usage = "Q...",
-                            .arguments_max = kUnlimited,
-                            .options = kOptions,
-                            .examples = kExamples,
-                            .details = kDetails,
-                            .run = run};
 
 }  // namespace spoolq::cli

@@ -20,49 +20,13 @@
 namespace spoolq::cli {
 namespace {
 
-constexpr std::string_view kAliases[] = {"claim"};
-
-constexpr OptionText kOptions[] = {
-    {.letter = 'n', .value = "N", .help = "take up to N messages; default 1; 0: all there are"},
-    {.name = "wait",
-     .value = "D",
-     .help = "wait for a message, at most D where given",
-     .value_if_bare = "forever"},
-    {.name = "lines", .help = "write a newline after each payload"},
-    {.letter = '0', .help = "write a NUL after each payload, path or claim"},
-    {.letter = 'o', .value = "DIR", .help = "write each payload to a file of its own in DIR"},
-    {.name = "name-as",
-     .value = "TEMPLATE",
-     .help = "its name, with -o: {id} {name} {key} {type} {priority}; default {id}"},
-    {.name = "ack", .value = "HOW", .help = "durable (default), or none: acks are not synced"},
-    {.name = "hold", .help = "claim only; print ID<TAB>PATH and keep the claim"},
-    {.name = "lease", .value = "D", .help = "how long a held claim lasts; default: detached_lease"},
-};
-
-constexpr Example kExamples[] = {
-    {"spoolq take jobs", "the next payload on standard output"},
-    {"spoolq take jobs --wait=30s > job", "wait for one, at most 30 seconds"},
-    {"spoolq take jobs -n 50 -o inbox --name-as={id}-{name}", "up to 50, as files"},
-    {"spoolq take jobs --hold --lease 1h", "claim it, then `spoolq ack jobs PATH`"},
-};
-
-constexpr std::string_view kDetails =
-    R"(A message is acknowledged, and gone, once all of its payload was written and flushed; when
-that fails it goes back. For work that may fail afterwards, in a pipe behind it for example,
-there is --hold: the claim is finished by `ack`, `release` or `fail`, or ends with its lease.
-With -o the file is on disk before the acknowledgement, no file is overwritten (.1, .2, ... is
-appended), and the paths are printed. When fewer than N are there, what is there is taken;
-when nothing is, the exit code is 1. With --wait and -n, each message is waited for. A message
-whose payload is damaged is reported and the next one taken.
-In file names made by --name-as, / and leading dots of a message's fields become _.)";
+constexpr Duration kForever = Duration::max();
 
 struct TakeArguments {
-  std::string queue;
-  std::size_t count = 1;  ///< 0: all there are.
-  bool waits = false;
-  std::optional<Duration> wait_max;      ///< Empty: for ever.
-  std::string terminator;                ///< After each payload.
-  bool nul = false;                      ///< A NUL after each printed path or claim.
+  std::size_t count = 1;                 ///< 0: all there are.
+  std::optional<Duration> wait;          ///< How long for a message; empty: not at all.
+  bool lines = false;                    ///< A newline after each payload.
+  bool nul = false;                      ///< A NUL after each payload, path or claim.
   std::optional<std::string> directory;  ///< Each payload into a file there.
   std::string name_template = "{id}";
   Sync ack = Sync::durable;
@@ -70,57 +34,30 @@ struct TakeArguments {
   std::optional<Duration> lease;
 };
 
-/// Throws unless every {…} of the template is one that is known.
-void check_name_template(const Parsed& parsed, const std::string& text) {
-  static const std::set<std::string_view> known = {"id", "name", "key", "type", "priority"};
-  if (text.empty()) parsed.bad_value("name-as", text, "empty");
-  if (text.find('/') != std::string::npos) parsed.bad_value("name-as", text, "has a /");
-  for (std::size_t open = text.find('{'); open != std::string::npos; open = text.find('{', open)) {
-    const std::size_t close = text.find('}', open);
-    if (close == std::string::npos ||
-        !known.contains(std::string_view{text}.substr(open + 1, close - open - 1))) {
-      parsed.bad_value("name-as", text, "only {id} {name} {key} {type} {priority} are known");
+/// A template of which every {…} is one that is known.
+Command::Store template_in(std::string& name_template) {
+  return [&name_template](const std::string& text) {
+    static const std::set<std::string_view> known = {"id", "name", "key", "type", "priority"};
+    if (text.empty()) return "empty";
+    if (text.find('/') != std::string::npos) return "has a /";
+    for (auto open = text.find('{'); open != std::string::npos; open = text.find('{', open)) {
+      const std::size_t close = text.find('}', open);
+      if (close == std::string::npos ||
+          !known.contains(std::string_view{text}.substr(open + 1, close - open - 1))) {
+        return "only {id} {name} {key} {type} {priority} are known";
+      }
+      open = close;
     }
-    open = close;
-  }
-}
-
-TakeArguments parse_take(const Parsed& parsed) {
-  TakeArguments take;
-  take.queue = parsed.queue();
-  take.count = parsed.number("n", kCountMax).value_or(1);
-  if (const auto wait = parsed.value("wait")) {
-    take.waits = true;
-    if (*wait != "forever") take.wait_max = parsed.duration("wait");
-  }
-  take.directory = parsed.value("o");
-  take.hold = parsed.flag("hold");
-  take.nul = parsed.flag("0");
-  if (take.hold && take.directory) parsed.wrong_use("--hold and -o exclude each other");
-  if (take.hold && parsed.value("ack")) parsed.wrong_use("--hold and --ack exclude each other");
-  if (parsed.flag("lines")) {
-    if (take.nul) parsed.wrong_use("--lines and -0 exclude each other");
-    if (take.hold || take.directory) parsed.wrong_use("--lines is for payloads on standard output");
-    take.terminator = "\n";
-  } else if (take.nul && !take.hold && !take.directory) {
-    take.terminator = std::string(1, '\0');
-  }
-  if (const auto name_as = parsed.value("name-as")) {
-    if (!take.directory) parsed.wrong_use("--name-as needs -o");
-    check_name_template(parsed, *name_as);
-    take.name_template = *name_as;
-  }
-  take.lease = parse_lease(parsed);
-  if (take.lease && !take.hold) parsed.wrong_use("--lease needs --hold");
-  take.ack = parsed.choice<Sync>("ack", {{"durable", Sync::durable}, {"none", Sync::none}});
-  return take;
+    name_template = text;
+    return "";
+  };
 }
 
 /// Payloads up to this size are verified before their first byte is written.
 constexpr std::uint64_t kVerifiedFirstMax = std::uint64_t{16} * 1024 * 1024;
 
-Consumer open_consumer(const TakeArguments& arguments, const Console& console) {
-  const Queue queue = open_queue(arguments.queue, console);
+Consumer open_consumer(const std::string& argument, const Console& console) {
+  const Queue queue = open_queue(argument, console);
   require_takeable(queue);
   return Consumer{queue};
 }
@@ -128,10 +65,10 @@ Consumer open_consumer(const TakeArguments& arguments, const Console& console) {
 /// One run of the command.
 class Taking {
  public:
-  Taking(const TakeArguments& arguments, Console& console)
+  Taking(const std::string& queue, const TakeArguments& arguments, Console& console)
       : arguments_{arguments},
         console_{console},
-        consumer_{open_consumer(arguments, console)},
+        consumer_{open_consumer(queue, console)},
         stop_on_signals_{consumer_} {
     if (arguments.directory) directory_.emplace(*arguments.directory, arguments.name_template);
     if (arguments.hold) {
@@ -161,7 +98,7 @@ class Taking {
     if (taken > 0) return kExitDone;
     if (damaged_) return kExitBadValue;
     if (consumer_.queue().paused()) {
-      if (!arguments_.waits) throw paused();
+      if (!arguments_.wait) throw paused();
       console_.complain(paused().what());
     } else if (const auto left = consumer_.queue().list(State::ready); !left.empty()) {
       console_.complain(
@@ -177,8 +114,8 @@ class Taking {
   [[nodiscard]] Failure paused() const { return queue_is_paused(consumer_.queue()); }
 
   std::optional<Claim> next() {
-    if (!arguments_.waits) return consumer_.try_take();
-    return arguments_.wait_max ? consumer_.take(*arguments_.wait_max) : consumer_.take();
+    if (!arguments_.wait) return consumer_.try_take();
+    return *arguments_.wait == kForever ? consumer_.take() : consumer_.take(*arguments_.wait);
   }
 
   /// A message that we could not hand on was not tried: a full disk, or a reader that goes away,
@@ -210,7 +147,8 @@ class Taking {
       print_record(path);
     } else {
       write_payload(claim);
-      console_.out.write(arguments_.terminator);
+      if (arguments_.lines) console_.out.write("\n");
+      if (arguments_.nul) console_.out.write({"", 1});
       console_.out.confirm();
       claim.ack(arguments_.ack);
     }
@@ -257,22 +195,54 @@ class Taking {
   bool written_ = false;  ///< Part of a payload is out that may turn out to be damaged.
 };
 
-int run(const Parsed& parsed, Console& console) {
-  const TakeArguments arguments = parse_take(parsed);
-  console.out.check();
-  return Taking{arguments, console}.run();
-}
-
 }  // namespace
 
-const Command kTakeCommand{.name = "take",
-                           .aliases = kAliases,
-                           .group = Group::take,
-                           .summary = "take the next messages",
-                           .usage = "Q",
-                           .options = kOptions,
-                           .examples = kExamples,
-                           .details = kDetails,
-                           .run = run};
+int take_command(Command& command, Console& console) {
+  TakeArguments take;
+  command.describe("take", "take the next messages");
+  command.aliases = {"claim"};
+  command.number("-n", take.count, 0, kCountMax,
+                 "take up to N messages; default 1; 0: all there are");
+  command.option(
+      "--wait", take.wait, "D", "wait for a message, at most D where given",
+      [](const std::string& text) { return text == "forever" ? kForever : parse_duration(text); },
+      kNoDuration, "forever");
+  command.flag("--lines", take.lines, "write a newline after each payload");
+  command.flag("-0", take.nul, "write a NUL after each payload, path or claim");
+  command.text("-o", take.directory, "DIR", "write each payload to a file of its own in DIR");
+  command.option({"--name-as", "TEMPLATE",
+                  "its name, with -o: {id} {name} {key} {type} {priority}; default {id}"},
+                 &take.name_template, template_in(take.name_template));
+  command.one_of("--ack", take.ack, "HOW", "durable (default), or none: acks are not synced",
+                 {{"durable", Sync::durable}, {"none", Sync::none}});
+  command.flag("--hold", take.hold, "claim only; print ID<TAB>PATH and keep the claim");
+  command.time_limit("--lease", take.lease, "how long a held claim lasts; default: detached_lease");
+  command.excludes(&take.hold, &take.directory);
+  command.excludes(&take.hold, &take.ack);
+  command.excludes(&take.lines, &take.nul);
+  command.example("spoolq take jobs", "the next payload on standard output");
+  command.example("spoolq take jobs --wait=30s > job", "wait for one, at most 30 seconds");
+  command.example("spoolq take jobs -n 50 -o inbox --name-as={id}-{name}", "up to 50, as files");
+  command.example("spoolq take jobs --hold --lease 1h", "claim it, then `spoolq ack jobs PATH`");
+  command.details =
+      R"(A message is acknowledged, and gone, once all of its payload was written and flushed; when
+that fails it goes back. For work that may fail afterwards, in a pipe behind it for example,
+there is --hold: the claim is finished by `ack`, `release` or `fail`, or ends with its lease.
+With -o the file is on disk before the acknowledgement, no file is overwritten (.1, .2, ... is
+appended), and the paths are printed. When fewer than N are there, what is there is taken;
+when nothing is, the exit code is 1. With --wait and -n, each message is waited for. A message
+whose payload is damaged is reported and the next one taken.
+In file names made by --name-as, / and leading dots of a message's fields become _.)";
+  if (!command.parse(console)) return kExitDone;
+  if (take.lines && (take.hold || take.directory)) {
+    command.wrong_use("--lines is for payloads on standard output");
+  }
+  if (command.given(&take.name_template) && !take.directory) {
+    command.wrong_use("--name-as needs -o");
+  }
+  if (take.lease && !take.hold) command.wrong_use("--lease needs --hold");
+  console.out.check();
+  return Taking{command.queue(), take, console}.run();
+}
 
 }  // namespace spoolq::cli

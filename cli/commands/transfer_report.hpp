@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "cli/args/parsed.hpp"
 #include "cli/output/exit_codes.hpp"
 #include "cli/output/print.hpp"
 #include "cli/output/signals.hpp"
@@ -42,9 +41,8 @@ void require_folder(const std::string& path);
 /// One pass of an Adopter or Importer, or, with --dry-run, what would become of each file. `pass`
 /// is given what it reports to. What was taken before an error is printed. Returns the exit code.
 template <typename Transfer, typename Pass>
-int run_pass(const Parsed& parsed, Console& console, Transfer& transfer, Pass pass) {
-  const bool json = parsed.flag("json");
-  if (parsed.flag("dry-run")) {
+int run_pass(Console& console, Transfer& transfer, bool dry_run, bool json, Pass pass) {
+  if (dry_run) {
     print_verdicts(transfer.appraise(), json, console);
     return kExitDone;
   }

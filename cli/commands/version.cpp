@@ -3,27 +3,16 @@
 #include "cli/output/json.hpp"
 
 namespace spoolq::cli {
-namespace {
 
-constexpr OptionText kOptions[] = {kJson};
-
-constexpr Example kExamples[] = {{"spoolq version --json", "for programs"}};
-
-int run(const Parsed& parsed, Console& console) {
-  console.out.write(parsed.flag("json") ? version_document(SPOOLQ_VERSION)
-                                        : std::string{"spoolq " SPOOLQ_VERSION "\n"});
+int version_command(Command& command, Console& console) {
+  bool json = false;
+  command.describe("version", "print the version", "", 0, 0);
+  command.flag("--json", json, "print JSON");
+  command.example("spoolq version --json", "for programs");
+  if (!command.parse(console)) return kExitDone;
+  console.out.write(json ? version_document(SPOOLQ_VERSION)
+                         : std::string{"spoolq " SPOOLQ_VERSION "\n"});
   return kExitDone;
 }
-
-}  // namespace
-
-const Command kVersionCommand{.name = "version",
-                              .group = Group::other,
-                              .summary = "print the version",
-                              .arguments_min = 0,
-                              .arguments_max = 0,
-                              .options = kOptions,
-                              .examples = kExamples,
-                              .run = run};
 
 }  // namespace spoolq::cli

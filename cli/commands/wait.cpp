@@ -22,30 +22,6 @@
 namespace spoolq::cli {
 namespace {
 
-constexpr OptionText kOptions[] = {
-    {.name = "empty", .help = "until no message is ready, claimed or delayed"},
-    {.name = "timeout", .value = "D", .help = "at most this long; then the exit code is 124"},
-};
-
-constexpr Example kExamples[] = {
-    {"spoolq wait jobs 97d0a11c", "until the message is done, or has failed"},
-    {"id=$(spoolq put jobs cat.jpg) && spoolq wait jobs \"$id\"", "put it, and wait for its end"},
-    {"spoolq wait jobs --empty --timeout 10m", "until there is nothing left to do"},
-};
-
-constexpr std::string_view kDetails =
-    R"(Ends with 0 when the message is done: acknowledged, or removed. When it has failed, the reason is
-reported, and the exit code is the job's own where it is known, else 1. A message that is tried
-again is waited for. Of several, all are waited for, and the exit code is that of the first
-argument whose code is not 0.
-A message that is nowhere is done, so it does not matter whether the wait begins too late;
-with the setting keep_done, finished messages are kept, and then it is not found (66). One that
-is in bad/ is damaged (65).
---empty waits until no message is ready, claimed or delayed; failed and finished ones do not
-count. While the queue is paused, it waits. It prints nothing on standard output.
-ID is a whole id, four or more of its first or last characters, the path of the message's file,
-or @oldest or @newest of those that are not done, as it is when the wait begins.)";
-
 using Clock = std::chrono::steady_clock;
 
 /// So many events are taken before a look at the messages that are gone: one look for all of them.
@@ -220,26 +196,36 @@ class Waiting {
   std::map<MessageId, int> codes_;
 };
 
-int run(const Parsed& parsed, Console& console) {
-  const auto ids = parsed.rest();
-  const auto timeout = parsed.duration("timeout");
-  const bool empty = parsed.flag("empty");
-  if (empty && !ids.empty()) parsed.wrong_use("ids and --empty exclude each other");
-  if (!empty && ids.empty()) parsed.wrong_use("what for? Ids, or --empty", true);
-  Waiting waiting{open_queue(parsed.queue(), console), timeout, console};
-  return empty ? waiting.until_empty() : waiting.for_messages(ids);
-}
-
 }  // namespace
 
-const Command kWaitCommand{.name = "wait",
-                           .group = Group::look,
-                           .summary = "wait for the end of messages",
-                           .usage = "Q ID...|--empty",
-                           .arguments_max = kUnlimited,
-                           .options = kOptions,
-                           .examples = kExamples,
-                           .details = kDetails,
-                           .run = run};
+int wait_command(Command& command, Console& console) {
+  bool empty = false;
+  std::optional<Duration> timeout;
+  command.describe("wait", "wait for the end of messages", "Q ID...|--empty", 1, kUnlimited);
+  command.flag("--empty", empty, "until no message is ready, claimed or delayed");
+  command.duration("--timeout", timeout, "at most this long; then the exit code is 124");
+  command.example("spoolq wait jobs 97d0a11c", "until the message is done, or has failed");
+  command.example("id=$(spoolq put jobs cat.jpg) && spoolq wait jobs \"$id\"",
+                  "put it, and wait for its end");
+  command.example("spoolq wait jobs --empty --timeout 10m", "until there is nothing left to do");
+  command.details =
+      R"(Ends with 0 when the message is done: acknowledged, or removed. When it has failed, the reason is
+reported, and the exit code is the job's own where it is known, else 1. A message that is tried
+again is waited for. Of several, all are waited for, and the exit code is that of the first
+argument whose code is not 0.
+A message that is nowhere is done, so it does not matter whether the wait begins too late;
+with the setting keep_done, finished messages are kept, and then it is not found (66). One that
+is in bad/ is damaged (65).
+--empty waits until no message is ready, claimed or delayed; failed and finished ones do not
+count. While the queue is paused, it waits. It prints nothing on standard output.
+ID is a whole id, four or more of its first or last characters, the path of the message's file,
+or @oldest or @newest of those that are not done, as it is when the wait begins.)";
+  if (!command.parse(console)) return kExitDone;
+  const auto ids = command.rest();
+  if (empty && !ids.empty()) command.wrong_use("ids and --empty exclude each other");
+  if (!empty && ids.empty()) command.wrong_use("what for? Ids, or --empty", true);
+  Waiting waiting{open_queue(command.queue(), console), timeout, console};
+  return empty ? waiting.until_empty() : waiting.for_messages(ids);
+}
 
 }  // namespace spoolq::cli

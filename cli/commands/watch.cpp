@@ -13,29 +13,6 @@
 namespace spoolq::cli {
 namespace {
 
-constexpr OptionText kOptions[] = {
-    {.name = "json", .help = "a JSON document for each event, one a line"},
-};
-
-constexpr Example kExamples[] = {
-    {"spoolq watch jobs", "a line for each thing that happens, until Ctrl-C"},
-    {"spoolq watch jobs --json | head -1", "the next thing that happens, for programs"},
-};
-
-constexpr std::string_view kDetails =
-    R"(A line is the time, what happened, the end of the message's id, and its original file name.
-
-  put        it is new: ready, or delayed
-  claimed    a consumer has it
-  gone       it is done, was removed, or went into another queue or into bad/
-  returned   it is ready again: released, taken back, due, or retried
-  delayed    it was given back, not to be delivered before some time
-  failed     it was given up
-
-In JSON, state is where the message is then, null when it is nowhere in the queue. What happened
-before is not told. When more happens than the system keeps, some of it is lost, which is
-reported. Watching takes nothing and slows nobody. INT and TERM end it (130, 143).)";
-
 /// A reader that has gone is noticed after this at the latest, also where nothing happens.
 constexpr Duration kReaderCheck{1000};
 
@@ -47,10 +24,31 @@ std::string line_of(const Console& console, const Event& event) {
                      escape(event.name));
 }
 
-int run(const Parsed& parsed, Console& console) {
-  const bool json = parsed.flag("json");
+}  // namespace
+
+int watch_command(Command& command, Console& console) {
+  bool json = false;
+  command.describe("watch", "tell what happens, as it happens");
+  command.flag("--json", json, "a JSON document for each event, one a line");
+  command.example("spoolq watch jobs", "a line for each thing that happens, until Ctrl-C");
+  command.example("spoolq watch jobs --json | head -1",
+                  "the next thing that happens, for programs");
+  command.details =
+      R"(A line is the time, what happened, the end of the message's id, and its original file name.
+
+  put        it is new: ready, or delayed
+  claimed    a consumer has it
+  gone       it is done, was removed, or went into another queue or into bad/
+  returned   it is ready again: released, taken back, due, or retried
+  delayed    it was given back, not to be delivered before some time
+  failed     it was given up
+
+In JSON, state is where the message is then, null when it is nowhere in the queue. What happened
+before is not told. When more happens than the system keeps, some of it is lost, which is
+reported. Watching takes nothing and slows nobody. INT and TERM end it (130, 143).)";
+  if (!command.parse(console)) return kExitDone;
   console.out.check();
-  Monitor monitor{open_queue(parsed.queue(), console)};
+  Monitor monitor{open_queue(command.queue(), console)};
   const StopOnSignals stop_on_signals{monitor};
   for (;;) {
     std::optional<Event> event = monitor.next(kReaderCheck);
@@ -66,16 +64,5 @@ int run(const Parsed& parsed, Console& console) {
     console.out.require_reader();
   }
 }
-
-}  // namespace
-
-const Command kWatchCommand{.name = "watch",
-                            .group = Group::look,
-                            .summary = "tell what happens, as it happens",
-                            .usage = "Q",
-                            .options = kOptions,
-                            .examples = kExamples,
-                            .details = kDetails,
-                            .run = run};
 
 }  // namespace spoolq::cli

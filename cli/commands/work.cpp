@@ -3,8 +3,11 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <charconv>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <optional>
 
@@ -22,60 +25,6 @@
 
 namespace spoolq::cli {
 namespace {
-
-constexpr OptionText kOptions[] = {
-    {.letter = 'j', .value = "N", .help = "up to N jobs at a time; default 1"},
-    {.name = "timeout", .value = "D", .help = "a job that runs longer has failed: SIGTERM, then"},
-    {.name = "grace", .value = "D", .help = "after this long SIGKILL; default 10s"},
-    {.name = "max-attempts", .value = "N", .help = "instead of the setting max_attempts"},
-    {.name = "backoff",
-     .value = "RANGE",
-     .help = "1s..1h: after a failure wait up to 1s, 2s, 4s, ... 1h"},
-    {.name = "drain",
-     .value = "all",
-     .help = "end when no message is ready; =all: and none delayed",
-     .value_if_bare = "ready"},
-    {.name = "once", .help = "one message, then end"},
-    {.name = "max-messages", .value = "N", .help = "end after N messages"},
-    {.name = "max-time", .value = "D", .help = "take nothing more after this, and end"},
-    {.name = "rate",
-     .value = "RATE",
-     .help = "start at most so many jobs, such as 10/s, 30/m, 100/h"},
-    {.name = "on-success",
-     .value = "WHAT",
-     .help = "delete, keep (in done/) or mv:QUEUE; default: as keep_done"},
-    {.name = "output-dir", .value = "DIR", .help = "a job's standard output goes to DIR/ID"},
-    {.name = "joblog", .value = "FILE", .help = "add a line for each job, as GNU parallel does"},
-    {.name = "bar", .help = "show progress, on a terminal"},
-    {.name = "quiet", .help = "say only what needs somebody"},
-    {.name = "log-format", .value = "FORMAT", .help = "text (default), or json: an object a line"},
-    {.name = "ack", .value = "HOW", .help = "durable (default), or none: acks are not synced"},
-};
-
-constexpr Example kExamples[] = {
-    {"spoolq work jobs -- wc -c", "run wc for each message, its payload on standard input"},
-    {"spoolq work jobs -j 4 --timeout 5m -- sha256sum {}", "four at a time, {} is the file"},
-    {"spoolq work jobs --drain --output-dir inbox -- sort", "keep what they print, end when empty"},
-};
-
-constexpr std::string_view kDetails =
-    R"(CMD is started without a shell, once for each message, with the payload on standard input. In
-CMD and ARGS {} is the path of the payload's file, {id} the message's id, {name} its name,
-whatever they consist of: never put {name} into a script for sh -c, but behind it or after --.
-
-The job's exit code decides: 0 done; 99 done, and the worker stops; 65 and 100 failed at once;
-126 and 127 (cannot be executed, not found) given back uncounted, and the worker stops with
-that code; any other, a signal and the timeout: tried again after the backoff, until the
-attempts are used up. `spoolq show` tells the reason and the end of the standard error.
-
-Environment of the job: SPOOLQ_ID, SPOOLQ_FILE, SPOOLQ_QUEUE, SPOOLQ_ATTEMPT (1 at first),
-SPOOLQ_MAX_ATTEMPTS, SPOOLQ_ENQUEUED_AT, SPOOLQ_NAME, SPOOLQ_KEY, SPOOLQ_TYPE (empty where the
-message has none); TRACEPARENT, TRACESTATE and BAGGAGE from its headers of these names.
-
-When a job has ended, what it left running is killed, also when the worker is killed. TERM, INT
-or HUP: take nothing more, finish what runs, exit 0. A second TERM or INT: kill the jobs, give
-their messages back uncounted. TSTP: take nothing new until CONT. Ends with 0, also when jobs
-failed; with --drain or --once on a paused queue with 69.)";
 
 using Clock = std::chrono::steady_clock;
 
@@ -269,39 +218,132 @@ class Work {
   std::atomic<int> aborted_by_{0};
 };
 
-int run(const Parsed& parsed, Console& console) {
-  const WorkArguments arguments = parse_work(parsed);
-  if (::getauxval(AT_SECURE) != 0) {
-    throw Failure{kExitPermission, "work runs nobody's commands with somebody else's rights"};
+/// Reads the queue and, after `--`, the command.
+void read_arguments(const Command& command, WorkArguments& work) {
+  const Command::Words& words = command.arguments();
+  const std::size_t before = words.size() - command.count_after_dashes();
+  if (before == 0) command.wrong_use("which queue? It stands before --", true);
+  if (before == words.size()) {
+    command.wrong_use("which command? It stands after the queue and --", true);
   }
-  if (!arguments.output_directory) console.out.check();
-  WorkLog log{{.json = arguments.json,
-               .quiet = arguments.quiet,
-               .verbose = console.verbose,
-               .color = console.error_color}};
-  try {
-    return Work{arguments, log}.run();
-  } catch (const Failure& failure) {
-    if (!arguments.json) throw;
-    log.note(LogLevel::warning, failure.what());
-    return failure.code();
-  } catch (const Error& error) {
-    if (!arguments.json) throw;
-    log.note(LogLevel::warning, describe(error));
-    return exit_code_of(error.code());
+  if (before > 1) {
+    command.wrong_use("one queue, then -- and the command: what stands before -- is not part of it",
+                      true);
   }
+  work.queue = words.front();
+  work.command = command.rest();
+}
+
+/// `10/s`, `0.5/m`, `100/h`, as the time between two starts; at most a million a second, at least
+/// one a day.
+std::optional<std::chrono::nanoseconds> parse_rate(std::string_view text) {
+  double count = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, count, std::chars_format::fixed);
+  if (error != std::errc{} || end - rest != 2 || rest[0] != '/') return std::nullopt;
+  const std::size_t unit = std::string_view{"smh"}.find(rest[1]);
+  if (unit == std::string_view::npos) return std::nullopt;
+  const double seconds = std::array{1.0, 60.0, 3600.0}.at(unit);
+  const double interval = seconds / count;
+  if (!std::isfinite(interval) || interval < 1e-6 || interval > 86400) return std::nullopt;
+  return std::chrono::nanoseconds{static_cast<std::int64_t>(interval * 1e9)};
+}
+
+/// What --on-success says.
+Command::Store on_success_in(WorkArguments& work) {
+  return [&work](const std::string& what) {
+    if (what.starts_with("mv:") && what.size() > 3) {
+      work.target = what.substr(3);
+    } else if (what == "delete" || what == "keep") {
+      work.finished = what == "keep" ? Finished::kept : Finished::removed;
+    } else {
+      return "not delete, keep or mv:QUEUE";
+    }
+    return "";
+  };
 }
 
 }  // namespace
 
-const Command kWorkCommand{.name = "work",
-                           .group = Group::take,
-                           .summary = "run a command for each message",
-                           .usage = "Q -- CMD [ARG...]",
-                           .arguments_max = kUnlimited,
-                           .options = kOptions,
-                           .examples = kExamples,
-                           .details = kDetails,
-                           .run = run};
+int work_command(Command& command, Console& console) {
+  WorkArguments work;
+  command.describe("work", "run a command for each message", "Q -- CMD [ARG...]", 1, kUnlimited);
+  command.number("-j", work.jobs, 1, 1024, "up to N jobs at a time; default 1");
+  command.time_limit("--timeout", work.timeout, "a job that runs longer has failed: SIGTERM, then");
+  command.duration("--grace", work.grace, "after this long SIGKILL; default 10s");
+  command.number("--max-attempts", work.policy.max_attempts, 1, 9999,
+                 "instead of the setting max_attempts");
+  command.option("--backoff", work.policy.backoff, "RANGE",
+                 "1s..1h: after a failure wait up to 1s, 2s, 4s, ... 1h", parse_backoff,
+                 "not a range such as 1s..1h, a duration, or off");
+  command.one_of("--drain", work.drain, "all",
+                 "end when no message is ready; =all: and none delayed",
+                 {{"ready", Drain::ready}, {"all", Drain::all}}, "ready");
+  command.flag("--once", work.once, "one message, then end");
+  command.number("--max-messages", work.messages_max, 1, kCountMax, "end after N messages");
+  command.duration("--max-time", work.time_max, "take nothing more after this, and end");
+  command.option("--rate", work.interval, "RATE",
+                 "start at most so many jobs, such as 10/s, 30/m, 100/h", parse_rate,
+                 "not a rate such as 10/s, 30/m or 100/h");
+  command.option(
+      {"--on-success", "WHAT", "delete, keep (in done/) or mv:QUEUE; default: as keep_done"},
+      &work.finished, on_success_in(work));
+  command.text("--output-dir", work.output_directory, "DIR",
+               "a job's standard output goes to DIR/ID");
+  command.text("--joblog", work.job_log, "FILE", "add a line for each job, as GNU parallel does");
+  command.flag("--bar", work.bar, "show progress, on a terminal");
+  command.flag("--quiet", work.quiet, "say only what needs somebody");
+  command.one_of("--log-format", work.json, "FORMAT", "text (default), or json: an object a line",
+                 {{"text", false}, {"json", true}});
+  command.one_of("--ack", work.ack, "HOW", "durable (default), or none: acks are not synced",
+                 {{"durable", Sync::durable}, {"none", Sync::none}});
+  command.excludes(&work.once, &work.messages_max);
+  command.example("spoolq work jobs -- wc -c",
+                  "run wc for each message, its payload on standard input");
+  command.example("spoolq work jobs -j 4 --timeout 5m -- sha256sum {}",
+                  "four at a time, {} is the file");
+  command.example("spoolq work jobs --drain --output-dir inbox -- sort",
+                  "keep what they print, end when empty");
+  command.details =
+      R"(CMD is started without a shell, once for each message, with the payload on standard input. In
+CMD and ARGS {} is the path of the payload's file, {id} the message's id, {name} its name,
+whatever they consist of: never put {name} into a script for sh -c, but behind it or after --.
+
+The job's exit code decides: 0 done; 99 done, and the worker stops; 65 and 100 failed at once;
+126 and 127 (cannot be executed, not found) given back uncounted, and the worker stops with
+that code; any other, a signal and the timeout: tried again after the backoff, until the
+attempts are used up. `spoolq show` tells the reason and the end of the standard error.
+
+Environment of the job: SPOOLQ_ID, SPOOLQ_FILE, SPOOLQ_QUEUE, SPOOLQ_ATTEMPT (1 at first),
+SPOOLQ_MAX_ATTEMPTS, SPOOLQ_ENQUEUED_AT, SPOOLQ_NAME, SPOOLQ_KEY, SPOOLQ_TYPE (empty where the
+message has none); TRACEPARENT, TRACESTATE and BAGGAGE from its headers of these names.
+
+When a job has ended, what it left running is killed, also when the worker is killed. TERM, INT
+or HUP: take nothing more, finish what runs, exit 0. A second TERM or INT: kill the jobs, give
+their messages back uncounted. TSTP: take nothing new until CONT. Ends with 0, also when jobs
+failed; with --drain or --once on a paused queue with 69.)";
+  if (!command.parse(console)) return kExitDone;
+  read_arguments(command, work);
+  if (work.once) work.messages_max = 1;
+  if (::getauxval(AT_SECURE) != 0) {
+    throw Failure{kExitPermission, "work runs nobody's commands with somebody else's rights"};
+  }
+  if (!work.output_directory) console.out.check();
+  WorkLog log{{.json = work.json,
+               .quiet = work.quiet,
+               .verbose = console.verbose,
+               .color = console.error_color}};
+  try {
+    return Work{work, log}.run();
+  } catch (const Failure& failure) {
+    if (!work.json) throw;
+    log.note(LogLevel::warning, failure.what());
+    return failure.code();
+  } catch (const Error& error) {
+    if (!work.json) throw;
+    log.note(LogLevel::warning, describe(error));
+    return exit_code_of(error.code());
+  }
+}
 
 }  // namespace spoolq::cli

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "cli/args/parsed.hpp"
 #include "spoolq/consumer.hpp"
 
 namespace spoolq::cli {
@@ -40,8 +39,5 @@ struct WorkArguments {
   bool json = false;
   Sync ack = Sync::durable;
 };
-
-/// Throws UsageError, and Failure for a bad value.
-WorkArguments parse_work(const Parsed& parsed);
 
 }  // namespace spoolq::cli
