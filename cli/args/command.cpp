@@ -13,7 +13,6 @@
 
 #include "cli/args/help.hpp"
 #include "cli/args/suggest.hpp"
-#include "cli/output/units.hpp"
 
 namespace spoolq::cli {
 namespace {
@@ -70,14 +69,6 @@ void Command::time_limit(std::string_view spelling, std::optional<Duration>& var
     if (!variable) return kNoDuration;
     return *variable > Duration{0} ? "" : "it would be over at once";
   });
-}
-
-std::string Command::read_number(const std::string& text, std::size_t least, std::size_t most,
-                                 std::uint64_t& value) {
-  const auto result = parse_number(text, most);
-  if (!result || *result < least) return fmt::format("not a number from {} to {}", least, most);
-  value = *result;
-  return {};
 }
 
 void Command::option(const OptionWords& words, const void* variable, Store store, bool repeats) {
@@ -190,11 +181,13 @@ bool Command::parse(Console& console) {
   console.error_color = use_color(color_, STDERR_FILENO);
   console.terminal = ::isatty(STDOUT_FILENO) == 1;
   console.verbose = verbose_;
-  if (bad_value_) throw *bad_value_;
-  for (const auto& [one, other] : exclusions_) {
-    if (!given(one) || !given(other)) continue;
-    wrong_use(fmt::format("{} and {} exclude each other", name_of(bound(one).words),
-                          name_of(bound(other).words)));
+  if (bad_value_) throw Failure{*bad_value_};
+  for (const auto& [one, other, excludes] : rules_) {
+    if (!one.given || other.given != excludes) continue;
+    const std::string_view first = name_of(one.words);
+    const std::string_view second = name_of(other.words);
+    wrong_use(excludes ? fmt::format("{} and {} exclude each other", first, second)
+                       : fmt::format("{} needs {}", first, second));
   }
   return true;
 }

@@ -13,18 +13,24 @@
 // The help calls the same function for the words only. Then parse() returns false.
 #pragma once
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cstddef>
-#include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "cli/args/usage_error.hpp"
 #include "cli/output/exit_codes.hpp"
 #include "cli/output/print.hpp"
+#include "cli/output/units.hpp"
 #include "spoolq/units.hpp"
 
 namespace spoolq::cli {
@@ -42,10 +48,18 @@ struct Example {
   std::string_view meaning;
 };
 
-/// The words of a command, as the help prints them.
+class Command;
+
+/// Describes the command, and runs it when command.parse() says so. Returns the exit code. Throws
+/// UsageError, and Failure for a bad value, before it changes anything.
+using CommandFunction = int(Command& command, Console& console);
+
+/// A command as the help prints it.
 struct CommandWords {
+  CommandFunction* run = nullptr;
   std::string_view name;
   std::vector<std::string_view> aliases;
+  std::vector<std::string_view> elsewhere;  ///< What people call it who come from other queues.
   std::string_view summary;
   std::string_view usage;  ///< What follows the name.
   std::vector<OptionWords> options;
@@ -108,12 +122,13 @@ class Command : public CommandWords {
   template <typename Number>
   void number(std::string_view spelling, Number& variable, std::size_t least, std::size_t most,
               std::string_view help) {
-    option({spelling, "N", help}, &variable, [&variable, least, most](const std::string& given) {
-      std::uint64_t value = 0;
-      std::string wrong = read_number(given, least, most, value);
-      if (wrong.empty()) variable = static_cast<Number>(value);
-      return wrong;
-    });
+    const auto read = [least, most](const std::string& given) {
+      const auto value = parse_number(given, most);
+      const bool fits = value && *value >= least;
+      return fits ? std::optional<Number>{static_cast<Number>(*value)} : std::nullopt;
+    };
+    option(spelling, variable, "N", help, read,
+           fmt::format("not a number from {} to {}", least, most));
   }
   /// `variable` is a Duration or an optional one.
   template <typename Time>
@@ -127,16 +142,10 @@ class Command : public CommandWords {
   template <typename Value>
   void one_of(std::string_view spelling, Value& variable, std::string_view value,
               std::string_view help, Choices<Value> choices, std::string_view value_if_bare = {}) {
-    std::string expected;
-    for (const auto& [word, choice] : choices) {
-      expected.append(expected.empty() ? "not one of " : ", ").append(word);
-    }
+    std::string expected = fmt::format("not one of {}", fmt::join(std::views::keys(choices), ", "));
     const auto read = [choices = std::move(choices)](const std::string& given) {
-      std::optional<Value> found;
-      for (const auto& [word, choice] : choices) {
-        if (word == given) found = choice;
-      }
-      return found;
+      const auto found = std::ranges::find(std::views::keys(choices), given).base();
+      return found == choices.end() ? std::nullopt : std::optional<Value>{found->second};
     };
     option(spelling, variable, value, help, read, std::move(expected), value_if_bare);
   }
@@ -144,9 +153,9 @@ class Command : public CommandWords {
   /// not as `expected` says.
   template <typename Variable, typename Read>
   void option(std::string_view spelling, Variable& variable, std::string_view value,
-              std::string_view help, Read read, std::string expected,
+              std::string_view help, const Read& read, std::string expected,
               std::string_view value_if_bare = {}) {
-    option({spelling, value, help, value_if_bare}, &variable,
+    option({spelling, value, help, value_if_bare}, static_cast<const void*>(&variable),
            [&variable, read, expected = std::move(expected)](const std::string& given) {
              auto result = read(given);
              if (!result) return expected;
@@ -158,12 +167,18 @@ class Command : public CommandWords {
   /// for the option.
   void option(const OptionWords& words, const void* variable, Store store, bool repeats = false);
 
-  // Rules. An option is meant by the address of its variable.
+  // Rules between options that are declared above them, each meant by the address of its variable.
 
-  void excludes(const void* one, const void* other) { exclusions_.emplace_back(one, other); }
+  void excludes(const void* one, const void* other) {
+    rules_.push_back({bound(one), bound(other), true});
+  }
+  void needs(const void* one, const void* other) {
+    rules_.push_back({bound(one), bound(other), false});
+  }
 
   /// Sets the variables. Returns false when only the words are wanted, or help, which it prints.
-  /// Throws UsageError, then Failure for a bad value.
+  /// Throws UsageError for unknown options and missing arguments, then Failure for a bad value,
+  /// then UsageError for a broken rule.
   bool parse(Console& console);
 
   // What parse() has found.
@@ -195,18 +210,21 @@ class Command : public CommandWords {
     bool repeats;
     bool given = false;
   };
+  struct Rule {
+    const Bound& one;
+    const Bound& other;
+    bool excludes;  ///< Else `one` needs `other`.
+  };
 
   [[nodiscard]] const Bound& bound(const void* variable) const;
   [[nodiscard]] const OptionWords* find_option(std::string_view typed) const;
   [[nodiscard]] Words separate_values(const Words& words) const;
   [[noreturn]] void unknown_option(std::string_view word) const;
   void check_count() const;
-  static std::string read_number(const std::string& text, std::size_t least, std::size_t most,
-                                 std::uint64_t& value);
 
   std::optional<Words> words_;
-  std::vector<Bound> bound_;
-  std::vector<std::pair<const void*, const void*>> exclusions_;
+  std::deque<Bound> bound_;
+  std::vector<Rule> rules_;
   std::size_t arguments_min_ = 0;
   std::size_t arguments_max_ = 0;
   Words arguments_;

@@ -220,6 +220,8 @@ int take_command(Command& command, Console& console) {
   command.excludes(&take.hold, &take.directory);
   command.excludes(&take.hold, &take.ack);
   command.excludes(&take.lines, &take.nul);
+  command.needs(&take.name_template, &take.directory);
+  command.needs(&take.lease, &take.hold);
   command.example("spoolq take jobs", "the next payload on standard output");
   command.example("spoolq take jobs --wait=30s > job", "wait for one, at most 30 seconds");
   command.example("spoolq take jobs -n 50 -o inbox --name-as={id}-{name}", "up to 50, as files");
@@ -237,10 +239,6 @@ In file names made by --name-as, / and leading dots of a message's fields become
   if (take.lines && (take.hold || take.directory)) {
     command.wrong_use("--lines is for payloads on standard output");
   }
-  if (command.given(&take.name_template) && !take.directory) {
-    command.wrong_use("--name-as needs -o");
-  }
-  if (take.lease && !take.hold) command.wrong_use("--lease needs --hold");
   console.out.check();
   return Taking{command.queue(), take, console}.run();
 }
