@@ -1,7 +1,6 @@
 // spoolq adopt: takes the files of a folder into a queue.
 #include <fmt/format.h>
 
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/transfer_report.hpp"
 #include "spoolq/adopter.hpp"

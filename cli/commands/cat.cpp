@@ -1,6 +1,4 @@
 // spoolq cat: prints the payload of a message.
-#include "cli/args/message_argument.hpp"
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/payload.hpp"
 

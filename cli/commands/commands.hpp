@@ -1,10 +1,12 @@
-// The table of commands, each of which has a file of its own.
+// The table of commands, each of which has a file of its own, and what nearly all of them need.
 #pragma once
 
 #include <string_view>
 
 #include "cli/args/command.hpp"
 #include "cli/args/help.hpp"
+#include "cli/args/message_argument.hpp"
+#include "cli/args/queue_argument.hpp"
 #include "cli/output/exit_codes.hpp"
 #include "cli/output/print.hpp"
 

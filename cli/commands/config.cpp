@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/settings.hpp"
 #include "cli/output/json.hpp"

@@ -13,13 +13,11 @@
 #include <utility>
 #include <vector>
 
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/changes.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/error_report.hpp"
 #include "cli/commands/selection.hpp"
 #include "cli/files/export_target.hpp"
-#include "cli/output/exit_codes.hpp"
 #include "spoolq/fmt.hpp"
 
 namespace spoolq::cli {

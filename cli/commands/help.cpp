@@ -1,5 +1,4 @@
 // spoolq help: explains a command.
-#include "cli/args/help.hpp"
 
 #include "cli/commands/commands.hpp"
 

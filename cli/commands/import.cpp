@@ -1,5 +1,4 @@
 // spoolq import: takes over the queue of another program.
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/transfer_report.hpp"
 #include "producer/import/importer.hpp"

@@ -4,7 +4,6 @@
 
 #include <cerrno>
 
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/settings.hpp"
 

@@ -5,23 +5,31 @@
 #include <functional>
 #include <iterator>
 #include <optional>
+#include <tuple>
 
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/error_report.hpp"
 #include "cli/commands/selection.hpp"
 #include "cli/output/json.hpp"
 #include "cli/output/message_text.hpp"
-#include "cli/output/units.hpp"
 
 namespace spoolq::cli {
 namespace {
 
-enum class Order { delivery, age, size, attempts, name };
+/// Puts messages into an order.
+using Sort = void (*)(std::vector<MessageInfo>& messages);
+
+/// Sorts by a key, and messages with the same key by the time of their put.
+template <auto key>
+void sort_by(std::vector<MessageInfo>& messages) {
+  std::ranges::sort(messages, {}, [](const MessageInfo& message) {
+    return std::tie(std::invoke(key, message), message.id);
+  });
+}
 
 struct ListArguments {
   Selection selection{.states = {State::ready, State::claimed, State::delayed, State::failed}};
-  Order order = Order::delivery;
+  Sort sort = nullptr;  ///< Null: the order of delivery.
   bool reverse = false;
   std::optional<std::size_t> count;  ///< 0: all.
   bool more = false;
@@ -108,40 +116,11 @@ Listing collect(const Queue& queue, const std::vector<State>& states, std::size_
   return listing;
 }
 
-/// Sorts by a key, and messages with the same key by the time of their put.
-template <typename Key>
-void sort_by(std::vector<MessageInfo>& messages, Key key) {
-  std::ranges::sort(messages, [key](const MessageInfo& a, const MessageInfo& b) {
-    const auto& key_of_a = std::invoke(key, a);
-    const auto& key_of_b = std::invoke(key, b);
-    return key_of_a != key_of_b ? key_of_a < key_of_b : a.id < b.id;
-  });
-}
-
-void sort_messages(std::vector<MessageInfo>& messages, Order order) {
-  switch (order) {
-    case Order::delivery:
-      break;
-    case Order::age:
-      sort_by(messages, &MessageInfo::id);
-      break;
-    case Order::size:
-      sort_by(messages, &MessageInfo::size);
-      break;
-    case Order::attempts:
-      sort_by(messages, &MessageInfo::attempts);
-      break;
-    case Order::name:
-      sort_by(messages, &MessageInfo::name);
-      break;
-  }
-}
-
 /// The same for a selection or another order, which take a look at every message.
 Listing collect_selected(const Queue& queue, const ListArguments& arguments, std::size_t limit) {
   Listing listing{select(queue, arguments.selection), 0};
   listing.total = listing.messages.size();
-  sort_messages(listing.messages, arguments.order);
+  if (arguments.sort != nullptr) arguments.sort(listing.messages);
   if (arguments.reverse) std::ranges::reverse(listing.messages);
   if (limit != 0 && listing.total > limit) listing.messages.resize(limit);
   return listing;
@@ -155,13 +134,13 @@ int ls_command(Command& command, Console& console) {
   arguments.selection.bind_states(
       command, "ready, claimed, delayed, failed or done; a list, or again; default: all but done");
   arguments.selection.bind_filters(command);
-  command.one_of("--sort", arguments.order, "BY",
+  command.one_of("--sort", arguments.sort, "BY",
                  "delivery (default), age (oldest first), size (smallest first), attempts, name",
-                 {{"delivery", Order::delivery},
-                  {"age", Order::age},
-                  {"size", Order::size},
-                  {"attempts", Order::attempts},
-                  {"name", Order::name}});
+                 {{"delivery", nullptr},
+                  {"age", sort_by<&MessageInfo::id>},
+                  {"size", sort_by<&MessageInfo::size>},
+                  {"attempts", sort_by<&MessageInfo::attempts>},
+                  {"name", sort_by<&MessageInfo::name>}});
   command.flag("-r,--reverse", arguments.reverse, "the other way round");
   command.number("-n", arguments.count, 0, kCountMax,
                  "at most N; 0: all; default: 50 on a terminal, else all");
@@ -182,7 +161,7 @@ int ls_command(Command& command, Console& console) {
   const bool shorten = !arguments.count && is_table && console.terminal;
   const std::size_t limit = arguments.count.value_or(shorten ? kTerminalRows : 0);
   const bool plain =
-      arguments.order == Order::delivery && !arguments.reverse && !arguments.selection.narrow();
+      arguments.sort == nullptr && !arguments.reverse && !arguments.selection.narrow();
   const Listing listing = plain ? collect(queue, arguments.selection.states, limit, shorten)
                                 : collect_selected(queue, arguments, limit);
 

@@ -1,8 +1,6 @@
 // spoolq mv: moves messages into another queue.
 #include <fmt/format.h>
 
-#include "cli/args/message_argument.hpp"
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/changes.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/selection.hpp"

@@ -1,5 +1,4 @@
 // spoolq pause: gives nothing out for a while.
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
 
 namespace spoolq::cli {

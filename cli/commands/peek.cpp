@@ -1,5 +1,4 @@
 // spoolq peek: prints the next payloads, taking nothing.
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/payload.hpp"
 

@@ -4,8 +4,6 @@
 
 #include <array>
 
-#include "cli/args/message_argument.hpp"
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/changes.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/selection.hpp"

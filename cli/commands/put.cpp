@@ -8,9 +8,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/commands/publisher.hpp"
 #include "cli/commands/put_source.hpp"
-#include "cli/output/exit_codes.hpp"
 #include "cli/output/signals.hpp"
-#include "cli/output/units.hpp"
 #include "spoolq/producer.hpp"
 
 namespace spoolq::cli {
@@ -74,7 +72,9 @@ standard input is slow to give is not waited for. --sync=none syncs nothing: suc
 survive the death of the program, not of the machine.)";
   if (!command.parse(console)) return kExitDone;
   publishing.named = command.given(&options.name);
-  const Split split = each_line ? Split::lines : each_nul ? Split::nuls : Split::none;
+  std::optional<char> end_of_part;
+  if (each_line) end_of_part = '\n';
+  if (each_nul) end_of_part = '\0';
   std::vector<std::string> names = command.rest();
   if (names.empty()) {
     if (::isatty(STDIN_FILENO) == 1) {
@@ -90,7 +90,7 @@ survive the death of the program, not of the machine.)";
   try {
     for (const std::string& name : names) {
       try {
-        put_source(name, publisher, split, errors);
+        put_source(name, publisher, end_of_part, errors);
       } catch (const SourceFailure& failure) {
         errors.add(failure);
       } catch (const Error& error) {

@@ -142,16 +142,11 @@ class Parts {
 
 }  // namespace
 
-void put_source(const std::string& name, Publisher& publisher, Split split, ErrorReport& errors) {
+void put_source(const std::string& name, Publisher& publisher, std::optional<char> end_of_part,
+                ErrorReport& errors) {
   Source source{name, publisher};
-  switch (split) {
-    case Split::none:
-      return put_whole(source, publisher);
-    case Split::lines:
-      return Parts{source, publisher, '\n', errors}.put();
-    case Split::nuls:
-      return Parts{source, publisher, '\0', errors}.put();
-  }
+  if (!end_of_part) return put_whole(source, publisher);
+  Parts{source, publisher, *end_of_part, errors}.put();
 }
 
 }  // namespace spoolq::cli

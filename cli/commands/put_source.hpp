@@ -1,6 +1,7 @@
 // What put reads: files, and standard input.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cli/commands/error_report.hpp"
@@ -14,10 +15,10 @@ class SourceFailure : public Failure {
   explicit SourceFailure(const Failure& failure) : Failure{failure} {}
 };
 
-enum class Split { none, lines, nuls };
-
-/// Puts the file `name`, or standard input for "-", as one message or as one for each part. A part
-/// that is too large is reported and the others are put. Throws SourceFailure, Failure, Error.
-void put_source(const std::string& name, Publisher& publisher, Split split, ErrorReport& errors);
+/// Puts the file `name`, or standard input for "-", as one message, or as one for each part where
+/// the character is given that ends a part. A part that is too large is reported and the others are
+/// put. Throws SourceFailure, Failure, Error.
+void put_source(const std::string& name, Publisher& publisher, std::optional<char> end_of_part,
+                ErrorReport& errors);
 
 }  // namespace spoolq::cli

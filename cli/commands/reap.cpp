@@ -1,7 +1,6 @@
 // spoolq reap: does the maintenance that consumers do.
 #include <fmt/format.h>
 
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/output/json.hpp"
 

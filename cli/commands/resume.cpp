@@ -1,5 +1,4 @@
 // spoolq resume: gives messages out again.
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
 
 namespace spoolq::cli {

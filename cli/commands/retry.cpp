@@ -1,5 +1,4 @@
 // spoolq retry: tries failed messages again.
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/changes.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/selection.hpp"

@@ -3,12 +3,9 @@
 
 #include <optional>
 
-#include "cli/args/message_argument.hpp"
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/output/json.hpp"
 #include "cli/output/message_text.hpp"
-#include "cli/output/units.hpp"
 
 namespace spoolq::cli {
 int show_command(Command& command, Console& console) {

@@ -1,11 +1,9 @@
 // spoolq stats: prints counts and ages.
 #include <fmt/format.h>
 
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/error_report.hpp"
 #include "cli/output/json.hpp"
-#include "cli/output/units.hpp"
 
 namespace spoolq::cli {
 int stats_command(Command& command, Console& console) {

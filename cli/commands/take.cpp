@@ -9,11 +9,9 @@
 #include <set>
 #include <vector>
 
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/held_claims.hpp"
 #include "cli/files/output_directory.hpp"
-#include "cli/output/exit_codes.hpp"
 #include "cli/output/signals.hpp"
 #include "spoolq/consumer.hpp"
 

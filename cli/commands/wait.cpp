@@ -10,10 +10,7 @@
 #include <set>
 #include <vector>
 
-#include "cli/args/message_argument.hpp"
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
-#include "cli/output/exit_codes.hpp"
 #include "cli/output/message_text.hpp"
 #include "cli/output/signals.hpp"
 #include "spoolq/fmt.hpp"

@@ -1,13 +1,10 @@
 // spoolq watch: tells what happens, as it happens.
 #include <fmt/format.h>
 
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
-#include "cli/output/exit_codes.hpp"
 #include "cli/output/json.hpp"
 #include "cli/output/message_text.hpp"
 #include "cli/output/signals.hpp"
-#include "cli/output/units.hpp"
 #include "spoolq/monitor.hpp"
 
 namespace spoolq::cli {

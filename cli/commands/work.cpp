@@ -11,9 +11,7 @@
 #include <cstring>
 #include <optional>
 
-#include "cli/args/queue_argument.hpp"
 #include "cli/commands/commands.hpp"
-#include "cli/output/exit_codes.hpp"
 #include "cli/worker/arguments.hpp"
 #include "cli/worker/bar.hpp"
 #include "cli/worker/log.hpp"
