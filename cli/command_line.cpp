@@ -10,15 +10,15 @@ namespace {
 
 using Words = Command::Words;
 
-int run_command(CommandFunction* function, const Words& words, Console& console) {
+int run_command(CommandFunction& run, const Words& words, Console& console) {
   Command command{words};
-  return function(command, console);
+  return run(command, console);
 }
 
 /// Options without a command.
 int run_program_options(const Words& words, Console& console) {
   Command program{words};
-  program.name = words_of(help_command).name;
+  program.name = "help";
   const Command::Help help = program.take_apart();
   if (help == Command::Help::none)
     throw UsageError{"which verb?", short_program_help(all_commands())};
@@ -44,9 +44,9 @@ int run_command_line(const Words& words, Console& console) {
     throw UsageError{fmt::format("no verb '{}'. The verb comes first: spoolq {} {}", escape(*word),
                                  word[1], shell_quote(*word))};
   }
-  CommandFunction* const command = require_command(*word);
+  const CommandWords& command = require_command(*word);
   before.insert(before.end(), word + 1, words.end());
-  return run_command(command, before, console);
+  return run_command(*command.run, before, console);
 }
 
 }  // namespace spoolq::cli

@@ -76,25 +76,12 @@ std::string id_text(const std::string& text) {
 }
 
 bool may_be_id(const std::string& text) {
-  // x: a hex digit; v: a version, 7 or 8; n: the variant, 8 to b.
-  constexpr std::string_view kPattern = "xxxxxxxx-xxxx-vxxx-nxxx-xxxxxxxxxxxx";
-  const auto fits = [](char c, char kind) {
-    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-    switch (kind) {
-      case 'x':
-        return hex;
-      case 'v':
-        return c == '7' || c == '8';
-      case 'n':
-        return c == '8' || c == '9' || c == 'a' || c == 'b';
-      default:
-        return c == kind;
-    }
-  };
+  constexpr std::string_view kAnyId = "00000000-0000-7000-8000-000000000000";
   constexpr std::size_t kAbbreviationMin = 4;
-  if (text.size() < kAbbreviationMin || text.size() > kPattern.size()) return false;
-  return std::ranges::equal(text, kPattern.substr(0, text.size()), fits) ||
-         std::ranges::equal(text, kPattern.substr(kPattern.size() - text.size()), fits);
+  if (text.size() < kAbbreviationMin || text.size() > kAnyId.size()) return false;
+  const std::size_t left = kAnyId.size() - text.size();
+  return MessageId::parse(fmt::format("{}{}", text, kAnyId.substr(text.size()))) ||
+         MessageId::parse(fmt::format("{}{}", kAnyId.substr(0, left), text));
 }
 
 MessageInfo find_message(const Queue& queue, const std::string& text,

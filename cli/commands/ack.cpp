@@ -7,6 +7,7 @@ namespace spoolq::cli {
 int ack_command(Command& command, Console& console) {
   command.describe("ack", "finish held messages", "Q REF...", 2, kUnlimited);
   command.aliases = {"done"};
+  command.elsewhere = {"commit"};
   command.example("spoolq ack jobs \"$path\"",
                   "the message is done; $path is what `take --hold` printed");
   command.details = kReferenceDetails;

@@ -12,10 +12,6 @@
 
 namespace spoolq::cli {
 
-/// Describes the command, and runs it when command.parse() says so. Returns the exit code. Throws
-/// UsageError, and Failure for a bad value, before it changes anything.
-using CommandFunction = int(Command& command, Console& console);
-
 CommandFunction init_command, config_command, put_command, adopt_command, import_command,
     take_command, work_command, ack_command, release_command, extend_command, fail_command,
     ls_command, show_command, cat_command, peek_command, stats_command, watch_command, wait_command,
@@ -23,13 +19,11 @@ CommandFunction init_command, config_command, put_command, adopt_command, import
     resume_command, reap_command, version_command, help_command;
 
 /// All commands, in the order of the help.
-Sections all_commands();
+const Sections& all_commands();
 /// The command of that name or alias, or nullptr.
-CommandFunction* find_command(std::string_view name);
+const CommandWords* find_command(std::string_view name);
 /// The same. Throws UsageError, with what may be meant, when there is none.
-CommandFunction* require_command(std::string_view name);
-/// The words of a command.
-CommandWords words_of(CommandFunction* command);
+const CommandWords& require_command(std::string_view name);
 
 inline constexpr std::string_view kIdDetails =
     R"(ID is a whole id, four or more of its first or last characters, the path of the message's file,

@@ -10,7 +10,7 @@ int help_command(Command& command, Console& console) {
   if (!command.parse(console)) return kExitDone;
   console.out.write(command.arguments().empty()
                         ? full_program_help(all_commands())
-                        : full_help(words_of(require_command(command.arguments().front()))));
+                        : full_help(require_command(command.arguments().front())));
   return kExitDone;
 }
 

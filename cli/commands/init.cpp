@@ -23,6 +23,7 @@ void require_inbox(const std::string& inbox) {
 int init_command(Command& command, Console& console) {
   std::optional<std::string> inbox;
   command.describe("init", "make a queue", "Q [k=v...]", 1, kUnlimited);
+  command.elsewhere = {"create", "new"};
   command.text("--inbox", inbox, "DIR",
                "the folder DIR, into which other programs drop files, is new/ of the queue");
   command.example("spoolq init jobs", "make a queue in the folder jobs");

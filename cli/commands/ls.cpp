@@ -67,17 +67,11 @@ std::string detail_text(const MessageDetails& message, Time at) {
 }
 
 Table message_table(bool more) {
-  std::vector<Table::Column> columns = {{"ID"},
-                                        {"STATE"},
-                                        {"AGE", Table::Align::right},
-                                        {"TRY", Table::Align::right},
-                                        {"PRI", Table::Align::right},
-                                        {"SIZE", Table::Align::right},
-                                        {"TYPE"}};
-  if (more) columns.push_back({"KEY"});
-  columns.push_back({"NAME"});
-  if (more) columns.push_back({"DETAIL"});
-  return Table{columns};
+  std::vector<std::string> headings = {"ID", "STATE", ">AGE", ">TRY", ">PRI", ">SIZE", "TYPE"};
+  if (more) headings.emplace_back("KEY");
+  headings.emplace_back("NAME");
+  if (more) headings.emplace_back("DETAIL");
+  return Table{headings};
 }
 
 std::vector<std::string> message_row(const Console& console, const MessageDetails& message,
@@ -131,6 +125,7 @@ Listing collect_selected(const Queue& queue, const ListArguments& arguments, std
 int ls_command(Command& command, Console& console) {
   ListArguments arguments;
   command.describe("ls", "list messages");
+  command.elsewhere = {"list"};
   arguments.selection.bind_states(
       command, "ready, claimed, delayed, failed or done; a list, or again; default: all but done");
   arguments.selection.bind_filters(command);

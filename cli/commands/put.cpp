@@ -33,6 +33,7 @@ int put_command(Command& command, Console& console) {
   bool each_nul = false;
   command.describe("put", "put messages into a queue", "Q [FILE...|-]", 1, kUnlimited);
   command.aliases = {"send"};
+  command.elsewhere = {"add", "enqueue", "publish", "push", "write"};
   command.number("--priority", options.priority, 0, 9, "0 (served first) to 9; default 5");
   command.duration("--delay", options.delay, "not before this long from now, such as 10m");
   command.option(

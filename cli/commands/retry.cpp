@@ -9,6 +9,7 @@ int retry_command(Command& command, Console& console) {
   Selection selection{.states = {State::failed}};
   command.describe("retry", "try failed messages again", "Q ID...|--all", 1, kUnlimited);
   command.aliases = {"kick"};
+  command.elsewhere = {"redrive", "requeue"};
   selection.bind_all(command, "all failed messages; prints how many");
   selection.bind_filters(command);
   command.example("spoolq retry jobs 97d0a11c", "try a failed message again");

@@ -10,6 +10,7 @@ namespace spoolq::cli {
 int rm_command(Command& command, Console& console) {
   bool force = false;
   command.describe("rm", "remove messages", "Q ID...", 2, kUnlimited);
+  command.elsewhere = {"delete", "remove"};
   command.flag("--force", force, "claimed messages too");
   command.example("spoolq rm jobs 97d0a11c", "remove a message for good");
   command.details = kIdDetails;

@@ -9,6 +9,7 @@ namespace spoolq::cli {
 int stats_command(Command& command, Console& console) {
   bool json = false;
   command.describe("stats", "counts and ages", "Q...", 1, kUnlimited);
+  command.elsewhere = {"count", "status", "info"};
   command.flag("--json", json, "a JSON document for each queue, one a line");
   command.example("spoolq stats jobs mail", "age of the oldest ready message, and counts");
   command.details =
@@ -16,18 +17,8 @@ int stats_command(Command& command, Console& console) {
 consumer) still counts as delayed or claimed. BAD is what is in the folder bad/: files that are
 no messages, or damaged; spoolq never removes them. BYTES counts all but done and bad.)";
   if (!command.parse(console)) return kExitDone;
-  constexpr auto kRight = Table::Align::right;
-  Table table{{{"QUEUE"},
-               {"OLDEST", kRight},
-               {"READY", kRight},
-               {"CLAIMED", kRight},
-               {"DELAYED", kRight},
-               {"FAILED", kRight},
-               {"DONE", kRight},
-               {"BAD", kRight},
-               {"BYTES", kRight},
-               {"CONSUMERS", kRight},
-               {"PAUSED"}}};
+  Table table{{"QUEUE", ">OLDEST", ">READY", ">CLAIMED", ">DELAYED", ">FAILED", ">DONE", ">BAD",
+               ">BYTES", ">CONSUMERS", "PAUSED"}};
   ErrorReport errors{console};
   for (const std::string& argument : command.arguments()) {
     errors.attempt([&] {

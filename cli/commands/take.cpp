@@ -199,6 +199,7 @@ int take_command(Command& command, Console& console) {
   TakeArguments take;
   command.describe("take", "take the next messages");
   command.aliases = {"claim"};
+  command.elsewhere = {"consume", "dequeue", "get", "next", "pop", "receive", "reserve"};
   command.number("-n", take.count, 0, kCountMax,
                  "take up to N messages; default 1; 0: all there are");
   command.option(

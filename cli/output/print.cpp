@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/locale/utf.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -25,29 +26,11 @@ struct Character {
 
 /// The character at the front of `text`.
 Character decode(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return {1, first};
-  std::size_t length = 0;
-  char32_t code = 0;
-  char32_t minimum = 0;
-  if ((first & 0xE0U) == 0xC0) {
-    length = 2, code = first & 0x1FU, minimum = 0x80;
-  } else if ((first & 0xF0U) == 0xE0) {
-    length = 3, code = first & 0x0FU, minimum = 0x800;
-  } else if ((first & 0xF8U) == 0xF0) {
-    length = 4, code = first & 0x07U, minimum = 0x10000;
-  } else {
-    return {};
-  }
-  if (text.size() < length) return {};
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80) return {};
-    code = (code << 6) | (byte(i) & 0x3FU);
-  }
-  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-  if (code < minimum || code > 0x10FFFF || surrogate) return {};
-  return {length, code};
+  namespace utf = boost::locale::utf;
+  const char* next = text.data();
+  const utf::code_point code = utf::utf_traits<char>::decode(next, text.data() + text.size());
+  if (code == utf::illegal || code == utf::incomplete) return {};
+  return {static_cast<std::size_t>(next - text.data()), code};
 }
 
 bool is_printable(char32_t code) {
@@ -216,30 +199,30 @@ std::string shell_quote(std::string_view text) {
   return result + "'";
 }
 
-void Table::print(const Console& console) const {
-  if (rows_.empty()) return;
-  std::vector<std::size_t> widths;
-  for (std::size_t i = 0; i < columns_.size(); ++i) {
-    std::size_t widest = width(columns_[i].heading);
-    for (const auto& row : rows_) widest = std::max(widest, width(row[i]));
-    widths.push_back(widest);
+Table::Table(std::vector<std::string> headings) {
+  for (std::string& heading : headings) {
+    align_right_.push_back(heading.starts_with('>'));
+    if (align_right_.back()) heading.erase(0, 1);
   }
-  const auto line_of = [&](const auto& cell) {
+  add(std::move(headings));
+}
+
+void Table::print(const Console& console) const {
+  if (rows_.size() == 1) return;
+  std::vector<std::size_t> widths(rows_.front().size());
+  for (const auto& row : rows_) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+  }
+  for (const auto& row : rows_) {
     std::string line;
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      const std::string_view text = cell(i);
-      const std::string padding(widths[i] - width(text), ' ');
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string padding(widths[i] - width(row[i]), ' ');
       if (i > 0) line += "  ";
-      line += columns_[i].align == Align::right ? padding + std::string{text}
-                                                : std::string{text} + padding;
+      line += align_right_[i] ? padding + row[i] : row[i] + padding;
     }
     line.erase(line.find_last_not_of(' ') + 1);
-    return line;
-  };
-  const std::string heading = line_of([&](std::size_t i) { return columns_[i].heading; });
-  console.out.write(console.color ? fmt::format("\x1b[1m{}\x1b[0m\n", heading) : heading + "\n");
-  for (const auto& row : rows_) {
-    console.out.write(line_of([&](std::size_t i) { return std::string_view{row[i]}; }) + "\n");
+    const bool is_bold = console.color && &row == &rows_.front();
+    console.out.write(is_bold ? fmt::format("\x1b[1m{}\x1b[0m\n", line) : line + "\n");
   }
 }
 

@@ -94,20 +94,15 @@ std::string shell_quote(std::string_view text);
 /// Columns under headings. Cells are printed as they are given: escape them first.
 class Table {
  public:
-  enum class Align { left, right };
-  struct Column {
-    std::string_view heading;
-    Align align = Align::left;
-  };
-
-  explicit Table(std::vector<Column> columns) : columns_{std::move(columns)} {}
+  /// The column of a heading that begins with `>`, which is not printed, is aligned to the right.
+  explicit Table(std::vector<std::string> headings);
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
   /// Prints nothing when there is no row.
   void print(const Console& console) const;
 
  private:
-  std::vector<Column> columns_;
-  std::vector<std::vector<std::string>> rows_;
+  std::vector<bool> align_right_;
+  std::vector<std::vector<std::string>> rows_;  ///< The headings first.
 };
 
 }  // namespace spoolq::cli

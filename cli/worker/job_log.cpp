@@ -67,23 +67,13 @@ bool JobLog::add(Time started, const JobEnd& end, std::uint64_t sent, std::uint6
   for (const std::string& word : command) {
     words += (words.empty() ? "" : " ") + shell_quote(word);
   }
-  int exit_code = end.exit_code().value_or(0);
+  using Kind = JobEnd::Kind;
+  const int exit_code =
+      end.kind == Kind::not_started ? exit_code_of_start(end.value) : end.exit_code().value_or(0);
   int signal = 0;
-  switch (end.kind) {
-    case JobEnd::Kind::exited:
-    case JobEnd::Kind::timed_out:
-      break;
-    case JobEnd::Kind::killed:
-      signal = end.value;
-      break;
-    case JobEnd::Kind::not_started:
-      exit_code = exit_code_of_start(end.value);
-      break;
-    case JobEnd::Kind::aborted:
-    case JobEnd::Kind::claim_lost:
-    case JobEnd::Kind::unsupervised:
-      signal = SIGKILL;
-      break;
+  if (end.kind == Kind::killed) signal = end.value;
+  for (const Kind kind : {Kind::aborted, Kind::claim_lost, Kind::unsupervised}) {
+    if (end.kind == kind) signal = SIGKILL;
   }
   const std::int64_t milliseconds = started.time_since_epoch().count();
   const std::lock_guard lock{mutex_};
