@@ -89,6 +89,12 @@ void require_takeable(const Queue& queue) {
                             escape(queue.path()), shell_quote(queue.path()))};
 }
 
+Consumer open_consumer(const std::string& argument, LogHandler log) {
+  const Queue queue = open_queue(argument, std::move(log));
+  require_takeable(queue);
+  return Consumer{queue};
+}
+
 Failure queue_is_paused(const Queue& queue) {
   return Failure{kExitPaused, fmt::format("{} is paused. To go on: spoolq resume {}",
                                           escape(queue.path()), shell_quote(queue.path()))};

@@ -6,6 +6,7 @@
 
 #include "cli/output/exit_codes.hpp"
 #include "cli/output/print.hpp"
+#include "spoolq/consumer.hpp"
 #include "spoolq/queue.hpp"
 
 namespace spoolq::cli {
@@ -22,6 +23,8 @@ Queue open_queue(const std::string& argument, LogHandler log);
 
 /// Throws Failure for a Maildir, from which nothing can be taken.
 void require_takeable(const Queue& queue);
+/// A consumer of the queue. Throws as these two.
+Consumer open_consumer(const std::string& argument, LogHandler log);
 /// The failure of a command that takes from a paused queue.
 Failure queue_is_paused(const Queue& queue);
 

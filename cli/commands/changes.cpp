@@ -14,21 +14,25 @@ Sync sync_of_each(std::size_t count) {
   return count <= kFewMax ? Sync::durable : Sync::none;
 }
 
+void sync_all(const Changed& changed) {
+  for (Queue* queue : changed) queue->sync();
+}
+
 }  // namespace
 
 int change_named(const Console& console, const Queue& queue, const std::vector<std::string>& ids,
-                 const std::vector<State>& states, const Change& change) {
+                 const std::vector<State>& states, const Change& change, const Changed& changed) {
   const Sync sync = sync_of_each(ids.size());
   ErrorReport errors{console};
   for (const std::string& id : ids) {
-    errors.attempt([&] { change.one(find_message(queue, id, states), sync); });
+    errors.attempt([&] { change(find_message(queue, id, states), sync); });
   }
-  if (sync == Sync::none) errors.attempt(change.sync);
+  if (sync == Sync::none) errors.attempt([&] { sync_all(changed); });
   return errors.code();
 }
 
 int change_selected(const Console& console, const std::vector<MessageInfo>& messages,
-                    const Change& change, std::string_view done) {
+                    const Change& change, const Changed& changed, std::string_view done) {
   if (messages.empty()) return nothing_selected(console);
   const Sync sync = sync_of_each(messages.size());
   ErrorReport errors{console};
@@ -37,7 +41,7 @@ int change_selected(const Console& console, const std::vector<MessageInfo>& mess
     const std::string about = message.id.to_string() + ": ";
     const auto change_it = [&] {
       try {
-        change.one(message, sync);
+        change(message, sync);
         ++count;
       } catch (const Error& error) {
         if (error.code() != errc::no_such_message) throw;
@@ -46,7 +50,7 @@ int change_selected(const Console& console, const std::vector<MessageInfo>& mess
     };
     if (!errors.attempt(change_it, about)) break;
   }
-  if (sync == Sync::none) errors.attempt(change.sync);
+  if (sync == Sync::none) errors.attempt([&] { sync_all(changed); });
   console.out.write(fmt::format("{} {}\n", done, count));
   return errors.code();
 }

@@ -13,21 +13,21 @@ namespace spoolq::cli {
 
 /// How a command changes a message. Few messages are synced one by one. For many, one sync of the
 /// whole file system is quicker, though it waits for what other programs have written too.
-struct Change {
-  std::function<void(const MessageInfo&, Sync)> one;
-  std::function<void()> sync;  ///< Called after messages that were changed with Sync::none.
-};
+using Change = std::function<void(const MessageInfo&, Sync)>;
+
+/// The queues that a command changes, in the order in which they are synced.
+using Changed = std::vector<Queue*>;
 
 // A message that cannot be changed is reported and the others are changed. These return the exit
 // code, which is the first error's.
 
-/// Changes the messages that `ids` name, among those in `states`.
+/// Changes the messages that `ids` name, among those of `queue` in `states`.
 int change_named(const Console& console, const Queue& queue, const std::vector<std::string>& ids,
-                 const std::vector<State>& states, const Change& change);
+                 const std::vector<State>& states, const Change& change, const Changed& changed);
 /// Changes `messages` and prints how many it changed after the word `done`. A message that another
 /// process was quicker to take is reported, and is no error.
 int change_selected(const Console& console, const std::vector<MessageInfo>& messages,
-                    const Change& change, std::string_view done);
+                    const Change& change, const Changed& changed, std::string_view done);
 
 /// Says that no message was selected. Returns the exit code.
 int nothing_selected(const Console& console);

@@ -44,15 +44,10 @@ Dead letters stay dead: `spoolq retry TARGET --all` makes them ready there.)";
     }
     return print_ids(selected, console);
   }
-  const auto sync_both = [&] {
-    target.sync();
-    queue.sync();
-  };
-  const Change move{
-      .one = [&](const auto& message, Sync sync) { queue.move(message, target, sync); },
-      .sync = sync_both};
-  if (!ids.empty()) return change_named(console, queue, ids, selection.states, move);
-  return change_selected(console, selected, move, "moved");
+  const Change move = [&](const auto& message, Sync sync) { queue.move(message, target, sync); };
+  const Changed both = {&target, &queue};
+  if (!ids.empty()) return change_named(console, queue, ids, selection.states, move, both);
+  return change_selected(console, selected, move, both, "moved");
 }
 
 }  // namespace spoolq::cli

@@ -63,10 +63,10 @@ int purge_command(Command& command, Console& console) {
                        selected.size() == 1 ? "" : "s", escape(queue.path()));
   };
   if (!force && !selected.empty() && !confirmed(question())) return kExitNo;
-  const Change remove{
-      .one = [&](const auto& message, Sync sync) { queue.remove_claimed(message, sync); },
-      .sync = [&] { queue.sync(); }};
-  return change_selected(console, selected, remove, "removed");
+  const Change remove = [&](const auto& message, Sync sync) {
+    queue.remove_claimed(message, sync);
+  };
+  return change_selected(console, selected, remove, {&queue}, "removed");
 }
 
 }  // namespace spoolq::cli

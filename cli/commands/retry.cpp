@@ -23,10 +23,9 @@ or @oldest or @newest.)";
   const auto ids = command.rest();
   selection.require_ids_or_all(command, ids);
   Queue queue = open_queue(command.queue(), console);
-  const Change retry{.one = [&](const auto& message, Sync sync) { queue.retry(message, sync); },
-                     .sync = [&] { queue.sync(); }};
-  if (!ids.empty()) return change_named(console, queue, ids, selection.states, retry);
-  return change_selected(console, select(queue, selection), retry, "retried");
+  const Change retry = [&](const auto& message, Sync sync) { queue.retry(message, sync); };
+  if (!ids.empty()) return change_named(console, queue, ids, selection.states, retry, {&queue});
+  return change_selected(console, select(queue, selection), retry, {&queue}, "retried");
 }
 
 }  // namespace spoolq::cli

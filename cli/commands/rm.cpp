@@ -23,8 +23,7 @@ int rm_command(Command& command, Console& console) {
     }
     queue.remove_claimed(message, sync);
   };
-  return change_named(console, queue, command.rest(), all_states(),
-                      {.one = remove, .sync = [&] { queue.sync(); }});
+  return change_named(console, queue, command.rest(), all_states(), remove, {&queue});
 }
 
 }  // namespace spoolq::cli

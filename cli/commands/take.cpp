@@ -54,19 +54,13 @@ Command::Store template_in(std::string& name_template) {
 /// Payloads up to this size are verified before their first byte is written.
 constexpr std::uint64_t kVerifiedFirstMax = std::uint64_t{16} * 1024 * 1024;
 
-Consumer open_consumer(const std::string& argument, const Console& console) {
-  const Queue queue = open_queue(argument, console);
-  require_takeable(queue);
-  return Consumer{queue};
-}
-
 /// One run of the command.
 class Taking {
  public:
   Taking(const std::string& queue, const TakeArguments& arguments, Console& console)
       : arguments_{arguments},
         console_{console},
-        consumer_{open_consumer(queue, console)},
+        consumer_{open_consumer(queue, log_handler(console))},
         stop_on_signals_{consumer_} {
     if (arguments.directory) directory_.emplace(*arguments.directory, arguments.name_template);
     if (arguments.hold) {

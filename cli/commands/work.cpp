@@ -41,7 +41,7 @@ class Work {
   Work(const WorkArguments& arguments, WorkLog& log)
       : arguments_{arguments},
         log_{log},
-        consumer_{open(arguments, log)},
+        consumer_{open_consumer(arguments.queue, log.handler())},
         worker_{arguments, consumer_.queue(), log, [this] { stop(); }},
         bar_{consumer_.queue()} {
     if (arguments.interval) rate_.emplace(*arguments.interval);
@@ -70,14 +70,6 @@ class Work {
   ~Work() { signals_.end(); }  // It calls what ends after this.
 
  private:
-  static Consumer open(const WorkArguments& arguments, WorkLog& log) {
-    const Queue queue = open_queue(arguments.queue, [&log](LogLevel level, std::string_view text) {
-      log.library(level, text);
-    });
-    require_takeable(queue);
-    return Consumer{queue};
-  }
-
   RunOptions options() {
     RunOptions options;
     options.concurrency = arguments_.jobs;

@@ -5,42 +5,31 @@
 
 #include <algorithm>
 #include <charconv>
-#include <ctime>
 #include <regex>
-#include <string>
 
 #include "spoolq/units.hpp"
 
 namespace spoolq::cli {
 namespace {
 
-/// The number that a match of digits is; 0 where there is none.
-int number_of(const std::csub_match& digits) {
-  int number = 0;
-  std::from_chars(digits.first, digits.second, number);
-  return number;
-}
-
-/// strptime(3) takes fewer digits and blanks as well, so the form is looked at first.
-std::optional<Time> parse_rfc3339(std::string_view text) {
+std::optional<Time> parse_rfc3339(const std::string& text) {
   using namespace std::chrono;
-  static const std::regex kForm{
-      R"((\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(\.(\d{1,3})\d*)?([Zz]|([+-])([01]\d|2[0-3]):([0-5]\d)))"};
-  std::cmatch part;
-  if (!std::regex_match(text.begin(), text.end(), part, kForm)) return std::nullopt;
-  std::tm fields{};
-  const std::string clock = part.str(1) + ' ' + part.str(2);
-  if (::strptime(clock.c_str(), "%Y-%m-%d %H:%M:%S", &fields) == nullptr) return std::nullopt;
-  const year_month_day date{year{fields.tm_year + 1900}, month(fields.tm_mon + 1),
-                            day(fields.tm_mday)};
-  // 60: a leap second. strptime(3) takes 61, and the 31st of any month.
-  if (!date.ok() || fields.tm_sec > 60) return std::nullopt;
-  std::string fraction = part.str(4);
-  fraction.resize(3, '0');
-  const minutes offset = hours{number_of(part[7])} + minutes{number_of(part[8])};
-  return Time{sys_days{date}} + hours{fields.tm_hour} + minutes{fields.tm_min} +
-         seconds{fields.tm_sec} + milliseconds{std::stoi(fraction)} -
-         (part[6] == "-" ? -offset : offset);
+  static const std::regex form{R"((\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?)"
+                               R"((?:[Zz]|([+-])(\d\d):(\d\d)))"};
+  constexpr std::size_t kLengthMax = 1000;  // The matching is recursive.
+  std::smatch part;
+  if (text.size() > kLengthMax || !std::regex_match(text, part, form)) return std::nullopt;
+  const auto number = [&part](std::size_t i) { return part[i].matched ? std::stoi(part[i]) : 0; };
+  const year_month_day date{year{number(1)}, month{static_cast<unsigned>(number(2))},
+                            day{static_cast<unsigned>(number(3))}};
+  // 60: a leap second.
+  if (!date.ok() || number(4) > 23 || number(5) > 59 || number(6) > 60) return std::nullopt;
+  if (number(9) > 23 || number(10) > 59) return std::nullopt;
+  const std::string fraction = part[7].str() + "000";
+  const Time time = Time{sys_days{date}} + hours{number(4)} + minutes{number(5)} +
+                    seconds{number(6)} + milliseconds{std::stoi(fraction.substr(0, 3))};
+  const minutes offset = hours{number(9)} + minutes{number(10)};
+  return part[8] == "-" ? time + offset : time - offset;
 }
 
 }  // namespace
@@ -61,7 +50,7 @@ std::optional<Time> parse_time(std::string_view text, Time now) {
     if (!duration) return std::nullopt;
     return now + *duration;
   }
-  return parse_rfc3339(text);
+  return parse_rfc3339(std::string{text});
 }
 
 std::string format_time(Time time) {

@@ -88,8 +88,10 @@ void WorkLog::note(LogLevel level, std::string_view text) {
         .text = std::string{text}});
 }
 
-void WorkLog::library(LogLevel level, std::string_view text) {
-  if (level == LogLevel::warning || style_.verbose) note(level, text);
+LogHandler WorkLog::handler() {
+  return [this](LogLevel level, std::string_view text) {
+    if (level == LogLevel::warning || style_.verbose) note(level, text);
+  };
 }
 
 /// Writes what tell_soon() has left.

@@ -34,8 +34,8 @@ class WorkLog {
   [[nodiscard]] std::string line_of(const WorkEvent& event) const;
   /// A line that is about no message.
   void note(LogLevel level, std::string_view text);
-  /// What the library has to say: its notices only when verbose.
-  void library(LogLevel level, std::string_view text);
+  /// For what the library has to say: its notices only when verbose. This must outlive the queue.
+  LogHandler handler();
 
   /// Passes on what a job wrote on its standard error, as it is, at most PIPE_BUF bytes. False:
   /// standard error takes nothing now, and nothing was written.

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <system_error>
 #include <vector>
 
 #include "cli/files/file.hpp"
@@ -17,10 +19,6 @@ namespace {
 /// As `take` does. Larger ones would be read twice for it.
 constexpr std::uint64_t kVerifiedMax = std::uint64_t{16} * 1024 * 1024;
 
-bool same_file(const struct stat& one, const struct stat& other) {
-  return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
-}
-
 }  // namespace
 
 void require_path(const Claim& claim, int file) {
@@ -28,7 +26,7 @@ void require_path(const Claim& claim, int file) {
   struct stat named{};
   const std::string path = claim.path();
   if (::fstat(file, &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
-      same_file(opened, named)) {
+      opened.st_dev == named.st_dev && opened.st_ino == named.st_ino) {
     return;
   }
   throw Failure{
@@ -46,10 +44,8 @@ void verify_payload(Claim& claim) {
 }
 
 void require_two_queues(const Queue& one, const Queue& other) {
-  struct stat first{};
-  struct stat second{};
-  if (::stat(one.path().c_str(), &first) != 0 || ::stat(other.path().c_str(), &second) != 0) return;
-  if (!same_file(first, second)) return;
+  std::error_code error;
+  if (!std::filesystem::equivalent(one.path(), other.path(), error)) return;
   throw Failure{kExitBadValue,
                 fmt::format("--on-success mv:{}: it is the queue that is worked on; choose another",
                             escape(other.path()))};

@@ -85,11 +85,8 @@ Worker::Worker(const WorkArguments& arguments, Queue queue, WorkLog& log,
   ::getrlimit(RLIMIT_NOFILE, &descriptors_);
   const struct rlimit all = {.rlim_cur = descriptors_.rlim_max, .rlim_max = descriptors_.rlim_max};
   ::setrlimit(RLIMIT_NOFILE, &all);
-  const LogHandler to_log = [&log](LogLevel level, std::string_view text) {
-    log.library(level, text);
-  };
   if (arguments.target) {
-    target_ = open_queue(*arguments.target, to_log);
+    target_ = open_queue(*arguments.target, log.handler());
     require_two_queues(queue_, *target_);
   }
   if (arguments.output_directory) output_.emplace(*arguments.output_directory, "{id}");
