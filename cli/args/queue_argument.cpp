@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <system_error>
 #include <utility>
 
@@ -20,11 +19,6 @@ bool exists(const std::string& path) {
 }
 
 bool is_bare_word(const std::string& argument) { return argument.find('/') == std::string::npos; }
-
-std::string environment(const char* variable) {
-  const char* value = std::getenv(variable);
-  return value == nullptr ? std::string{} : std::string{value};
-}
 
 /// How to say in a command that makes it which queue is meant.
 std::string as_typed(const std::string& argument) {
@@ -50,13 +44,13 @@ std::string obstacle(const std::string& path) {
 std::string queue_path(const std::string& argument, bool to_make) {
   if (argument.empty()) throw Failure{kExitUsage, "the queue's path is empty"};
   if (argument == "@") {
-    const std::string queue = environment("SPOOLQ_QUEUE");
+    const std::string queue{environment("SPOOLQ_QUEUE")};
     if (queue.empty() || queue == "@") {
       throw Failure{kExitUsage, "@ stands for $SPOOLQ_QUEUE, which is not set"};
     }
     return queue_path(queue, to_make);
   }
-  const std::string root = environment("SPOOLQ_ROOT");
+  const std::string root{environment("SPOOLQ_ROOT")};
   if (root.empty() || !is_bare_word(argument) || exists(argument)) return argument;
   const std::string under_root = root + "/" + argument;
   return to_make || exists(under_root) ? under_root : argument;

@@ -90,36 +90,6 @@ std::vector<std::string> message_row(const Console& console, const MessageDetail
   return row;
 }
 
-/// The messages to list, at most `limit` of them (0: all), and how many there are when `count_all`.
-struct Listing {
-  std::vector<MessageInfo> messages;
-  std::size_t total = 0;
-};
-
-Listing collect(const Queue& queue, const std::vector<State>& states, std::size_t limit,
-                bool count_all) {
-  Listing listing;
-  for (const State state : states) {
-    const std::size_t room = limit - std::min(limit, listing.messages.size());
-    if (limit != 0 && room == 0 && !count_all) break;
-    std::vector<MessageInfo> found = queue.list(state, count_all ? 0 : room);
-    listing.total += found.size();
-    if (limit != 0 && found.size() > room) found.resize(room);
-    std::ranges::move(found, std::back_inserter(listing.messages));
-  }
-  return listing;
-}
-
-/// The same for a selection or another order, which take a look at every message.
-Listing collect_selected(const Queue& queue, const ListArguments& arguments, std::size_t limit) {
-  Listing listing{select(queue, arguments.selection), 0};
-  listing.total = listing.messages.size();
-  if (arguments.sort != nullptr) arguments.sort(listing.messages);
-  if (arguments.reverse) std::ranges::reverse(listing.messages);
-  if (limit != 0 && listing.total > limit) listing.messages.resize(limit);
-  return listing;
-}
-
 }  // namespace
 
 int ls_command(Command& command, Console& console) {
@@ -155,16 +125,19 @@ int ls_command(Command& command, Console& console) {
   const bool is_table = !arguments.json && !arguments.ids && !arguments.nul;
   const bool shorten = !arguments.count && is_table && console.terminal;
   const std::size_t limit = arguments.count.value_or(shorten ? kTerminalRows : 0);
-  const bool plain =
-      arguments.sort == nullptr && !arguments.reverse && !arguments.selection.narrow();
-  const Listing listing = plain ? collect(queue, arguments.selection.states, limit, shorten)
-                                : collect_selected(queue, arguments, limit);
+  const bool rearranged = arguments.sort != nullptr || arguments.reverse;
+  if (!rearranged && !shorten) arguments.selection.count = limit;
+  std::vector<MessageInfo> messages = select(queue, arguments.selection);
+  if (arguments.sort != nullptr) arguments.sort(messages);
+  if (arguments.reverse) std::ranges::reverse(messages);
+  const std::size_t total = messages.size();
+  if (limit != 0 && total > limit) messages.resize(limit);
 
   const Time at = now();
   const char end = arguments.nul ? '\0' : '\n';
   Table table = message_table(arguments.more);
   ErrorReport errors{console};
-  for (const MessageInfo& info : listing.messages) {
+  for (const MessageInfo& info : messages) {
     if (arguments.ids) {
       console.out.write(info.id.to_string() + end);
       continue;
@@ -189,10 +162,9 @@ int ls_command(Command& command, Console& console) {
     }
   }
   if (is_table) table.print(console);
-  if (shorten && listing.messages.size() < listing.total) {
+  if (shorten && messages.size() < total) {
     console.out.flush();
-    console.complain(
-        fmt::format("{} of {} shown; all: -n 0", listing.messages.size(), listing.total));
+    console.complain(fmt::format("{} of {} shown; all: -n 0", messages.size(), total));
   }
   return errors.code();
 }

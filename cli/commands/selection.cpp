@@ -41,13 +41,13 @@ std::vector<MessageInfo> select(const Queue& queue, const Selection& selection) 
   const Time at = now();
   std::vector<MessageInfo> selected;
   for (const State state : selection.states) {
-    std::vector<MessageInfo> found = queue.list(state);
+    const std::size_t room = selection.count - std::min(selection.count, selected.size());
+    if (selection.count != 0 && room == 0) break;
+    std::vector<MessageInfo> found = queue.list(state, selection.narrow() ? 0 : room);
     std::erase_if(found,
                   [&](const auto& message) { return !selects(queue, selection, message, at); });
+    if (room != 0 && found.size() > room) found.resize(room);
     std::ranges::move(found, std::back_inserter(selected));
-  }
-  if (selection.count != 0 && selected.size() > selection.count) {
-    selected.resize(selection.count);
   }
   return selected;
 }

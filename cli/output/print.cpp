@@ -53,11 +53,6 @@ std::size_t width(std::string_view text) {
   return count;
 }
 
-bool is_set(const char* variable) {
-  const char* value = std::getenv(variable);
-  return value != nullptr && *value != '\0';
-}
-
 }  // namespace
 
 void Output::check() const {
@@ -117,14 +112,15 @@ bool reader_has_gone(int fd) {
 
 bool use_color(ColorChoice choice, int fd) {
   if (choice != ColorChoice::automatic) return choice == ColorChoice::always;
-  if (is_set("NO_COLOR")) return false;
-  // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): not null, is_set() has looked.
-  if (is_set("CLICOLOR_FORCE") && std::string_view{std::getenv("CLICOLOR_FORCE")} != "0") {
-    return true;
-  }
-  const char* terminal = std::getenv("TERM");
-  if (terminal != nullptr && std::string_view{terminal} == "dumb") return false;
-  return ::isatty(fd) == 1;
+  if (!environment("NO_COLOR").empty()) return false;
+  const std::string_view force = environment("CLICOLOR_FORCE");
+  if (!force.empty() && force != "0") return true;
+  return environment("TERM") != "dumb" && ::isatty(fd) == 1;
+}
+
+std::string_view environment(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value == nullptr ? std::string_view{} : value;
 }
 
 void Console::complain(std::string_view text) const {

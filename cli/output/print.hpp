@@ -67,6 +67,9 @@ enum class ColorChoice { automatic, always, never };
 /// whether it is a terminal.
 bool use_color(ColorChoice choice, int fd);
 
+/// The value of an environment variable; empty where it is not set.
+std::string_view environment(const char* variable);
+
 /// Where a command prints.
 struct Console {
   Output& out;

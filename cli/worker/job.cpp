@@ -171,16 +171,10 @@ class Job {
         throw std::system_error{report->value, std::generic_category(), "fork"};
       case Report::Kind::ended:
         ended_ = true;
-        set_status(report->value);
+        end_.kind = WIFSIGNALED(report->value) ? JobEnd::Kind::killed : JobEnd::Kind::exited;
+        end_.value =
+            WIFSIGNALED(report->value) ? WTERMSIG(report->value) : WEXITSTATUS(report->value);
         return;
-    }
-  }
-
-  void set_status(int status) {
-    if (WIFSIGNALED(status)) {
-      end_ = {.kind = JobEnd::Kind::killed, .value = WTERMSIG(status), .runtime = {}};
-    } else {
-      end_ = {.kind = JobEnd::Kind::exited, .value = WEXITSTATUS(status), .runtime = {}};
     }
   }
 

@@ -8,25 +8,20 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdlib>
 #include <limits>
 
+#include "cli/output/print.hpp"
 #include "cli/output/units.hpp"
 
 namespace spoolq::cli {
 namespace {
 
-std::string_view variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string_view{} : std::string_view{value};
-}
-
 /// WATCHDOG_USEC, where it is meant for this process.
 std::optional<Duration> watchdog_of_environment() {
   constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  const auto microseconds = parse_number(variable("WATCHDOG_USEC"), kMax);
+  const auto microseconds = parse_number(environment("WATCHDOG_USEC"), kMax);
   if (!microseconds || *microseconds == 0) return std::nullopt;
-  const std::string_view process = variable("WATCHDOG_PID");
+  const std::string_view process = environment("WATCHDOG_PID");
   if (!process.empty() && process != std::to_string(::getpid())) return std::nullopt;
   const auto half = static_cast<std::int64_t>(*microseconds / 2000);
   return Duration{std::max<std::int64_t>(half, 1)};
@@ -34,7 +29,7 @@ std::optional<Duration> watchdog_of_environment() {
 
 }  // namespace
 
-Notify::Notify() : address_{variable("NOTIFY_SOCKET")} {
+Notify::Notify() : address_{environment("NOTIFY_SOCKET")} {
   const bool possible = address_.size() > 1 && (address_[0] == '/' || address_[0] == '@') &&
                         address_.size() < sizeof(sockaddr_un::sun_path);
   if (!possible) return;
