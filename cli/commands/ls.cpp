@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <iterator>
-#include <optional>
 #include <tuple>
 
 #include "cli/commands/commands.hpp"
@@ -20,23 +18,12 @@ namespace {
 using Sort = void (*)(std::vector<MessageInfo>& messages);
 
 /// Sorts by a key, and messages with the same key by the time of their put.
-template <auto key>
+template <auto Key>
 void sort_by(std::vector<MessageInfo>& messages) {
   std::ranges::sort(messages, {}, [](const MessageInfo& message) {
-    return std::tie(std::invoke(key, message), message.id);
+    return std::tie(std::invoke(Key, message), message.id);
   });
 }
-
-struct ListArguments {
-  Selection selection{.states = {State::ready, State::claimed, State::delayed, State::failed}};
-  Sort sort = nullptr;  ///< Null: the order of delivery.
-  bool reverse = false;
-  std::optional<std::size_t> count;  ///< 0: all.
-  bool more = false;
-  bool json = false;
-  bool ids = false;
-  bool nul = false;
-};
 
 constexpr std::size_t kTerminalRows = 50;
 
@@ -93,61 +80,67 @@ std::vector<std::string> message_row(const Console& console, const MessageDetail
 }  // namespace
 
 int ls_command(Command& command, Console& console) {
-  ListArguments arguments;
+  Selection selection{.states = {State::ready, State::claimed, State::delayed, State::failed}};
+  Sort sort = nullptr;  // The order of delivery.
+  bool reverse = false;
+  bool more = false;
+  bool json = false;
+  bool ids = false;
+  bool nul = false;
   command.describe("ls", "list messages");
   command.elsewhere = {"list"};
-  arguments.selection.bind_states(
+  selection.bind_states(
       command, "ready, claimed, delayed, failed or done; a list, or again; default: all but done");
-  arguments.selection.bind_filters(command);
-  command.one_of("--sort", arguments.sort, "BY",
+  selection.bind_filters(command);
+  command.one_of("--sort", sort, "BY",
                  "delivery (default), age (oldest first), size (smallest first), attempts, name",
                  {{"delivery", nullptr},
                   {"age", sort_by<&MessageInfo::id>},
                   {"size", sort_by<&MessageInfo::size>},
                   {"attempts", sort_by<&MessageInfo::attempts>},
                   {"name", sort_by<&MessageInfo::name>}});
-  command.flag("-r,--reverse", arguments.reverse, "the other way round");
-  command.number("-n", arguments.count, 0, kCountMax,
+  command.flag("-r,--reverse", reverse, "the other way round");
+  command.number("-n", selection.count, 0, kCountMax,
                  "at most N; 0: all; default: 50 on a terminal, else all");
-  command.flag("-l", arguments.more, "more columns");
-  command.flag("--json", arguments.json, "a JSON document for each message, one a line");
-  command.flag("-q", arguments.ids, "whole ids only");
-  command.flag("-0", arguments.nul, "paths, or with -q ids, each with a NUL after it");
+  command.flag("-l", more, "more columns");
+  command.flag("--json", json, "a JSON document for each message, one a line");
+  command.flag("-q", ids, "whole ids only");
+  command.flag("-0", nul, "paths, or with -q ids, each with a NUL after it");
   command.example("spoolq ls jobs", "what is there, in order of delivery");
   command.example("spoolq ls jobs --state failed -l", "what failed, and why");
   command.example("spoolq ls jobs --name '*.jpg' --sort size -r", "the pictures, large ones first");
   command.example("spoolq ls jobs --state ready -q | head -1", "the id of the next message");
   if (!command.parse(console)) return kExitDone;
-  if (arguments.json && (arguments.ids || arguments.nul || arguments.more)) {
+  if (json && (ids || nul || more)) {
     command.wrong_use("--json excludes -l, -q and -0");
   }
   const Queue queue = open_queue(command.queue(), console);
-  const bool is_table = !arguments.json && !arguments.ids && !arguments.nul;
-  const bool shorten = !arguments.count && is_table && console.terminal;
-  const std::size_t limit = arguments.count.value_or(shorten ? kTerminalRows : 0);
-  const bool rearranged = arguments.sort != nullptr || arguments.reverse;
-  if (!rearranged && !shorten) arguments.selection.count = limit;
-  std::vector<MessageInfo> messages = select(queue, arguments.selection);
-  if (arguments.sort != nullptr) arguments.sort(messages);
-  if (arguments.reverse) std::ranges::reverse(messages);
+  const bool is_table = !json && !ids && !nul;
+  const bool shorten = !command.given(&selection.count) && is_table && console.terminal;
+  const std::size_t limit = shorten ? kTerminalRows : selection.count;
+  // To be sorted or counted, all are needed.
+  if (shorten || sort != nullptr || reverse) selection.count = 0;
+  std::vector<MessageInfo> messages = select(queue, selection);
+  if (sort != nullptr) sort(messages);
+  if (reverse) std::ranges::reverse(messages);
   const std::size_t total = messages.size();
   if (limit != 0 && total > limit) messages.resize(limit);
 
   const Time at = now();
-  const char end = arguments.nul ? '\0' : '\n';
-  Table table = message_table(arguments.more);
+  const char end = nul ? '\0' : '\n';
+  Table table = message_table(more);
   ErrorReport errors{console};
   for (const MessageInfo& info : messages) {
-    if (arguments.ids) {
+    if (ids) {
       console.out.write(info.id.to_string() + end);
       continue;
     }
-    if (arguments.nul) {
+    if (nul) {
       console.out.write(info.path + end);
       continue;
     }
     MessageDetails message{info, {}, {}};
-    if (arguments.json || arguments.more) {
+    if (json || more) {
       try {
         message = queue.details(info);
       } catch (const Error& error) {
@@ -155,10 +148,10 @@ int ls_command(Command& command, Console& console) {
         errors.add(Failure{error});
       }
     }
-    if (arguments.json) {
+    if (json) {
       console.out.write(message_document(message, at));
     } else {
-      table.add(message_row(console, message, arguments.more, at));
+      table.add(message_row(console, message, more, at));
     }
   }
   if (is_table) table.print(console);
