@@ -10,7 +10,7 @@ namespace {
 
 using Words = Command::Words;
 
-int run_command(CommandFunction& run, const Words& words, Console& console) {
+int run_command(CommandFunction* run, const Words& words, Console& console) {
   Command command{words};
   return run(command, console);
 }
@@ -46,7 +46,7 @@ int run_command_line(const Words& words, Console& console) {
   }
   const CommandWords& command = require_command(*word);
   before.insert(before.end(), word + 1, words.end());
-  return run_command(*command.run, before, console);
+  return run_command(command.run, before, console);
 }
 
 }  // namespace spoolq::cli

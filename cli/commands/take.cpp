@@ -140,7 +140,7 @@ class Taking {
     } else {
       write_payload(claim);
       if (arguments_.lines) console_.out.write("\n");
-      if (arguments_.nul) console_.out.write({"", 1});
+      if (arguments_.nul) console_.out.write(std::string_view{"\0", 1});
       console_.out.confirm();
       claim.ack(arguments_.ack);
     }
