@@ -19,15 +19,13 @@ constexpr std::size_t kNamesPerLoss = 16;
 constexpr std::size_t kLossesMin = 32;
 /// So many claims of this consumer are told apart from lost races.
 constexpr std::size_t kClaimedMax = 4096;
-/// One consumer tells the others of so many files that they are complete.
-constexpr std::size_t kToldMax = 256;
 /// An incomplete file is not looked at more often than this, whatever `settle` says.
 constexpr Duration kUnsettledRetryMin{100};
 
 }  // namespace
 
 CandidateSource::CandidateSource(ConsumerIdentity& identity)
-    : identity_{identity}, queue_{identity.queue()}, arrivals_{queue_}, candidates_{kCapacity} {}
+    : identity_{identity}, queue_{identity.queue()}, candidates_{kCapacity} {}
 
 void CandidateSource::note(const Events& events) {
   if (events.overflow) {
@@ -43,13 +41,14 @@ void CandidateSource::note(const Events& events) {
 
 void CandidateSource::scan() {
   // If the scan fails, it must be made again before any name it has seen is tried: a better name
-  // may be among those it has not seen.
+  // may be among those it has not seen. What events told of a file still holds.
+  const auto arrived = candidates_.arrived();
   forget();
   names_seen_ = races_lost_ = 0;
   claimed_.clear();
-  queue_.store().scan_files(State::ready, [this](const DirectoryEntry& entry) {
+  queue_.store().scan_files(State::ready, [this, &arrived](const DirectoryEntry& entry) {
     ++names_seen_;
-    offer(entry.name, entry.type, /*complete=*/false);
+    offer(entry.name, entry.type, arrived.contains(entry.name));
     return true;
   });
   scan_needed_ = false;
@@ -65,7 +64,6 @@ void CandidateSource::forget() {
 void CandidateSource::tick() {
   scan_needed_ = true;
   candidates_.set_strict(queue_.settings()->strict_order);
-  arrivals_.forget();
 }
 
 void CandidateSource::retry_deferred(Clock::time_point now) {
@@ -81,6 +79,7 @@ std::optional<Candidate> CandidateSource::next() {
   // Events alone may have told of what came last, and of nothing that came before.
   if (!scanned_) return std::nullopt;
   auto candidate = candidates_.next();
+  if (!candidate) races_lost_ = 0;
   if (candidate && races_lost_ > std::max(kLossesMin, names_seen_ / kNamesPerLoss)) {
     scan_needed_ = true;
     return std::nullopt;
@@ -89,6 +88,7 @@ std::optional<Candidate> CandidateSource::next() {
 }
 
 void CandidateSource::claimed(const std::string& file) {
+  contended_ = false;
   if (claimed_.size() >= kClaimedMax) claimed_.clear();
   claimed_.insert(file);
 }
@@ -96,6 +96,7 @@ void CandidateSource::claimed(const std::string& file) {
 void CandidateSource::lost(const std::string& file) {
   // An event may tell of a name that a scan found before. Then this consumer was its own rival.
   if (claimed_.contains(file)) return;
+  contended_ = true;
   ++races_lost_;
   candidates_.lost_race();
 }
@@ -107,16 +108,6 @@ void CandidateSource::defer(const std::string& file, Duration span) {
 void CandidateSource::defer_to_settle(const std::string& file) {
   settling_until_ = Clock::now() + std::max(kUnsettledRetryMin, queue_.settings()->settle);
   candidates_.defer(file, settling_until_);
-}
-
-void CandidateSource::tell_arrivals() {
-  for (const std::string& file : candidates_.arrived(kToldMax)) arrivals_.tell(file);
-}
-
-bool CandidateSource::was_seen_to_arrive(const std::string& file) const {
-  struct stat status = {};
-  return queue_.store().stat(Store::place(State::ready, file), status).ok() &&
-         arrivals_.is_told(status);
 }
 
 /// Makes a name of new/ a candidate, if it is a message.

@@ -5,7 +5,6 @@
 
 #include "consumer/take/candidates.hpp"
 #include "consumer/take/claim.hpp"
-#include "consumer/wait/arrivals.hpp"
 #include "consumer/wait/watcher.hpp"
 
 namespace spoolq::detail {
@@ -44,27 +43,24 @@ class CandidateSource {
   void claimed(const std::string& file);
   /// It was gone.
   void lost(const std::string& file);
+  /// Whether the last candidate that this consumer tried went to another one: it is not alone.
+  [[nodiscard]] bool contended() const { return contended_; }
   /// It is not tried again for that long.
   void defer(const std::string& file, Duration span);
   /// It is not complete: it is tried again after the settle time.
   void defer_to_settle(const std::string& file);
-
-  /// Tells the other consumers which candidates came by rename.
-  void tell_arrivals();
-  /// Whether another consumer tells that of this file of new/.
-  [[nodiscard]] bool was_seen_to_arrive(const std::string& file) const;
 
  private:
   void offer(std::string_view file, unsigned char type, bool complete);
 
   ConsumerIdentity& identity_;
   OpenQueue& queue_;
-  Arrivals arrivals_;
   Candidates candidates_;
   bool scan_needed_ = true;
-  bool scanned_ = false;                     ///< Since the candidates were forgotten.
-  std::size_t names_seen_ = 0;               ///< By the last scan.
-  std::size_t races_lost_ = 0;               ///< Since the last scan.
+  bool scanned_ = false;        ///< Since the candidates were forgotten.
+  std::size_t names_seen_ = 0;  ///< By the last scan.
+  std::size_t races_lost_ = 0;  ///< Since the last scan.
+  bool contended_ = true;
   std::unordered_set<std::string> claimed_;  ///< Claimed by this consumer since the last scan.
   Clock::time_point settling_until_{};
 };

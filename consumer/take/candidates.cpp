@@ -65,11 +65,10 @@ void Candidates::defer(const std::string& file, Clock::time_point until) {
   }
 }
 
-std::vector<std::string> Candidates::arrived(std::size_t count_max) const {
-  std::vector<std::string> files;
+std::set<std::string, std::less<>> Candidates::arrived() const {
+  std::set<std::string, std::less<>> files;
   for (const auto& [key, candidate] : entries_) {
-    if (files.size() >= count_max) break;
-    if (candidate.stranger && !candidate.unsettled) files.push_back(candidate.file);
+    if (candidate.stranger && !candidate.unsettled) files.insert(candidate.file);
   }
   return files;
 }

@@ -1,9 +1,12 @@
 // Which name a consumer tries next: a bounded window of the best names in new/.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <random>
+#include <set>
+#include <string>
 #include <unordered_map>
-#include <vector>
 
 #include "queue/format/message_name.hpp"
 
@@ -47,8 +50,8 @@ class Candidates {
   /// names up to this one stay out.
   void defer(const std::string& file, Clock::time_point until);
 
-  /// Foreign files that came by rename, at most so many.
-  [[nodiscard]] std::vector<std::string> arrived(std::size_t count_max) const;
+  /// Foreign files that came by rename.
+  [[nodiscard]] std::set<std::string, std::less<>> arrived() const;
 
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   /// True when a name was dropped for lack of room: the folder holds more than the window.

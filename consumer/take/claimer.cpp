@@ -52,6 +52,13 @@ std::optional<Claim> Claimer::try_claim(Candidate candidate) {
 }
 
 std::optional<Claim> Claimer::claim(Candidate& candidate) {
+  // A look is cheaper than a rename, which locks two folders.
+  struct stat status = {};
+  if (source_.contended() &&
+      queue_.store().stat(Store::place(State::ready, candidate.file), status).error() == ENOENT) {
+    source_.lost(candidate.file);
+    return std::nullopt;
+  }
   if (is_foreign(candidate) && !is_complete(candidate)) {
     source_.defer_to_settle(candidate.file);
     return std::nullopt;
@@ -60,7 +67,10 @@ std::optional<Claim> Claimer::claim(Candidate& candidate) {
     // The file may have grown since it was seen first. Its id is that of the file as it is.
     auto name =
         queue_.store().derive_name(Store::place(State::ready, candidate.file), candidate.file);
-    if (!name) return std::nullopt;
+    if (!name) {
+      source_.lost(candidate.file);
+      return std::nullopt;
+    }
     candidate.name = std::move(*name);
   }
   const auto& expires = candidate.name.expires;
@@ -110,9 +120,7 @@ void Claimer::expire(const Candidate& candidate) {
 /// writers rename before they have written and closed, and the release of a claim is a rename, too.
 bool Claimer::is_complete(const Candidate& candidate) const {
   const Location at = Store::place(State::ready, candidate.file);
-  if (!candidate.unsettled) return !is_written(at);
-  return queue_.store().is_settled(at) ||
-         (!is_written(at) && source_.was_seen_to_arrive(candidate.file));
+  return candidate.unsettled ? queue_.store().is_settled(at) : !is_written(at);
 }
 
 /// Looks at what was claimed before it becomes a Claim.

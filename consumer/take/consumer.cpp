@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "queue/os/inotify.hpp"
 #include "queue/os/throw_error.hpp"
@@ -13,6 +14,9 @@ namespace spoolq {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// Consumers that are woken together try their claims this far apart at most.
+constexpr std::chrono::microseconds kJitterMax{4000};
 
 void require_takeable(const Queue& queue) {
   detail::QueueAccess::open(queue)->require_own_process("take from");
@@ -30,19 +34,19 @@ Consumer::Impl::Impl(Queue opened, const std::shared_ptr<detail::ConsumerIdentit
       source{*identity},
       claimer{identity, source},
       maintenance{*identity},
-      idle_wait{open(), identity->consumer(), [this] { tell_arrivals(); }} {}
+      watcher{open()} {}
 
 std::optional<Claim> Consumer::Impl::try_take() {
   open().require_own_process("take from");
-  if (idle_wait.in_external_loop()) {
+  if (watcher.in_external_loop()) {
     // A caller that goes on after an error must not spin, neither on the timer nor on the events.
-    idle_wait.ready_in(detail::kPollTick);
+    watcher.ready_in(detail::kPollTick);
     collect();
   }
   open().durability().require_sound(queue.path());
   auto claim = take_now();
-  if (idle_wait.in_external_loop()) {
-    idle_wait.ready_in(claim ? Duration{0} : until_next_look());
+  if (watcher.in_external_loop()) {
+    watcher.ready_in(claim ? Duration{0} : until_next_look());
   }
   return claim;
 }
@@ -55,7 +59,7 @@ std::optional<Claim> Consumer::Impl::take_now() {
   maintain();
   if (maintenance.paused()) return std::nullopt;
   if (auto claim = claimer.claim_next()) return claim;
-  if (source.complete() && idle_wait.watching()) return std::nullopt;
+  if (source.complete() && watcher.watching()) return std::nullopt;
   do {
     source.scan();
     // The scan may have missed what came meanwhile, and yet have seen a later name.
@@ -69,10 +73,9 @@ std::optional<Claim> Consumer::Impl::take(std::optional<Duration> timeout) {
   open().require_own_process("take from");
   const auto deadline = detail::end_of_wait(timeout);
   watch();
-  const detail::IdleScope idle{idle_wait};
   for (;;) {
-    idle_wait.take_wake();
-    if (idle_wait.take_stop() != detail::StopRequest::none) return std::nullopt;
+    watcher.take_wake();
+    if (watcher.take_stop() != detail::StopRequest::none) return std::nullopt;
     if (auto claim = try_take()) return claim;
     const auto now = Clock::now();
     if (now >= deadline) return std::nullopt;
@@ -81,41 +84,28 @@ std::optional<Claim> Consumer::Impl::take(std::optional<Duration> timeout) {
 }
 
 void Consumer::Impl::rest(Duration limit) {
-  if (idle_wait.leads()) {
-    rest_alone(limit);
-    return;
-  }
-  // The leader may not know of a lease that this consumer knows of.
-  if (maintenance.observes_leases()) limit = std::min(limit, until_next_look());
-  const detail::Followed followed =
-      idle_wait.follow(std::min(limit, maintenance.until_lease_end()));
-  // What has changed meanwhile is in new/ and later/. The leader did the rest.
-  source.forget();
-  maintenance.resume(followed.events);
-  if (followed.error) std::rethrow_exception(followed.error);
-}
-
-void Consumer::Impl::rest_alone(Duration limit) {
-  idle_wait.wait(std::min(limit, until_next_look()));
+  if (!watcher.wait(std::min(limit, until_next_look())) || !source.contended()) return;
+  // All that wait are woken. The one that has got the last message goes first.
+  std::uniform_int_distribution<std::int64_t> jitter{0, kJitterMax.count()};
+  std::this_thread::sleep_for(std::chrono::microseconds{jitter(random)});
 }
 
 void Consumer::Impl::stay_busy(Duration limit) {
-  idle_wait.hand_on();
   collect();
   maintain();
   // What is put now is seen afterwards, so it need not wake this consumer.
-  idle_wait.sleep(std::min(limit, until_next_look()));
+  watcher.sleep(std::min(limit, until_next_look()));
 }
 
 void Consumer::Impl::watch() {
-  if (!idle_wait.watch()) return;
+  if (!watcher.start()) return;
   // No event tells of what came between the last scan and now.
   source.forget();
-  maintenance.look_for_pause();
+  maintenance.begin_watch();
 }
 
 void Consumer::Impl::collect() {
-  const detail::Events events = idle_wait.collect();
+  const detail::Events events = watcher.collect();
   maintenance.note(events);
   source.note(events);
 }
@@ -123,23 +113,13 @@ void Consumer::Impl::collect() {
 /// The maintenance that is due now.
 void Consumer::Impl::maintain() {
   const auto now = Clock::now();
-  const bool tick = maintenance.tick(now, idle_wait.watching());
+  const bool tick = maintenance.tick(now, watcher.watching());
   if (tick) source.tick();
-  if (tick || !idle_wait.watching()) maintenance.look_for_pause();
+  if (tick || !watcher.watching()) maintenance.look_for_pause();
   source.retry_deferred(now);
-  if ((tick || maintenance.has_due()) && maintenance.move_due().moved > 0) source.require_scan();
+  if (maintenance.has_due() && maintenance.move_due() > 0) source.require_scan();
   if (maintenance.reclaim(now)) source.require_scan();
   maintenance.clean(now);
-}
-
-/// What this consumer knows of the files that it leaves to others. Other files have to settle.
-void Consumer::Impl::tell_arrivals() noexcept {
-  try {
-    collect();
-    source.tell_arrivals();
-  } catch (const std::exception& error) {
-    open().log(LogLevel::notice, detail::escaped(error.what()));
-  }
 }
 
 Duration Consumer::Impl::until_next_look() const {
@@ -163,14 +143,14 @@ std::optional<Claim> Consumer::try_take() { return impl_->try_take(); }
 std::optional<Claim> Consumer::take(Duration timeout) { return impl_->take(timeout); }
 std::optional<Claim> Consumer::take() { return impl_->take(std::nullopt); }
 void Consumer::stop(Stop how) noexcept {
-  impl_->idle_wait.stop(how == Stop::hard ? detail::StopRequest::hard : detail::StopRequest::drain);
+  impl_->watcher.stop(how == Stop::hard ? detail::StopRequest::hard : detail::StopRequest::drain);
 }
-void Consumer::wake() noexcept { impl_->idle_wait.wake(); }
-std::stop_token Consumer::stop_token() const { return impl_->idle_wait.stop_token(); }
+void Consumer::wake() noexcept { impl_->watcher.wake(); }
+std::stop_token Consumer::stop_token() const { return impl_->hard_stop.get_token(); }
 int Consumer::fd() {
   impl_->open().require_own_process("wait for");
   impl_->watch();
-  return impl_->idle_wait.descriptor();
+  return impl_->watcher.descriptor();
 }
 Queue Consumer::queue() const { return impl_->queue; }
 

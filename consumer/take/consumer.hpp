@@ -1,9 +1,12 @@
 // The inside of a Consumer: how its parts work together.
 #pragma once
 
+#include <random>
+#include <stop_token>
+
 #include "consumer/take/claimer.hpp"
 #include "consumer/take/maintenance_schedule.hpp"
-#include "consumer/wait/idle_wait.hpp"
+#include "consumer/wait/watcher.hpp"
 #include "queue/store/queue_access.hpp"
 
 namespace spoolq {
@@ -22,22 +25,22 @@ struct [[gnu::visibility("hidden")]] Consumer::Impl {
   /// Sleeps until there may be something to take, a part of the maintenance is due, or `limit` is
   /// over.
   void rest(Duration limit);
-  /// The same without following another consumer.
-  void rest_alone(Duration limit);
   /// Claims nothing for a while, and does the maintenance that is due.
   void stay_busy(Duration limit);
 
   std::optional<Claim> take_now();
   void collect();
   void maintain();
-  void tell_arrivals() noexcept;
   [[nodiscard]] Duration until_next_look() const;
 
   Queue queue;
   detail::CandidateSource source;
   detail::Claimer claimer;
   detail::MaintenanceSchedule maintenance;
-  detail::IdleWait idle_wait;
+  detail::Watcher watcher;
+  /// Tells handlers of a hard stop.
+  std::stop_source hard_stop;
+  std::minstd_rand random{std::random_device{}()};
 };
 
 }  // namespace spoolq

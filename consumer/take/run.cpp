@@ -20,15 +20,14 @@ class Consumer::Impl::Run {
  public:
   Run(Impl& consumer, const std::function<void(Claim&)>& handler, const RunOptions& options)
       : consumer_{consumer},
-        idle_wait_{consumer.idle_wait},
+        watcher_{consumer.watcher},
         options_{options},
-        handlers_{consumer.open(), handler, options, idle_wait_.stop_token(),
-                  [this] { idle_wait_.wake(); }} {}
+        handlers_{consumer.open(), handler, options, consumer.hard_stop.get_token(),
+                  [this] { watcher_.wake(); }} {}
 
   /// Returns when the last handler has ended. Throws the first error.
   void operator()() {
     try {
-      const detail::IdleScope idle{idle_wait_};
       take_messages();
     } catch (...) {
       error_ = std::current_exception();
@@ -46,13 +45,13 @@ class Consumer::Impl::Run {
   void take_messages() {
     for (;;) {
       // Cleared first: a handler that ends from here on wakes the wait below.
-      idle_wait_.take_wake();
+      watcher_.take_wake();
       if (stop_requested() || handlers_.error()) return;
       const Duration until_tick = tick();
       const std::size_t unfinished = handlers_.unfinished();
       const bool room = unfinished < places();
       const Duration pace = room && options_.pace ? options_.pace() : Duration{0};
-      if (pace > Duration{0} && unfinished == 0 && !idle_wait_.anything_ready() && nothing_left()) {
+      if (pace > Duration{0} && unfinished == 0 && !anything_ready() && nothing_left()) {
         return;
       }
       if (!room || pace > Duration{0}) {
@@ -65,12 +64,7 @@ class Consumer::Impl::Run {
         continue;
       }
       if (unfinished == 0 && nothing_left()) return;
-      // A leader does not tell its followers that nothing is left.
-      if (options_.until == RunOptions::Until::stopped) {
-        consumer_.rest(until_tick);
-      } else {
-        consumer_.rest_alone(until_tick);
-      }
+      consumer_.rest(until_tick);
     }
   }
 
@@ -81,9 +75,11 @@ class Consumer::Impl::Run {
     return handlers + (consumer_.open().settings()->lease ? 0 : options_.prefetch);
   }
 
+  bool anything_ready() const { return consumer_.open().store().has_files(State::ready); }
+
   bool stop_requested() {
-    const StopRequest request = idle_wait_.take_stop();
-    if (request == StopRequest::hard) idle_wait_.stop_handlers();
+    const StopRequest request = watcher_.take_stop();
+    if (request == StopRequest::hard) consumer_.hard_stop.request_stop();
     return request != StopRequest::none;
   }
 
@@ -96,16 +92,16 @@ class Consumer::Impl::Run {
     const Duration patience = consumer_.open().settings()->settle + kSettlingGrace;
     if (consumer_.source.settling(now) && now - *idle_since_ < patience) return false;
     if (options_.until == RunOptions::Until::ready_empty) return true;
-    const detail::DueResult due = consumer_.maintenance.move_due();
+    const detail::DueResult due = consumer_.maintenance.scan_later();
     return due.moved == 0 && !due.next;
   }
 
   void await_handlers() {
     for (;;) {
-      idle_wait_.take_wake();
+      watcher_.take_wake();
       if (handlers_.unfinished() == 0) return;
       stop_requested();
-      idle_wait_.sleep(tick_while_ending());
+      watcher_.sleep(tick_while_ending());
     }
   }
 
@@ -134,7 +130,7 @@ class Consumer::Impl::Run {
   }
 
   Impl& consumer_;
-  detail::IdleWait& idle_wait_;
+  detail::Watcher& watcher_;
   const RunOptions& options_;
   std::exception_ptr error_;
   bool ticking_ = true;
@@ -146,7 +142,7 @@ class Consumer::Impl::Run {
 void Consumer::run(const std::function<void(Claim&)>& handler, const RunOptions& options) {
   impl_->open().require_own_process("take from");
   impl_->watch();
-  impl_->idle_wait.begin_run();
+  impl_->hard_stop = std::stop_source{};
   Impl::Run{*impl_, handler, options}();
 }
 

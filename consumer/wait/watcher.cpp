@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "queue/format/message_name.hpp"
 #include "queue/os/inotify.hpp"
@@ -27,16 +28,15 @@ constexpr std::uint32_t kConsumersMask = IN_CLOSE_WRITE | IN_ONLYDIR;
 // Settings are replaced by a rename; a queue is paused while a file is there.
 constexpr std::uint32_t kRootMask =
     IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR;
-// Of our own file: read by who wakes us, or given new times where there is nothing to read.
-constexpr std::uint32_t kOwnMask = IN_ACCESS | IN_ATTRIB;
-// A mask has to have something in it.
-constexpr std::uint32_t kNothingMask = IN_DELETE_SELF | IN_ONLYDIR;
 
 void require(int result, const char* operation) {
   if (result < 0) throw_errno(-result, operation, "event loop");
 }
 
-void stop_loop(uv_poll_t* handle, int /*status*/, int /*events*/) { uv_stop(handle->loop); }
+void note_event(uv_poll_t* handle, int /*status*/, int /*events*/) {
+  *static_cast<bool*>(handle->data) = true;
+  uv_stop(handle->loop);
+}
 
 }  // namespace
 
@@ -50,7 +50,7 @@ struct Watcher::Loop {
   int delayed_watch = -1;
   int consumers_watch = -1;
   int root_watch = -1;
-  int own_watch = -1;
+  bool event_came = false;  ///< During this wait.
 
   Loop() {
     require(uv_loop_init(&loop), "make");
@@ -68,7 +68,8 @@ struct Watcher::Loop {
       inotify.close();
       require(made, "poll inotify in");
     }
-    require(uv_poll_start(&poll, UV_READABLE, stop_loop), "poll inotify in");
+    poll.data = &event_came;
+    require(uv_poll_start(&poll, UV_READABLE, note_event), "poll inotify in");
   }
 
   ~Loop() {
@@ -87,61 +88,56 @@ Watcher::~Watcher() {
   if (process_.foreign()) static_cast<void>(loop_.release());
 }
 
-void Watcher::start(const std::string& own_file) {
-  if (started_) return;
-  started_ = true;
+bool Watcher::start() {
+  if (std::exchange(started_, true)) return false;
   // Events of other machines, or of a FUSE server, do not reach us.
-  if (!queue_.locks_prove_death() || polling_is_forced()) return;
+  if (!queue_.locks_prove_death() || polling_is_forced()) return true;
   const bool opened = loop_->inotify.open();
   if (opened && watch_folders()) {
-    loop_->own_watch = watch_consumer(queue_, loop_->inotify, own_file, kOwnMask);
     loop_->poll_inotify();
-    return;
+    return true;
   }
   queue_.log(LogLevel::warning,
              fmt::format("{} ({}); looking at intervals instead",
                          opened ? "cannot watch" : "no inotify", std::strerror(errno)));
   loop_->inotify.close();
+  return true;
 }
 
 bool Watcher::watch_folders() {
-  watch_arrivals();
+  loop_->ready_watch = watch_messages(queue_, loop_->inotify, State::ready, kReadyMask);
+  loop_->delayed_watch = watch_messages(queue_, loop_->inotify, State::delayed, kDelayedMask);
   loop_->consumers_watch = watch_consumers(queue_, loop_->inotify, kConsumersMask);
   loop_->root_watch = watch_root(queue_, loop_->inotify, kRootMask);
   return std::min({loop_->ready_watch, loop_->delayed_watch, loop_->consumers_watch,
                    loop_->root_watch}) >= 0;
 }
 
-bool Watcher::can_be_woken() const { return watching() && loop_->own_watch >= 0; }
-
-void Watcher::ignore_arrivals() {
-  // Where a mask stays as it was, we are only woken too often.
-  static_cast<void>(watch_messages(queue_, loop_->inotify, State::ready, kNothingMask));
-  static_cast<void>(watch_messages(queue_, loop_->inotify, State::delayed, kNothingMask));
-}
-
-void Watcher::watch_arrivals() {
-  loop_->ready_watch = watch_messages(queue_, loop_->inotify, State::ready, kReadyMask);
-  loop_->delayed_watch = watch_messages(queue_, loop_->inotify, State::delayed, kDelayedMask);
-}
-
 bool Watcher::watching() const { return loop_->inotify.is_open(); }
 
-int Watcher::inotify() const { return loop_->inotify.descriptor(); }
+int Watcher::descriptor() {
+  if (!poll_fd_) {
+    poll_fd_.emplace(loop_->inotify.descriptor());
+    poll_fd_->ready_in(Duration{0});
+  }
+  return poll_fd_->fd();
+}
 
-void Watcher::wait(Duration timeout) {
-  if (stopped() || woken_) return;
+bool Watcher::wait(Duration timeout) {
+  loop_->event_came = false;
+  if (stop_request_ != StopRequest::none || woken_) return false;
   const auto milliseconds = static_cast<std::uint64_t>(std::max<std::int64_t>(timeout.count(), 0));
   uv_update_time(&loop_->loop);
   uv_timer_start(&loop_->timer, [](uv_timer_t* timer) { uv_stop(timer->loop); }, milliseconds, 0);
   uv_run(&loop_->loop, UV_RUN_DEFAULT);
   uv_timer_stop(&loop_->timer);
+  return loop_->event_came;
 }
 
 void Watcher::sleep(Duration timeout) {
   if (watching()) uv_poll_stop(&loop_->poll);
   wait(timeout);
-  if (watching()) uv_poll_start(&loop_->poll, UV_READABLE, stop_loop);
+  if (watching()) uv_poll_start(&loop_->poll, UV_READABLE, note_event);
 }
 
 Events Watcher::collect() {
@@ -152,7 +148,7 @@ Events Watcher::collect() {
     if (event.name.empty()) return;
     if (event.watch == loop_->consumers_watch) {
       // Live consumers close spare files, whose names are others.
-      if (is_consumer_name(event.name)) events.consumer_ended = true;
+      if (is_consumer_name(event.name)) events.ended.emplace_back(event.name);
     } else if (event.watch == loop_->root_watch) {
       if (event.name == kSettingsFile || event.name == kPauseFile) events.queue_changed = true;
     } else if (event.watch == loop_->delayed_watch) {

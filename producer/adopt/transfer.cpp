@@ -15,7 +15,7 @@
 #include "producer/adopt/rename_transfer.hpp"
 #include "queue/os/byte_lock.hpp"
 #include "queue/os/throw_error.hpp"
-#include "queue/store/folder_locks.hpp"
+#include "queue/store/intake_folder.hpp"
 
 namespace spoolq::detail {
 namespace {
@@ -58,7 +58,7 @@ void Transfer::recover() {
 /// a lock on one byte of tmp/, whose place is a hash of the folder's path, and asks whether another
 /// process has one on the byte of the other way.
 void Transfer::require_one_way() {
-  way_ = open_to_lock(folder_.queue(), FolderLock::transfers);
+  way_ = open_transfer_locks(folder_.queue());
   // Where this does not work, no process asks.
   if (way_.get() < 0) return;
   const auto both =

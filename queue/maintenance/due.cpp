@@ -11,7 +11,14 @@
 
 namespace spoolq::detail {
 
-DueResult move_due(OpenQueue& queue) {
+void move_one_due(OpenQueue& queue, const StoredMessage& message, DueResult& result) {
+  const bool done = attempt(queue, message.at.file(), [&] {
+    if (make_due(queue, message)) ++result.moved;
+  });
+  if (!done) ++result.left;
+}
+
+DueResult move_due(OpenQueue& queue, const std::function<void(const StoredMessage&)>& visit) {
   DueResult result;
   const Time now = queue.now();
   std::vector<StoredMessage> due;
@@ -20,16 +27,13 @@ DueResult move_due(OpenQueue& queue) {
       due.push_back(message);
     } else {
       result.next = std::min(result.next.value_or(*message.due), *message.due);
+      if (visit) visit(message);
     }
     return true;
   });
   std::sort(due.begin(), due.end(),
             [](const auto& a, const auto& b) { return a.at.file() < b.at.file(); });
-  for (const StoredMessage& message : due) {
-    attempt(queue, message.at.file(), [&] {
-      if (make_due(queue, message)) ++result.moved;
-    });
-  }
+  for (const StoredMessage& message : due) move_one_due(queue, message, result);
   return result;
 }
 

@@ -117,12 +117,13 @@ TakenBack reap(OpenQueue& queue, std::string_view self, Observations* observatio
       queue.log(LogLevel::notice, fmt::format("{} taken back: {}", message.name.id, why));
     });
   }
+  // Before the syncs, which take long: other consumers look for that file first.
+  if (bury == Bury::yes) bury_the_dead(queue, owners);
   if (elsewhere) {
     queue.store().sync({State::delayed, State::done, State::ready, State::failed, State::claimed});
   } else if (result.returned > 0 || result.failed > 0) {
     queue.store().sync({State::ready, State::failed, State::claimed});
   }
-  if (bury == Bury::yes) bury_the_dead(queue, owners);
   return result;
 }
 

@@ -39,11 +39,6 @@ int Inotify::add(int directory, const std::string& path, std::uint32_t mask) con
   return ::inotify_add_watch(fd_.get(), path.c_str(), mask);
 }
 
-int Inotify::add_file(int directory, const std::string& file, std::uint32_t mask) const {
-  const std::string path = fmt::format("/proc/self/fd/{}/{}", directory, file);
-  return ::inotify_add_watch(fd_.get(), path.c_str(), mask);
-}
-
 std::size_t Inotify::queued() const {
   int size = 0;
   return ::ioctl(fd_.get(), FIONREAD, &size) == 0 ? static_cast<std::size_t>(size) : 0;

@@ -47,8 +47,6 @@ class Inotify {
   /// Watches the folder that `directory` has open, whatever its path is now. `path` is used only
   /// where there is no /proc. Returns the watch, or -1 with errno.
   [[nodiscard]] int add(int directory, const std::string& path, std::uint32_t mask) const;
-  /// Watches the file `file` of the folder that `directory` has open.
-  [[nodiscard]] int add_file(int directory, const std::string& file, std::uint32_t mask) const;
 
   /// How many bytes of events are queued now.
   [[nodiscard]] std::size_t queued() const;

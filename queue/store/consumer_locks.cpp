@@ -234,21 +234,9 @@ bool is_alive(OpenQueue& queue, std::string_view consumer) {
   return !sys.flock(fd.get(), LOCK_SH | LOCK_NB).ok();
 }
 
-LockFd open_consumer_file(OpenQueue& queue, const std::string& consumer) {
-  return LockFd{queue.sys(), [&] {
-                  return queue.sys().openat(queue.fd(Folder::consumers), consumer.c_str(),
-                                            O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
-                }};
-}
-
-void wake_consumer(const OpenQueue& queue, const std::string& consumer) {
-  const UniqueFd file{real_sys(),
-                      ::openat(queue.fd(Folder::consumers), consumer.c_str(), kReadFlags)};
-  if (!file) return;
-  // Reading changes nothing on disk. A file without content (the disk was full) has nothing to
-  // read, and gives no event: then its times are set.
-  char byte = 0;
-  if (::read(file.get(), &byte, 1) < 1) static_cast<void>(::futimens(file.get(), nullptr));
+bool has_consumer_file(OpenQueue& queue, const std::string& consumer) {
+  struct stat status = {};
+  return queue.sys().fstatat(queue.fd(Folder::consumers), consumer.c_str(), status).ok();
 }
 
 void keep_young(OpenQueue& queue, std::string_view consumer) {

@@ -69,11 +69,9 @@ void make_spares(Sys& sys, const Folders& folders, mode_t mode);
 /// cannot be found out: a claim is taken back only from the certainly dead.
 bool is_alive(OpenQueue& queue, std::string_view consumer);
 
-/// Opens the consumer's own file to write: when that is closed, because the consumer ends or dies,
-/// those who watch consumers/ see it.
-LockFd open_consumer_file(OpenQueue& queue, const std::string& consumer);
-/// Causes an event on the file of another consumer, which that consumer watches.
-void wake_consumer(const OpenQueue& queue, const std::string& consumer);
+/// Whether the consumer of that name has its file still. A dead consumer loses it to the reaper,
+/// after its claims.
+bool has_consumer_file(OpenQueue& queue, const std::string& consumer);
 
 /// Sets the times of the consumer's file and, when spoolq.json has not been touched for an hour, of
 /// all else in the queue that is there for long: programs that remove old files leave it alone

@@ -58,6 +58,13 @@ UniqueFd make_intake_folder(OpenQueue& queue) {
   return make_below(queue, queue.folders().root(), kIntakeFolder, intake_path(queue));
 }
 
+LockFd open_transfer_locks(OpenQueue& queue) {
+  return LockFd{queue.sys(), [&queue] {
+                  return queue.sys().openat(queue.fd(Folder::tmp), ".",
+                                            O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                }};
+}
+
 void discard_staged(OpenQueue& queue, int folder, const std::string& path,
                     const std::string& file) {
   const SysResult removed = queue.sys().unlinkat(folder, file.c_str());

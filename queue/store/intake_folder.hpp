@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "queue/os/fork_guard.hpp"
 #include "queue/os/unique_fd.hpp"
 #include "queue/store/open_queue.hpp"
 
@@ -16,6 +17,10 @@ std::string intake_folder_name(const std::string& source);
 UniqueFd open_intake_folder(OpenQueue& queue);
 /// The same, made where it is missing; durable when it returns.
 UniqueFd make_intake_folder(OpenQueue& queue);
+
+/// A descriptor of tmp/ to lock bytes with: hashes of folders that files are taken from. The locks
+/// belong to what one open() has made. Empty, with the error, when it cannot be opened.
+LockFd open_transfer_locks(OpenQueue& queue);
 
 /// The directory below `parent`, made where it is missing, with the queue's mode; durable when it
 /// returns. Throws the errno.

@@ -20,11 +20,6 @@ int watch_consumers(const OpenQueue& queue, const Inotify& inotify, std::uint32_
   return watch_folder(queue, inotify, Folder::consumers, mask);
 }
 
-int watch_consumer(const OpenQueue& queue, const Inotify& inotify, const std::string& consumer,
-                   std::uint32_t mask) {
-  return inotify.add_file(queue.fd(Folder::consumers), consumer, mask);
-}
-
 int watch_root(const OpenQueue& queue, const Inotify& inotify, std::uint32_t mask) {
   return inotify.add(queue.folders().root(), queue.path(), mask);
 }

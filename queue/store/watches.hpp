@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "queue/os/inotify.hpp"
 #include "queue/store/open_queue.hpp"
@@ -17,9 +16,6 @@ namespace spoolq::detail {
 /// The folder of the consumers' files.
 [[nodiscard]] int watch_consumers(const OpenQueue& queue, const Inotify& inotify,
                                   std::uint32_t mask);
-/// One consumer's file.
-[[nodiscard]] int watch_consumer(const OpenQueue& queue, const Inotify& inotify,
-                                 const std::string& consumer, std::uint32_t mask);
 /// The queue's directory, with spoolq.json and the file `paused`.
 [[nodiscard]] int watch_root(const OpenQueue& queue, const Inotify& inotify, std::uint32_t mask);
 

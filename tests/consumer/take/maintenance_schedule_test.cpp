@@ -62,6 +62,7 @@ TEST_CASE("a tick comes every four seconds, and every half second without a watc
   auto& schedule = fixture.schedule;
   CHECK(schedule.tick(fixture.start, is_watching));
   CHECK_FALSE(schedule.tick(fixture.start + interval - milliseconds{1}, is_watching));
+  schedule.move_due();
   CHECK(schedule.until_next(fixture.start) == interval);
   CHECK(schedule.until_next(fixture.start + hours{1}) == Duration{0});
   CHECK(schedule.tick(fixture.start + interval, is_watching));
@@ -101,7 +102,7 @@ TEST_CASE("an event about a delayed message tells when it is due", "[consumer][m
   CHECK(schedule.until_next(fixture.start) <= seconds{3});
   fixture.world.disk.advance(seconds{2});
   CHECK(schedule.has_due());
-  CHECK(schedule.move_due().moved == 1);
+  CHECK(schedule.move_due() == 1);
   CHECK_FALSE(schedule.has_due());
   fixture.world.disk.advance(minutes{1});
   CHECK(schedule.has_due());
@@ -115,14 +116,36 @@ TEST_CASE("claims are reclaimed at a tick and when a consumer has ended",
   put_and_claim(*fixture.world.queue, "two");
   CHECK_FALSE(fixture.schedule.reclaim(fixture.start));
   CHECK(fixture.world.count(Folder::claimed) == 1);
+  fixture.plant_dead_consumer();
   Events events;
   SECTION("a tick") { fixture.schedule.tick(fixture.start, true); }
-  SECTION("the end of a consumer") { events.consumer_ended = true; }
+  SECTION("the end of a consumer") { events.ended = {kDeadConsumer}; }
   SECTION("lost events") { events.overflow = true; }
   fixture.schedule.note(events);
-  CHECK(fixture.schedule.reclaim(fixture.start));
+  const auto later = Clock::now() + seconds{1};
+  CHECK(fixture.schedule.reclaim(later));
   CHECK(fixture.world.count(Folder::claimed) == 0);
-  CHECK_FALSE(fixture.schedule.reclaim(fixture.start));
+  CHECK_FALSE(fixture.schedule.reclaim(later));
+}
+
+TEST_CASE("the end of a consumer is looked into once, by the first to see its file",
+          "[consumer][maintenance][death]") {
+  Fixture fixture;
+  fixture.settle();
+  fixture.plant_dead_consumer();
+  put_and_claim(*fixture.world.queue, "x");
+  Events events;
+  events.ended = {kDeadConsumer};
+  fixture.schedule.note(events);
+  SECTION("not before its locks have ended too") {
+    CHECK_FALSE(fixture.schedule.reclaim(fixture.start));
+    CHECK(fixture.schedule.until_next(Clock::now()) <= milliseconds{20});
+  }
+  SECTION("not when another consumer has done it") {
+    fixture.world.disk.unlink(fixture.world.path(Folder::consumers, kDeadConsumer));
+    CHECK_FALSE(fixture.schedule.reclaim(Clock::now() + seconds{1}));
+  }
+  CHECK(fixture.world.count(Folder::claimed) == 1);
 }
 
 TEST_CASE("a consumer that begins removes the files of the dead", "[consumer][upkeep][death]") {
@@ -148,7 +171,7 @@ TEST_CASE("a consumer with a watch removes files of dead consumers when an event
   fixture.schedule.reclaim(later);
   CHECK(fixture.has_dead_consumer() == is_watching);
   Events events;
-  events.consumer_ended = true;
+  events.ended = {kDeadConsumer};
   fixture.schedule.note(events);
   fixture.schedule.reclaim(later);
   CHECK_FALSE(fixture.has_dead_consumer());
@@ -190,15 +213,13 @@ TEST_CASE("a detached claim is reclaimed at the end of its lease, without a tick
   const StoredMessage claimed = put_and_claim(*fixture.world.queue, "x", kDetached);
   detail::change_claim(*fixture.world.queue, claimed, kDetached,
                        fixture.world.queue->now() + seconds{2});
-  CHECK(fixture.schedule.until_lease_end() == Duration::max());
   fixture.settle();
-  CHECK(fixture.schedule.until_lease_end() <= seconds{2});
   CHECK(fixture.schedule.until_next(fixture.start) <= seconds{2});
   CHECK_FALSE(fixture.schedule.reclaim(fixture.start));
   fixture.world.disk.advance(seconds{2});
   CHECK(fixture.schedule.until_next(fixture.start) == Duration{0});
   CHECK(fixture.schedule.reclaim(fixture.start));
-  CHECK(fixture.schedule.until_lease_end() == Duration::max());
+  CHECK(fixture.schedule.until_next(fixture.start) == seconds{4});
 }
 
 TEST_CASE("with a lease the claims of living consumers are looked at in time",
@@ -206,9 +227,7 @@ TEST_CASE("with a lease the claims of living consumers are looked at in time",
   Fixture fixture{{{"lease", "3s"}}};
   const detail::ConsumerIdentity other{fixture.world.queue};
   put_and_claim(*fixture.world.queue, "x", other.registration().consumer() + ".1");
-  CHECK_FALSE(fixture.schedule.observes_leases());
   fixture.settle();
-  CHECK(fixture.schedule.observes_leases());
   CHECK(fixture.schedule.until_next(fixture.start) <= seconds{1});
   bool is_reclaimed = false;
   for (int i = 1; i <= 3; ++i) {
@@ -217,7 +236,6 @@ TEST_CASE("with a lease the claims of living consumers are looked at in time",
     is_reclaimed = fixture.schedule.reclaim(fixture.start + seconds{i});
   }
   CHECK(is_reclaimed);
-  CHECK_FALSE(fixture.schedule.observes_leases());
 }
 
 TEST_CASE("a tick gives abandoned claims back, counted if a caller had the message",
@@ -229,22 +247,6 @@ TEST_CASE("a tick gives abandoned claims back, counted if a caller had the messa
   fixture.schedule.tick(fixture.start, true);
   CHECK(only(*fixture.world.queue, State::ready).name.attempts == (is_counted ? 1 : 0));
   CHECK(fixture.identity.take_abandoned().empty());
-}
-
-TEST_CASE("a consumer that followed moves due messages first, and ticks within four seconds",
-          "[consumer][maintenance]") {
-  Fixture fixture;
-  fixture.settle();
-  fixture.schedule.tick(fixture.start + hours{1}, true);
-  fixture.schedule.reclaim(fixture.start);
-  put_and_claim(*fixture.world.queue, "x");
-  CHECK_FALSE(fixture.schedule.has_due());
-  Events events;
-  events.consumer_ended = true;
-  fixture.schedule.resume(events);
-  CHECK(fixture.schedule.has_due());
-  CHECK(fixture.schedule.reclaim(fixture.start));
-  CHECK(fixture.schedule.tick(Clock::now() + seconds{4}, true));
 }
 
 TEST_CASE("a pause is noticed when the schedule looks for it", "[consumer][maintenance]") {

@@ -86,18 +86,6 @@ TEST_CASE("the two events of a rename have one cookie, and a folder is one", "[q
   CHECK(directories == std::vector<bool>{false, false, true});
 }
 
-TEST_CASE("inotify watches one file by its folder", "[queue][inotify]") {
-  const Fixture fixture;
-  fixture.make("one");
-  fixture.make("two");
-  REQUIRE(fixture.inotify.add_file(fixture.folder.get(), "one", IN_CLOSE_WRITE) >= 0);
-  CHECK(fixture.inotify.add_file(fixture.folder.get(), "gone", IN_CLOSE_WRITE) < 0);
-  fixture.make("two");
-  CHECK(fixture.names().empty());
-  fixture.make("one");
-  CHECK(fixture.names() == Names{""});
-}
-
 TEST_CASE("a wait ends when it is woken, at an event and at its limit", "[queue][inotify]") {
   const Fixture fixture;
   REQUIRE(fixture.inotify.add(fixture.folder.get(), fixture.path, IN_CREATE) >= 0);
