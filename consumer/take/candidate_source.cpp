@@ -30,27 +30,31 @@ CandidateSource::CandidateSource(ConsumerIdentity& identity)
 void CandidateSource::note(const Events& events) {
   if (events.overflow) {
     queue_.log(LogLevel::notice, "inotify queue overflow; scanning");
-    scan_needed_ = true;
+    // What was told of a file may be true of an earlier one of its name.
+    forget();
   }
   for (const std::string& file : identity_.take_deferred()) defer_to_settle(file);
   // If one of them throws, a scan finds the rest.
   const bool scan_needed = std::exchange(scan_needed_, true);
-  for (const auto& [file, complete] : events.ready) offer(file, DT_UNKNOWN, complete);
+  for (const auto& [file, complete] : events.ready) {
+    offer(file, DT_UNKNOWN, complete && !events.overflow);
+  }
   scan_needed_ = scan_needed;
 }
 
 void CandidateSource::scan() {
   // If the scan fails, it must be made again before any name it has seen is tried: a better name
   // may be among those it has not seen. What events told of a file still holds.
-  const auto arrived = candidates_.arrived();
+  arrived_ = candidates_.arrived();
   forget();
   names_seen_ = races_lost_ = 0;
   claimed_.clear();
-  queue_.store().scan_files(State::ready, [this, &arrived](const DirectoryEntry& entry) {
+  queue_.store().scan_files(State::ready, [this](const DirectoryEntry& entry) {
     ++names_seen_;
-    offer(entry.name, entry.type, arrived.contains(entry.name));
+    offer(entry.name, entry.type, /*complete=*/false);
     return true;
   });
+  arrived_.clear();
   scan_needed_ = false;
   scanned_ = true;
 }
@@ -119,10 +123,11 @@ void CandidateSource::offer(std::string_view file, unsigned char type, bool comp
   const EntryKind kind = classify(queue_, file, type);
   if (kind == EntryKind::foreign) {
     if (auto name = queue_.store().derive_name(Store::place(State::ready, file), file)) {
+      const bool arrived = complete || arrived_.contains(format_name(*name));
       candidates_.offer({.file = std::string{file},
                          .name = std::move(*name),
                          .stranger = true,
-                         .unsettled = !complete});
+                         .unsettled = !arrived});
     }
   } else if (kind == EntryKind::not_a_message) {
     const std::string name{file};

@@ -1,6 +1,7 @@
 // Where the names come from that a consumer tries to claim: scans of new/, and events.
 #pragma once
 
+#include <set>
 #include <unordered_set>
 
 #include "consumer/take/candidates.hpp"
@@ -56,6 +57,7 @@ class CandidateSource {
   ConsumerIdentity& identity_;
   OpenQueue& queue_;
   Candidates candidates_;
+  std::set<std::string> arrived_;  ///< While a scan runs: Candidates::arrived() before it.
   bool scan_needed_ = true;
   bool scanned_ = false;        ///< Since the candidates were forgotten.
   std::size_t names_seen_ = 0;  ///< By the last scan.

@@ -65,12 +65,12 @@ void Candidates::defer(const std::string& file, Clock::time_point until) {
   }
 }
 
-std::set<std::string, std::less<>> Candidates::arrived() const {
-  std::set<std::string, std::less<>> files;
+std::set<std::string> Candidates::arrived() const {
+  std::set<std::string> names;
   for (const auto& [key, candidate] : entries_) {
-    if (candidate.stranger && !candidate.unsettled) files.insert(candidate.file);
+    if (candidate.stranger && !candidate.unsettled) names.insert(key);
   }
-  return files;
+  return names;
 }
 
 std::optional<Candidates::Clock::time_point> Candidates::next_retry() const {

@@ -1,7 +1,6 @@
 // Which name a consumer tries next: a bounded window of the best names in new/.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <random>
 #include <set>
@@ -50,8 +49,8 @@ class Candidates {
   /// names up to this one stay out.
   void defer(const std::string& file, Clock::time_point until);
 
-  /// Foreign files that came by rename.
-  [[nodiscard]] std::set<std::string, std::less<>> arrived() const;
+  /// The names as messages of the foreign files that came by rename.
+  [[nodiscard]] std::set<std::string> arrived() const;
 
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   /// True when a name was dropped for lack of room: the folder holds more than the window.

@@ -52,10 +52,10 @@ std::optional<Claim> Claimer::try_claim(Candidate candidate) {
 }
 
 std::optional<Claim> Claimer::claim(Candidate& candidate) {
+  const Location at = Store::place(State::ready, candidate.file);
   // A look is cheaper than a rename, which locks two folders.
   struct stat status = {};
-  if (source_.contended() &&
-      queue_.store().stat(Store::place(State::ready, candidate.file), status).error() == ENOENT) {
+  if (source_.contended() && queue_.store().stat(at, status).error() == ENOENT) {
     source_.lost(candidate.file);
     return std::nullopt;
   }
@@ -65,13 +65,18 @@ std::optional<Claim> Claimer::claim(Candidate& candidate) {
   }
   if (candidate.stranger) {
     // The file may have grown since it was seen first. Its id is that of the file as it is.
-    auto name =
-        queue_.store().derive_name(Store::place(State::ready, candidate.file), candidate.file);
+    auto name = queue_.store().derive_name(at, candidate.file);
     if (!name) {
       source_.lost(candidate.file);
       return std::nullopt;
     }
+    // Of a file that has changed since, or another one of its name, no event has told.
+    const bool changed = name->id != candidate.name.id;
     candidate.name = std::move(*name);
+    if (changed && !candidate.unsettled && !queue_.store().is_settled(at)) {
+      source_.defer_to_settle(candidate.file);
+      return std::nullopt;
+    }
   }
   const auto& expires = candidate.name.expires;
   if (expires && *expires <= queue_.now()) {
@@ -80,8 +85,7 @@ std::optional<Claim> Claimer::claim(Candidate& candidate) {
   }
   const auto ballast = identity_->holds_claims() ? Ballast::keep : Ballast::give;
   const auto message =
-      detail::claim(queue_, {Store::place(State::ready, candidate.file), candidate.name},
-                    identity_->next_claim(), ballast);
+      detail::claim(queue_, {at, candidate.name}, identity_->next_claim(), ballast);
   if (!message) {
     source_.lost(candidate.file);
     return std::nullopt;

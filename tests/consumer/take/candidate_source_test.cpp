@@ -1,6 +1,8 @@
 // The candidates that scans and events give, and when only a scan can give more.
 #include "consumer/take/candidate_source.hpp"
 
+#include <filesystem>
+
 #include "queue/store/queue_access.hpp"
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
@@ -54,6 +56,36 @@ TEST_CASE("an overflow of the inotify queue requires a scan", "[consumer][candid
   events.overflow = true;
   fixture.source.note(events);
   CHECK_FALSE(fixture.source.complete());
+}
+
+TEST_CASE("that a file came by rename is known until another file has its name",
+          "[consumer][candidates]") {
+  Fixture fixture;
+  auto& source = fixture.source;
+  const std::string file = fixture.queue.path(Folder::ready, "report.txt");
+  write_file(file, "x");
+  detail::Events events;
+  events.ready.push_back({"report.txt", true});
+  const auto unsettled = [&] {
+    source.scan();
+    const auto candidate = source.next();
+    REQUIRE(candidate);
+    return candidate->unsettled;
+  };
+  CHECK(unsettled());
+  source.note(events);
+  CHECK_FALSE(unsettled());
+  source.note(events);
+  SECTION("another file") {
+    write_file(fixture.queue.around() / "another", "longer");
+    std::filesystem::rename(fixture.queue.around() / "another", file);
+    CHECK(unsettled());
+  }
+  SECTION("events were lost") {
+    events.overflow = true;
+    source.note(events);
+    CHECK(unsettled());
+  }
 }
 
 TEST_CASE("a file that has to settle is a candidate again after its time",
