@@ -156,7 +156,7 @@ const std::map<std::string, std::string>& test_exceptions() {
       {"producer/import/importer.cpp", "cli/commands/import_test.cpp"},
       {"consumer/monitor/folder_events.cpp", "consumer/monitor/monitor_trouble_test.cpp"},
       {"consumer/take/handlers.cpp", "consumer/take/run_test.cpp"},
-      {"consumer/wait/watcher.cpp", "consumer/waiting_trouble_test.cpp"},
+      {"consumer/wait/watcher.cpp", "consumer/wait/waiting_trouble_test.cpp"},
   };
   return files;
 }

@@ -204,7 +204,7 @@ TEST_CASE("an error after the rename gives the message back, uncounted", "[consu
   put(fixture.world.queue, "x");
   fixture.source.scan();
   const Files before = fixture.world.names(Folder::ready);
-  fixture.sys.fail(Call::fstatat, EIO);
+  fixture.sys.fail(Call::openat, EIO);
   CHECK(error_of([&] { return fixture.claim(); }) == errno_code(EIO));
   CHECK(fixture.world.names(Folder::ready) == before);
   CHECK(fixture.world.count(Folder::claimed) == 0);
