@@ -84,12 +84,6 @@ class Crowd {
     for (const Member& member : members_) sum += times_slept(member.id);
     return sum;
   }
-  /// Whether a consumer lives.
-  [[nodiscard]] std::uint64_t proofs_asked_for() const {
-    std::uint64_t sum = 0;
-    for (const Member& member : members_) sum += member.sys.count(Call::is_byte_locked);
-    return sum;
-  }
 
  private:
   struct Member {
@@ -390,26 +384,24 @@ TEST_CASE("a consumer that is stopped while it waits holds no message back",
       CHECK(consumers.empties());
     }
   }
-  SECTION("claims of consumers that die") {
-    for (int i = 0; i < 2; ++i) {
-      ChildProcess holder{[&] {
-        Consumer consumer = queue.consumer();
-        while (true) {
-          const auto claim = consumer.take();
-          write_file(queue.around() / fmt::format("held {}", i), "");
-          ::sleep(60);
-        }
-        return 0;
-      }};
-      // The others may get it before.
-      while (!std::filesystem::exists(queue.around() / fmt::format("held {}", i))) {
-        queue.put("x");
-        std::this_thread::sleep_for(milliseconds{5});
-      }
-      holder.kill();
-      CHECK(consumers.empties());
-    }
-  }
+}
+
+TEST_CASE("a consumer that is stopped while it waits holds no dead consumer's claim back",
+          "[consumer][herd][stopped][death]") {
+  RealQueue queue;
+  queue.put("x");
+  ChildProcess holder{[&] {
+    Consumer consumer = queue.consumer();
+    const auto claim = consumer.try_take();
+    write_file(queue.around() / "held", "");
+    ::sleep(60);
+    return 0;
+  }};
+  REQUIRE(eventually([&] { return std::filesystem::exists(queue.around() / "held"); }));
+  const auto stopped = GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{2});
+  const StoppedOne consumers{queue, stopped};
+  holder.kill();
+  CHECK(consumers.empties());
 }
 
 TEST_CASE("a message waits for no consumer that is busy", "[consumer][herd][run]") {
@@ -464,29 +456,6 @@ TEST_CASE("the claim of one that dies comes to one of many at once", "[consumer]
   holder.kill();
   REQUIRE(crowd.took(1));
   CHECK(steady_clock::now() - began < kBeforeTick);
-}
-
-TEST_CASE("of many idle consumers few look for the claims of one that dies",
-          "[consumer][herd][death]") {
-  RealQueue queue;
-  queue.put("x");
-  ChildProcess holder{[&] {
-    Consumer consumer = queue.consumer();
-    const auto claim = consumer.try_take();
-    write_file(queue.around() / "held", "");
-    ::sleep(60);
-    return 0;
-  }};
-  REQUIRE(eventually([&] { return std::filesystem::exists(queue.around() / "held"); }));
-  constexpr int kMany = 32;
-  Crowd crowd{queue, kMany};
-  REQUIRE(crowd.asleep());
-  const auto before = crowd.proofs_asked_for();
-  holder.kill();
-  REQUIRE(crowd.took(1));
-  REQUIRE(crowd.asleep());
-  // Each that does asks about all consumers.
-  CHECK(crowd.proofs_asked_for() - before < kMany * kMany / 2);
 }
 
 TEST_CASE("changed settings and a pause reach all that wait", "[consumer][herd]") {
