@@ -1,6 +1,8 @@
 // Reading a folder's entries in one pass, in constant memory.
 #pragma once
 
+#include <dirent.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -26,6 +28,8 @@ struct DirectoryEntry {
   std::string_view name;
   std::uint64_t inode = 0;
   unsigned char type = 0;  ///< DT_REG, DT_DIR, … or DT_UNKNOWN where the file system does not say.
+
+  [[nodiscard]] bool may_be_regular() const { return type == DT_REG || type == DT_UNKNOWN; }
 };
 
 /// Visits every entry but "." and ".." through `fd`, which was opened to be read from here on.

@@ -31,13 +31,24 @@ constexpr int kAttempts = 16;
 /// What is younger than this is not touched.
 constexpr std::chrono::hours kYoung{1};
 
-std::vector<std::string> list_spares(Sys& sys, const Folders& folders) {
-  std::vector<std::string> spares;
+/// Whether an open failed because of what has the name: a link, a folder, a socket or a device.
+bool is_no_file(int error) { return error == ELOOP || error == EISDIR || error == ENXIO; }
+
+/// What else is there, as a restore or a repair leaves it, is not ours.
+void scan_regular_files(Sys& sys, const Folders& folders,
+                        const std::function<void(std::string_view)>& visit) {
   scan_directory(sys, folders.fd(Folder::consumers), folders.path(Folder::consumers),
-                 [&spares](const DirectoryEntry& entry) {
-                   if (entry.name.starts_with(kSparePrefix)) spares.emplace_back(entry.name);
+                 [&visit](const DirectoryEntry& entry) {
+                   if (entry.may_be_regular()) visit(entry.name);
                    return true;
                  });
+}
+
+std::vector<std::string> list_spares(Sys& sys, const Folders& folders) {
+  std::vector<std::string> spares;
+  scan_regular_files(sys, folders, [&spares](std::string_view name) {
+    if (name.starts_with(kSparePrefix)) spares.emplace_back(name);
+  });
   return spares;
 }
 
@@ -136,8 +147,9 @@ bool Registration::take_spare() {
   const int dir = queue_.fd(Folder::consumers);
   for (const std::string& spare : list_spares(sys, queue_.folders())) {
     LockFd lock{sys, [&] { return sys.openat(dir, spare.c_str(), kLockFlags); }};
-    if (lock.error() == ENOENT || lock.error() == ELOOP) continue;
-    if (lock.error() == EACCES || lock.error() == EPERM) continue;  // Another user's own.
+    const int error = lock.error();
+    if (error == ENOENT || is_no_file(error)) continue;
+    if (error == EACCES || error == EPERM) continue;  // Another user's own.
     if (lock.error() != 0) {
       throw_errno(lock.error(), "open", queue_.path(Folder::consumers, spare));
     }
@@ -151,7 +163,7 @@ bool Registration::take_spare() {
     struct stat ours = {};
     struct stat named = {};
     if (!sys.fstat(lock.get(), ours).ok() || !sys.fstatat(dir, spare.c_str(), named).ok() ||
-        ours.st_ino != named.st_ino) {
+        ours.st_ino != named.st_ino || !S_ISREG(ours.st_mode)) {
       continue;
     }
     // Before the file has the name, so that no reaper sees that without the byte. After the file
@@ -227,7 +239,7 @@ bool is_alive(OpenQueue& queue, std::string_view consumer) {
   const SysResult byte = sys.is_byte_locked(dir, byte_of_consumer(consumer));
   if (byte.ok() ? byte.value() != 0 : byte.error() != EINVAL) return true;
   const SysResult opened = sys.openat(dir, name.c_str(), kReadFlags);
-  if (!opened.ok()) return opened.error() != ENOENT;
+  if (!opened.ok()) return opened.error() != ENOENT && !is_no_file(opened.error());
   const UniqueFd fd{sys, opened};
   if (!queue.locks_prove_death()) return true;
   // Shared, so that two who ask at the same time do not take each other for the owner.
@@ -263,11 +275,9 @@ void keep_young(OpenQueue& queue, std::string_view consumer) {
 }
 
 void scan_consumers(OpenQueue& queue, const std::function<void(std::string_view)>& visit) {
-  scan_directory(queue.sys(), queue.fd(Folder::consumers), queue.path(Folder::consumers),
-                 [&visit](const DirectoryEntry& entry) {
-                   if (is_consumer_name(entry.name)) visit(entry.name);
-                   return true;
-                 });
+  scan_regular_files(queue.sys(), queue.folders(), [&visit](std::string_view name) {
+    if (is_consumer_name(name)) visit(name);
+  });
 }
 
 void bury_consumer(OpenQueue& queue, std::string_view consumer) {

@@ -114,7 +114,7 @@ std::uint64_t sweep_drafts(OpenQueue& queue) {
   const Time now = queue.now();
   std::uint64_t swept = 0;
   scan_directory(sys, tmp, queue.path(Folder::tmp), [&](const DirectoryEntry& entry) {
-    if (entry.type != DT_REG && entry.type != DT_UNKNOWN) return true;
+    if (!entry.may_be_regular()) return true;
     const std::string file{entry.name};
     const UniqueFd fd{sys, sys.openat(tmp, file.c_str(), kReadFlags)};
     if (!fd) return true;

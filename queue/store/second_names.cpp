@@ -22,7 +22,7 @@ void scan_files(OpenQueue& queue, Folder folder,
   if (!queue.folders().has(folder)) return;
   scan_directory(queue.sys(), queue.fd(folder), queue.path(folder),
                  [&](const DirectoryEntry& entry) {
-                   if (entry.type == DT_REG || entry.type == DT_UNKNOWN) visit(entry);
+                   if (entry.may_be_regular()) visit(entry);
                    return true;
                  });
 }

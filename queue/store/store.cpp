@@ -50,6 +50,9 @@ void Store::scan(State state, const std::function<bool(const StoredMessage&)>& v
           kind == EntryKind::message || (kind == EntryKind::foreign && foreign == Foreign::derived);
       if (!is_wanted) return true;
     }
+    // From cur/ and later/ maintenance takes it to new/, and from there it goes to bad/.
+    const bool stays = state == State::failed || state == State::done;
+    if (stays && !entry.may_be_regular()) return true;
     const auto message = find({folder, std::string{entry.name}});
     return !message || visit(*message);
   };

@@ -139,7 +139,7 @@ TEST_CASE("what is gone when its turn comes is passed over", "[cli][mv]") {
   const Queues queues;
   queues.put("x");
   // Listed as a message by its name; it is no file, and goes to bad/ when it is looked at.
-  const std::string name = queues.q + "/failed/5.01935a7b-8c3d-7e21-9f4a-2b6c8d0e1f3a";
+  const std::string name = queues.q + "/later/9999999999999.5.01935a7b-8c3d-7e21-9f4a-2b6c8d0e1f3a";
   REQUIRE(::mkfifo(name.c_str(), 0600) == 0);
   CHECK(run_well({"mv", queues.q, queues.r, "--all"}) == "moved 1");
   CHECK(names_in(queues.q + "/bad").size() == 1);

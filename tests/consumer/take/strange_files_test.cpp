@@ -14,6 +14,7 @@
 #include "tests/consumer/real_queue.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/child_process.hpp"
+#include "tests/support/errors.hpp"
 
 namespace spoolq::test {
 namespace {
@@ -327,6 +328,48 @@ TEST_CASE("two links of a stranger's file are two messages", "[consumer][strange
   Consumer consumer = queue.consumer();
   // The second is alone once the first is gone, and then has to settle.
   CHECK(drain(consumer, Duration{1500}) == std::multiset<std::string>{"hello", "hello"});
+}
+
+TEST_CASE("what stands in consumers/ and is no file stops no consumer", "[consumer][strange]") {
+  std::vector<Thing> things{kNoMessages.begin(), kNoMessages.end()};
+  things.push_back({"a folder", [](const std::string& p) { fs::create_directory(p); }});
+  const Thing thing = GENERATE_COPY(from_range(things));
+  CAPTURE(thing.name);
+  RealQueue queue;
+  const std::string owner = "0123456789abcdef";
+  thing.make(queue.path(Folder::consumers, owner));
+  thing.make(queue.path(Folder::consumers, "spare.0123456789abcdef"));
+  const std::string claimed = kOurName + ",S=5,A=1,C=" + owner + ".1";
+  write_file(queue.path(Folder::claimed, claimed), "again");
+  // More consumers than there are spares of ours.
+  std::multiset<std::string> delivered;
+  for (int i = 0; i < 6; ++i) {
+    queue.put("hello");
+    Consumer consumer = queue.consumer();
+    delivered.merge(drain(consumer, Duration{0}));
+  }
+  static_cast<void>(queue.open().reap());
+  Consumer consumer = queue.consumer();
+  delivered.merge(drain(consumer, Duration{0}));
+  CHECK(delivered.count("hello") == 6);
+  CHECK(delivered.count("again") == 1);
+  CHECK(fs::exists(fs::symlink_status(queue.path(Folder::consumers, owner))));
+  CHECK(queue.open().stats().consumers == 1);
+}
+
+TEST_CASE("what stands in failed/ or done/ and is no file is no message", "[consumer][strange]") {
+  std::vector<Thing> things{kNoMessages.begin(), kNoMessages.end()};
+  things.push_back({"a folder", [](const std::string& p) { fs::create_directory(p); }});
+  const Thing thing = GENERATE_COPY(from_range(things));
+  const auto [folder, state] =
+      GENERATE(std::pair{Folder::failed, State::failed}, std::pair{Folder::done, State::done});
+  CAPTURE(thing.name, state);
+  RealQueue queue;
+  thing.make(queue.path(folder, kOurName + ",S=5"));
+  const Queue open = queue.open();
+  CHECK(open.list(state).empty());
+  CHECK(open.stats().failed + open.stats().done == 0);
+  CHECK(error_of([&] { return open.find("@oldest", {state}); }) == errc::no_such_message);
 }
 
 }  // namespace spoolq::test
