@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <thread>
 
 #include "queue/os/byte_lock.hpp"
 
@@ -170,6 +171,15 @@ class RealSys final : public Sys {
 };
 
 }  // namespace
+
+SysResult Sys::lock_within(int fd, std::chrono::milliseconds limit) {
+  constexpr std::chrono::milliseconds kStep{20};
+  for (auto left = limit;; left -= kStep) {
+    const SysResult locked = flock(fd, LOCK_EX | LOCK_NB);
+    if (locked.error() != EWOULDBLOCK || left <= std::chrono::milliseconds{0}) return locked;
+    std::this_thread::sleep_for(kStep);
+  }
+}
 
 Sys& real_sys() {
   static RealSys sys;

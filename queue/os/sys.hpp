@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
@@ -65,6 +66,9 @@ class Sys {
   virtual SysResult fsync(int fd) = 0;
   virtual SysResult syncfs(int fd) = 0;
   virtual SysResult flock(int fd, int operation) = 0;
+  /// flock(2) with LOCK_EX, tried again and again while another one has the lock. EWOULDBLOCK when
+  /// that one still has it at the end of `limit`: a process that is stopped may hold it for ever.
+  virtual SysResult lock_within(int fd, std::chrono::milliseconds limit);
   /// fcntl(F_OFD_SETLK) of one byte, with `type` F_RDLCK, F_WRLCK or F_UNLCK.
   virtual SysResult lock_byte(int fd, short type, std::int64_t place) = 0;
   /// fcntl(F_OFD_GETLK): 1 if another open file description has that byte locked, else 0.

@@ -92,41 +92,44 @@ void init_queue(Sys& sys, const std::string& path, const std::vector<SettingChan
   const UniqueFd parent = open_directory(sys, parent_path);
   require_outside_a_queue(sys, parent.get(), parent_path, name);
   if (!inbox.empty()) require_inbox_beside(sys, parent.get(), name, path, inbox);
-  mode_t mode = change_settings(Settings{}, settings).mode;
 
   // Step 1.
-  make_directory(sys, parent.get(), name, path, mode);
+  make_directory(sys, parent.get(), name, path, change_settings(Settings{}, settings).mode);
   const UniqueFd root = open_directory(sys, path);
-  auto file = read_queue_file(sys, root.get(), path);
-  const bool exists = file.has_value();
-  if (!exists) require_room_for_queue(sys, root.get(), path);
-  if (!file) file.emplace().queue_id = random_queue_id();
-  file->settings = change_settings(file->settings, settings);
-  for (const auto& [key, value] : settings) file->set[key] = value;
-  mode = file->settings.mode;
+  const auto before = read_queue_file(sys, root.get(), path);
+  if (!before) require_room_for_queue(sys, root.get(), path);
+  const Settings wanted = change_settings(before ? before->settings : Settings{}, settings);
   for (int i = 0; i < kFolderCount; ++i) {
     const char* const folder = folder_name(static_cast<Folder>(i));
     if (static_cast<Folder>(i) == Folder::ready && !inbox.empty()) {
       link_inbox(sys, root.get(), path, inbox);
       continue;
     }
-    make_directory(sys, root.get(), folder, fmt::format("{}/{}", path, folder), mode);
+    make_directory(sys, root.get(), folder, fmt::format("{}/{}", path, folder), wanted.mode);
   }
   // Step 2. Also when they were there: an earlier run may have died before its syncs.
-  {
-    const Folders folders{sys, path};
-    if (exists && names_mode(settings)) folders.set_mode(sys, mode);
-    make_spares(sys, folders, file->settings.file_mode());
-    make_ballast(sys, folders);
-    for (int i = 0; i < kFolderCount; ++i) {
-      const auto folder = static_cast<Folder>(i);
-      sync_foreign_directory(sys, folders.fd(folder), folders.path(folder));
-    }
+  const Folders folders{sys, path};
+  make_spares(sys, folders, wanted.file_mode());
+  make_ballast(sys, folders);
+  for (int i = 0; i < kFolderCount; ++i) {
+    const auto folder = static_cast<Folder>(i);
+    sync_foreign_directory(sys, folders.fd(folder), folders.path(folder));
   }
   sync_foreign_directory(sys, root.get(), path);
   sync_foreign_directory(sys, parent.get(), parent_path);
-  // Step 3.
-  if (!exists || !settings.empty()) write_queue_file(sys, root.get(), path, *file);
+  // Step 3. Another process may have written it meanwhile.
+  const QueueFileLock lock{sys, folders};
+  auto file = read_queue_file(sys, root.get(), path);
+  const bool exists = file.has_value();
+  if (!file) file.emplace().queue_id = random_queue_id();
+  file->settings = change_settings(file->settings, settings);
+  for (const auto& [key, value] : settings) file->set[key] = value;
+  if (!exists) {
+    make_queue_file(sys, root.get(), path, *file);
+  } else if (!settings.empty()) {
+    if (names_mode(settings)) folders.set_mode(sys, file->settings.mode);
+    replace_queue_file(sys, root.get(), path, *file);
+  }
 }
 
 }  // namespace spoolq::detail

@@ -118,15 +118,19 @@ void OpenQueue::refresh_settings() {
 }
 
 void OpenQueue::configure(const std::vector<SettingChange>& changes) {
-  auto file = read_queue_file(sys_, folders_.root(), folders_.path());
-  if (!file) {
+  const auto require_queue = [this](const std::optional<QueueFile>& file) {
+    if (file) return;
     throw_errc(errc::not_a_queue, "configure", path(),
                fmt::format("a Maildir; 'spoolq init {}' makes it a queue", path()));
-  }
+  };
+  require_queue(read_queue_file(sys_, folders_.root(), folders_.path()));
+  const QueueFileLock lock{sys_, folders_};
+  auto file = read_queue_file(sys_, folders_.root(), folders_.path());
+  require_queue(file);
   file->settings = change_settings(file->settings, changes);
   for (const auto& [name, value] : changes) file->set[name] = value;
   if (names_mode(changes)) folders_.set_mode(sys_, file->settings.mode);
-  write_queue_file(sys_, folders_.root(), path(), *file);
+  replace_queue_file(sys_, folders_.root(), path(), *file);
   refresh_settings();
 }
 

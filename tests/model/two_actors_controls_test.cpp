@@ -155,6 +155,8 @@ TEST_CASE("a library that believes each call is caught beside another one",
       // No lock proves that a consumer lives, and none keeps two from one folder.
       Broken{"claim", "reclaim", Place::ready, Call::flock},
       Broken{"adopt by copy", "adopt by copy", Place::elsewhere, Call::flock},
+      // No lock keeps two from changing the settings.
+      Broken{"configure", "configure", Place::empty, Call::flock},
       // No lease tells of a writer.
       Broken{"claim and ack", "a writer that appends", Place::inbox, Call::set_lease});
   const Found sound = explore_all(broken.one, broken.other, broken.place, {});

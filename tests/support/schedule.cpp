@@ -122,6 +122,10 @@ SysResult ScheduledSys::flock(int fd, int operation) {
   }
 }
 
+SysResult ScheduledSys::lock_within(int fd, std::chrono::milliseconds /*limit*/) {
+  return flock(fd, LOCK_EX);
+}
+
 void ScheduledSys::step(const std::function<void(SimulatedSys&)>& act) {
   offer_point();
   if (dead_) return;

@@ -56,6 +56,7 @@ class ScheduledSys final : public ForwardingSys {
 
   /// A lock for which the actor has to wait: the other actor runs meanwhile.
   SysResult flock(int fd, int operation) override;
+  SysResult lock_within(int fd, std::chrono::milliseconds limit) override;
   /// What a program does that knows nothing of spoolq, as one step: `act` runs after a switch
   /// point, unless the actor is dead.
   void step(const std::function<void(SimulatedSys&)>& act);

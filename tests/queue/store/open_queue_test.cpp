@@ -1,8 +1,14 @@
 // OpenQueue: what is no queue, and settings that change or vanish while one is open.
 #include "queue/store/open_queue.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "spoolq/queue.hpp"
 #include "tests/model/world.hpp"
@@ -106,6 +112,37 @@ TEST_CASE("a queue without spoolq.json is not opened with default settings",
   const auto open = [&] { open_queue(world.disk, World::kPath); };
   CHECK(error_of(open) == errc::not_a_queue);
   CHECK(text_of(open).find("'spoolq init /q'") != std::string::npos);
+}
+
+TEST_CASE("settings that several processes change at once are all kept", "[queue][settings]") {
+  const MemoryDirectory directory;
+  const std::string path = directory / "q";
+  const std::vector<SettingChange> changes{{"max_attempts", "77"}, {"settle", "8s"},
+                                           {"keep_done", "on"},    {"lease", "9m"},
+                                           {"max_size", "3M"},     {"order", "strict"}};
+  std::vector<std::thread> threads;
+  for (const SettingChange& change : changes) {
+    threads.emplace_back([&] { Queue::init(path, {change}); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const auto settings = Queue::open(path).settings();
+  for (const SettingChange& change : changes) {
+    INFO(change.first);
+    CHECK(std::ranges::count(settings, change) == 1);
+  }
+}
+
+TEST_CASE("a change of the settings does not wait for ever", "[queue][settings]") {
+  const MemoryDirectory directory;
+  const std::string path = directory / "q";
+  Queue queue = Queue::init(path);
+  const int folder = ::open((path + "/bad").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  REQUIRE(::flock(folder, LOCK_EX) == 0);
+  const auto refused = error_of([&] { return queue.configure({{"settle", "8s"}}), 0; });
+  CHECK(refused == errno_code(EAGAIN));
+  CHECK(refused == condition::temporary);
+  ::close(folder);
+  CHECK_NOTHROW(queue.configure({{"settle", "8s"}}));
 }
 
 }  // namespace spoolq::test
