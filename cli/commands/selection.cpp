@@ -13,13 +13,9 @@
 namespace spoolq::cli {
 namespace {
 
-/// File names shorter than this hold the whole original name: docs/format.md, "Length".
-constexpr std::size_t kCutLengthMin = 180;
-
 /// The original name. The file is asked only where the file's name may hold but the beginning.
 std::string whole_name(const Queue& queue, const MessageInfo& message) {
-  const std::size_t slash = message.path.rfind('/') + 1;
-  if (message.name.empty() || message.path.size() - slash < kCutLengthMin) return message.name;
+  if (message.name.empty() || !message.name_may_be_cut) return message.name;
   try {
     return queue.details(message).info.name;
   } catch (const Error&) {

@@ -35,6 +35,8 @@ struct MessageName {
 constexpr unsigned kAttemptsMax = 9999;
 constexpr std::size_t kNameMax = 255;     ///< NAME_MAX of every supported file system.
 constexpr std::size_t kOwnNameMax = 200;  ///< Without A, C, L and R, see docs/format.md "Length".
+/// File names shorter than this hold the whole original name.
+constexpr std::size_t kCutNameMin = 180;
 constexpr std::string_view kDetachedClaim = "detached.";
 
 /// Takes a name apart; nullopt when it is not one of ours.

@@ -68,6 +68,7 @@ MessageInfo describe(const OpenQueue& queue, State state, const StoredMessage& m
   info.key = name.key;
   info.type = name.type;
   info.name = name.original;
+  info.name_may_be_cut = message.is_named && message.at.file().size() >= kCutNameMin;
   // The name of a foreign file is cut only where it becomes part of a name of ours.
   if (!message.is_named) info.name = message.at.file();
   if (state == State::claimed) {

@@ -108,6 +108,7 @@ struct MessageInfo {
   /// Original file name. Where it did not fit into the file's name, a list has its beginning only;
   /// a claim and Queue::details() have all of it.
   std::string name;
+  bool name_may_be_cut = false;     ///< `name` may be such a beginning.
   std::string consumer;             ///< Claimed messages: who holds it.
   std::optional<Time> lease_until;  ///< Detached claims.
   std::string path;                 ///< The file, from the queue's path on.
