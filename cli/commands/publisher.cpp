@@ -60,8 +60,7 @@ void Publisher::publish(Draft draft) {
     if (group_.size() >= group_max()) flush();
     return;
   }
-  print(commit(draft));
-  console_.out.flush();
+  print({commit(draft)});
 }
 
 void Publisher::flush() {
@@ -83,8 +82,7 @@ void Publisher::flush() {
     for (const MessageId& id : ids) complain_indeterminate(id);
     throw Failure{kExitIndeterminate, system_failure(error, "syncfs", queue_.path()).what()};
   }
-  for (const MessageId& id : ids) print(id);
-  console_.out.flush();
+  print(ids);
   if (failure) std::rethrow_exception(failure);
 }
 
@@ -95,6 +93,18 @@ MessageId Publisher::commit(Draft& draft) {
   } catch (const Error& error) {
     if (error.code() == errc::indeterminate) complain_indeterminate(id);
     throw;
+  }
+}
+
+void Publisher::print(const std::vector<MessageId>& ids) {
+  try {
+    for (const MessageId& id : ids) console_.out.write(id.to_string() + "\n");
+    console_.out.flush();
+  } catch (const OutputError& error) {
+    if (error.error() == EPIPE) throw;  // The reader has gone, and knows that it has.
+    throw Failure{kExitIndeterminate,
+                  fmt::format("put: {} is in the queue, but its id cannot be printed: {}",
+                              fmt::join(ids, ", "), std::strerror(error.error()))};
   }
 }
 

@@ -37,7 +37,8 @@ class Publisher {
  private:
   MessageId commit(Draft& draft);
   void complain_indeterminate(const MessageId& id) const;
-  void print(const MessageId& id) { console_.out.write(id.to_string() + "\n"); }
+  /// Prints the ids of what is put by now.
+  void print(const std::vector<MessageId>& ids);
 
   const Publishing& publishing_;
   Console& console_;

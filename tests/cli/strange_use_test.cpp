@@ -56,6 +56,21 @@ TEST_CASE("with all three descriptors closed nothing is lost", "[cli][strange]")
   CHECK(run_well({"show", q, id}).find("attempts: 0") != std::string::npos);
 }
 
+TEST_CASE("what is put and whose id cannot be printed is 71, and told", "[cli][strange]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  const std::string sync = GENERATE(as<std::string>{}, "durable", "fs");
+  // The file with the ids is as large as it may be.
+  const Outcome outcome =
+      run_shell(scratch, "head -c 1024 /dev/zero > ids; ulimit -f 1; echo x | \"$SPOOLQ\" put " +
+                             q + " --sync=" + sync + " >> ids");
+  CHECK(outcome.exit == 71);
+  REQUIRE(names_in(q + "/new").size() == 1);
+  const std::string id = names_in(q + "/new").front().substr(2, 36);
+  CHECK(outcome.err.find(id + " is in the queue, but its id cannot be printed") !=
+        std::string::npos);
+}
+
 TEST_CASE("help and version notice that they cannot be written", "[cli][strange]") {
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
            {"help"}, {"help", "put"}, {"ls", "-h"}, {"version"}, {"version", "--json"}}) {
