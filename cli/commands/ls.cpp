@@ -66,7 +66,7 @@ std::vector<std::string> message_row(const Console& console, const MessageDetail
   const MessageInfo& info = message.info;
   std::vector<std::string> row = {short_id(info.id),
                                   colored(console, info.state),
-                                  readable_duration(at - info.enqueued()),
+                                  readable_duration(info.age(at)),
                                   fmt::format("{}", info.attempts),
                                   fmt::format("{}", info.priority),
                                   info.size ? readable_size(*info.size) : "-",

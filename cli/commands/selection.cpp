@@ -26,7 +26,7 @@ std::string whole_name(const Queue& queue, const MessageInfo& message) {
 bool selects(const Queue& queue, const Selection& selection, const MessageInfo& message, Time at) {
   if (selection.key && message.key != *selection.key) return false;
   if (selection.type && message.type != *selection.type) return false;
-  if (selection.older && at - message.enqueued() <= *selection.older) return false;
+  if (selection.older && message.age(at) <= *selection.older) return false;
   return !selection.name ||
          ::fnmatch(selection.name->c_str(), whole_name(queue, message).c_str(), 0) == 0;
 }

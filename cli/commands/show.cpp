@@ -39,7 +39,7 @@ int show_command(Command& command, Console& console) {
   line("attempts", fmt::format("{}", info.attempts));
   if (info.size) line("size", fmt::format("{}", *info.size));
   time("enqueued_at", info.enqueued());
-  line("age", readable_duration(at - info.enqueued()));
+  line("age", readable_duration(info.age(at)));
   time("due_at", info.due);
   time("expires_at", info.expires);
   text("key", info.key);

@@ -97,7 +97,7 @@ std::string message_document(const MessageDetails& message, Time at) {
   json["attempts"] = info.attempts;
   json["size"] = value_or_null(info.size);
   json["enqueued_at"] = format_time(info.enqueued());
-  json["age_seconds"] = to_seconds(at - info.enqueued());
+  json["age_seconds"] = to_seconds(info.age(at));
   json["due_at"] = time_or_null(info.due);
   json["expires_at"] = time_or_null(info.expires);
   put_text_or_null(json, "key", info.key);

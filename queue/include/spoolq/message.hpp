@@ -1,6 +1,7 @@
 // What is known of a message: its id, its options at put, its state.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <compare>
@@ -115,6 +116,8 @@ struct MessageInfo {
 
   /// When it was put.
   [[nodiscard]] Time enqueued() const { return id.time(); }
+  /// How long ago that was at `at`; 0 for a clock that was ahead then.
+  [[nodiscard]] Duration age(Time at) const { return std::max(at - enqueued(), Duration{0}); }
 };
 
 /// What is known of one message when its file is asked too.

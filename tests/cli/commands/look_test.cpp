@@ -140,6 +140,16 @@ TEST_CASE("cat reads a message in any state", "[cli][look]") {
   CHECK(run_well({"cat", q, held.substr(0, 36)}) == "y");
 }
 
+TEST_CASE("a message from a clock that was ahead has no negative age", "[cli][look]") {
+  const Scratch scratch;
+  const std::string q = new_queue(scratch);
+  write_file(q + "/new/5.0fffffff-8c3d-7e21-9f4a-1b2c3d4e5f60,S=1", "x");
+  CHECK(run_well({"ls", q}).find(" -") == std::string::npos);
+  CHECK(run_well({"show", q, "@oldest"}).find("age: 0.0s") != std::string::npos);
+  CHECK(run_well({"ls", q, "--json"}).find("\"age_seconds\":0") != std::string::npos);
+  CHECK(run_well({"ls", q, "-q", "--older", "0s"}).empty());
+}
+
 TEST_CASE("stats counts each state and tells the age of the oldest ready message", "[cli][look]") {
   const Scratch scratch;
   const std::string q = new_queue(scratch);
