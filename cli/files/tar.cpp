@@ -63,6 +63,11 @@ class Tar : public ExportTarget {
     require(archive_write_open(archive_.get(), this, nullptr, &Tar::pass_on, nullptr));
   }
 
+  Tar(const Tar&) = delete;
+  Tar& operator=(const Tar&) = delete;
+  /// What libarchive still writes to end an archive that is given up goes nowhere.
+  ~Tar() override { is_given_up_ = true; }
+
   void add(const Queue& queue, const MessageInfo& message, const MessageInfo& source) final {
     queue.read_payload(source, [](std::string_view) {});
     const Payload file = queue.open_payload(source);
@@ -85,14 +90,12 @@ class Tar : public ExportTarget {
 
  private:
   /// An archive that was not closed is abandoned: what freeing it would write goes nowhere.
-  static void free(struct archive* archive) {
-    (void)archive_write_fail(archive);
-    (void)archive_write_free(archive);
-  }
+  static void free(struct archive* archive) { (void)archive_write_free(archive); }
 
   static la_ssize_t pass_on(struct archive* archive, void* self, const void* bytes,
                             std::size_t size) {
     Tar& tar = *static_cast<Tar*>(self);
+    if (tar.is_given_up_) return static_cast<la_ssize_t>(size);
     try {
       tar.write({static_cast<const char*>(bytes), size});
       return static_cast<la_ssize_t>(size);
@@ -149,6 +152,7 @@ class Tar : public ExportTarget {
   }
 
   std::string shown_;
+  bool is_given_up_ = false;
   std::exception_ptr failure_;
   std::unique_ptr<struct archive, decltype(&free)> archive_;
 };
